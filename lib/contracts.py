@@ -1,0 +1,322 @@
+"""Data contracts: the Open Data Contract Standard files under `lakehouse/`, read once, validated at once.
+
+One YAML file is one table. What the engine needs beyond the standard's own keys stands in `customProperties`:
+
+| where | property | meaning |
+|---|---|---|
+| table | `load` | `batch`: rows belong to one batch and are replaced by batch; `subject`: recomputed for the \
+affected data subjects; `full`: recomputed as a whole; `engine`: written by the engine itself |
+| table | `inputs` | names of the tables that the transformation reads |
+| table | `transformation` | file beside the contract, default: the contract's name with `.sql` or `.py` |
+| table | `parameters` | values for the named parameters (`:name`) of the SQL |
+| table | `subject` | the column that identifies the data subject |
+| table | `persist` | `true`: kept in memory while a run lasts, for views that several tables read |
+| table, column | `purpose`, `legalBasis`, `retention`, `treatment` | GDPR; a column inherits its table's |
+| row rule | `appliesTo`, `consequence`, `clears`, `columns` | see `lib.rules` |
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.resources
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft201909Validator, ValidationError
+
+from lib.errors import UsageError
+
+LOADS = ("batch", "subject", "full", "engine")
+CONSEQUENCES = ("quarantine", "repair", "flag")
+TREATMENTS = ("keep", "truncate", "drop")
+PERSONAL = ("personal", "pseudonymous")
+TABLE_PROPERTIES = {
+    "load", "inputs", "transformation", "parameters", "subject", "persist",
+    "purpose", "legalBasis", "retention", "treatment",
+}  # fmt: skip
+COLUMN_PROPERTIES = {"purpose", "legalBasis", "retention", "treatment", "truncateTo"}
+RULE_PROPERTIES = {"appliesTo", "consequence", "clears", "columns"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its types, what it may hold, and how personal it is."""
+
+    name: str
+    logical_type: str
+    physical_type: str
+    description: str
+    required: bool
+    primary_key: bool
+    classification: str
+    treatment: str
+    truncate_to: int | None
+    purpose: str
+    legal_basis: str
+    retention: str
+    values: tuple[Any, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    references: str | None = None
+    encrypted_name: str | None = None
+    semantic_type: str = "column"
+
+    @property
+    def personal(self) -> bool:
+        """Whether the column leads, directly or by a pseudonym, to a person."""
+        return self.classification in PERSONAL
+
+    @property
+    def enters(self) -> bool:
+        """Whether the column is stored at all; what is treated as `drop` never is."""
+        return self.treatment != "drop"
+
+
+@dataclass(frozen=True)
+class RowRule:
+    """A condition that a good row meets, and what becomes of a row that does not."""
+
+    code: str
+    condition: str
+    applies_to: str
+    consequence: str
+    clears: str | None
+    columns: tuple[str, ...]
+    description: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """A query over published or staged tables that must return one figure, `must_be`."""
+
+    name: str
+    description: str
+    query: str
+    must_be: Any
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table or view of the lakehouse, as its contract states it."""
+
+    path: str
+    name: str
+    kind: str
+    description: str
+    grain: str
+    columns: tuple[Column, ...]
+    rules: tuple[RowRule, ...]
+    checks: tuple[Check, ...]
+    inputs: tuple[str, ...]
+    transformation: Path | None
+    parameters: Mapping[str, Any]
+    load: str
+    subject: str | None
+    persist: bool
+
+    @property
+    def layer(self) -> str:
+        """The folder of the contract: `bronze`, `silver`, `gold`, a mart, or `ledger`."""
+        return self.path.split("/", maxsplit=1)[0]
+
+    @property
+    def is_view(self) -> bool:
+        """Whether the table is only a step of the computation and never stored."""
+        return self.kind == "view"
+
+    @property
+    def stored(self) -> tuple[Column, ...]:
+        """The columns that exist in the lake."""
+        return tuple(column for column in self.columns if column.enters)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns of the primary key, in the contract's order."""
+        return tuple(column.name for column in self.columns if column.primary_key)
+
+    @property
+    def personal(self) -> bool:
+        """Whether any stored column is personal data."""
+        return any(column.personal for column in self.stored)
+
+    @property
+    def schema(self) -> str:
+        """The stored columns as Spark DDL, comments included."""
+        return ", ".join(f"`{c.name}` {c.physical_type}{' not null' if c.required else ''}" for c in self.stored)
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All contracts, in an order in which every table follows what it reads."""
+
+    tables: tuple[Table, ...]
+
+    def __iter__(self) -> Iterator[Table]:
+        return iter(self.tables)
+
+    def __getitem__(self, name: str) -> Table:
+        for table in self.tables:
+            if name in (table.name, table.path):
+                return table
+        known = [table.name for table in self.tables]
+        raise UsageError(f"There is no table '{name}' in the contracts.", _nearest(name, known))
+
+    def layer(self, *layers: str) -> tuple[Table, ...]:
+        """The tables of the given layers, in loading order."""
+        return tuple(table for table in self.tables if table.layer in layers)
+
+    @property
+    def marts(self) -> tuple[Table, ...]:
+        """The tables that are published for reading."""
+        return tuple(table for table in self.tables if table.layer.startswith("mart_") and table.load != "engine")
+
+
+def load(folder: Path) -> Catalog:
+    """Read every contract below `folder`.
+
+    Raises `UsageError` that names file and place for whatever the standard or this engine does not know.
+    """
+    files = sorted(folder.glob("*/*.yaml"))
+    if not files:
+        raise UsageError(f"No contracts are in {folder}.", "Check the deployment's setting 'contracts'.")
+    return Catalog(_in_loading_order([_table(file) for file in files]))
+
+
+def _in_loading_order(tables: Iterable[Table]) -> tuple[Table, ...]:
+    by_name: dict[str, Table] = {}
+    for table in tables:
+        if table.name in by_name:
+            raise UsageError(f"Two contracts are named '{table.name}': {by_name[table.name].path} and {table.path}.")
+        by_name[table.name] = table
+    graph = {table.name: [name for name in table.inputs if name != table.name] for table in by_name.values()}
+    for name, inputs in graph.items():
+        for missing in set(inputs) - set(by_name):
+            raise UsageError(f"Contract '{name}' reads '{missing}', which has none.", _nearest(missing, by_name))
+    try:
+        return tuple(by_name[name] for name in TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        raise UsageError(f"Contracts read each other in a circle: {' -> '.join(error.args[1])}.") from error
+
+
+def _table(file: Path) -> Table:
+    document = _read(file)
+    schema = document["schema"][0]
+    custom = _custom(schema, TABLE_PROPERTIES, file)
+    if custom.get("load", "full") not in LOADS:
+        raise UsageError(f"{file}: load '{custom['load']}' is unknown.", _nearest(custom["load"], LOADS))
+    quality = schema.get("quality", [])
+    return Table(
+        path=f"{file.parent.name}/{file.stem}",
+        name=schema["name"],
+        kind=schema.get("physicalType", "table"),
+        description=" ".join(schema.get("description", "").split()),
+        grain=schema.get("dataGranularityDescription", ""),
+        columns=tuple(_column(entry, custom, file) for entry in schema["properties"]),
+        rules=tuple(_rule(entry, file) for entry in quality if entry["type"] == "custom"),
+        checks=tuple(_check(entry) for entry in quality if entry["type"] == "sql"),
+        inputs=tuple(custom.get("inputs", ())),
+        transformation=_transformation(file, custom),
+        parameters=custom.get("parameters", {}),
+        load=custom.get("load", "full"),
+        subject=custom.get("subject"),
+        persist=custom.get("persist", False),
+    )
+
+
+def _column(entry: Mapping[str, Any], table: Mapping[str, Any], file: Path) -> Column:
+    custom = {**table, **_custom(entry, COLUMN_PROPERTIES, file)}
+    treatment = custom.get("treatment", "keep")
+    if treatment not in TREATMENTS:
+        raise UsageError(
+            f"{file}: column '{entry['name']}' has the unknown treatment '{treatment}'.", _nearest(treatment, TREATMENTS)
+        )
+    links = entry.get("relationships", [])
+    return Column(
+        name=entry["name"],
+        logical_type=entry.get("logicalType", "string"),
+        physical_type=entry.get("physicalType", "string"),
+        description=" ".join(entry.get("description", "").split()),
+        required=entry.get("required", False) or entry.get("primaryKey", False),
+        primary_key=entry.get("primaryKey", False),
+        classification=entry.get("classification", "none"),
+        treatment=treatment,
+        truncate_to=custom.get("truncateTo"),
+        purpose=custom.get("purpose", ""),
+        legal_basis=custom.get("legalBasis", ""),
+        retention=custom.get("retention", ""),
+        values=tuple(value["value"] for value in entry.get("enum", [])),
+        options=entry.get("logicalTypeOptions", {}),
+        references=links[0]["to"] if links else None,
+        encrypted_name=entry.get("encryptedName"),
+        semantic_type=entry.get("semanticType", "column"),
+    )
+
+
+def _rule(entry: Mapping[str, Any], file: Path) -> RowRule:
+    custom = _custom(entry, RULE_PROPERTIES, file)
+    if custom.get("consequence") not in CONSEQUENCES:
+        raise UsageError(f"{file}: rule '{entry['name']}' needs a consequence, one of {', '.join(CONSEQUENCES)}.")
+    return RowRule(
+        code=entry["name"],
+        condition=" ".join(entry["implementation"].split()),
+        applies_to=custom.get("appliesTo", "row"),
+        consequence=custom["consequence"],
+        clears=custom.get("clears"),
+        columns=tuple(custom.get("columns", ())),
+        description=entry.get("description", ""),
+    )
+
+
+def _check(entry: Mapping[str, Any]) -> Check:
+    return Check(entry["name"], entry.get("description", ""), entry["query"], entry.get("mustBe"))
+
+
+def _custom(entry: Mapping[str, Any], known: set[str], file: Path) -> dict[str, Any]:
+    found = {item["property"]: item["value"] for item in entry.get("customProperties", [])}
+    for name in sorted(set(found) - known):
+        raise UsageError(f"{file}: custom property '{name}' is unknown.", _nearest(name, known))
+    return found
+
+
+def _transformation(file: Path, custom: Mapping[str, Any]) -> Path | None:
+    if "transformation" in custom:
+        path = file.parent / custom["transformation"]
+        if not path.exists():
+            raise UsageError(f"{file}: its transformation {path.name} does not exist.")
+        return path
+    beside = [file.with_suffix(suffix) for suffix in (".sql", ".py")]
+    return next((path for path in beside if path.exists()), None)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise UsageError(f"{file} is not YAML: {' '.join(str(error).split())}") from error
+    errors = sorted(_standard().iter_errors(document), key=lambda error: list(map(str, error.path)))
+    for error in errors:
+        raise UsageError(f"{file} does not follow the Open Data Contract Standard: {_place(error)}.")
+    if len(document.get("schema", [])) != 1:
+        raise UsageError(f"{file} must describe exactly one table under 'schema'.")
+    return dict(document)
+
+
+def _place(error: ValidationError) -> str:
+    where = "/".join(map(str, error.absolute_path)) or "top level"
+    return f"{where}: {error.message[:200]}"
+
+
+@cache
+def _standard() -> Draft201909Validator:
+    text = importlib.resources.files("open_data_contract_standard").joinpath("schema.json").read_text(encoding="utf-8")
+    return Draft201909Validator(json.loads(text))
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    match = difflib.get_close_matches(name, list(known), n=1)
+    return f"Did you mean '{match[0]}'?" if match else f"Known: {', '.join(sorted(known))}."
