@@ -10,6 +10,8 @@ affected data subjects; `full`: recomputed as a whole; `engine`: written by the 
 | table | `transformation` | file beside the contract, default: the contract's name with `.sql` or `.py` |
 | table | `parameters` | values for the named parameters (`:name`) of the SQL |
 | table | `subject` | the column that identifies the data subject |
+| table | `declarations` | what a source must or may say of its rows: name -> allowed values, the first being the \
+default; known to rules and transformations as columns of that name |
 | table | `persist` | `true`: kept in memory while a run lasts, for views that several tables read |
 | table, column | `purpose`, `legalBasis`, `retention`, `treatment` | GDPR; a column inherits its table's |
 | row rule | `appliesTo`, `consequence`, `clears`, `columns` | see `lib.rules` |
@@ -37,7 +39,7 @@ CONSEQUENCES = ("quarantine", "repair", "flag")
 TREATMENTS = ("keep", "truncate", "drop")
 PERSONAL = ("personal", "pseudonymous")
 TABLE_PROPERTIES = {
-    "load", "inputs", "transformation", "parameters", "subject", "persist",
+    "load", "inputs", "transformation", "parameters", "subject", "persist", "declarations",
     "purpose", "legalBasis", "retention", "treatment",
 }  # fmt: skip
 COLUMN_PROPERTIES = {"purpose", "legalBasis", "retention", "treatment", "truncateTo"}
@@ -118,6 +120,7 @@ class Table:
     load: str
     subject: str | None
     persist: bool
+    declarations: Mapping[str, tuple[str, ...]]
 
     @property
     def layer(self) -> str:
@@ -225,6 +228,7 @@ def _table(file: Path) -> Table:
         load=custom.get("load", "full"),
         subject=custom.get("subject"),
         persist=custom.get("persist", False),
+        declarations={name: tuple(values) for name, values in custom.get("declarations", {}).items()},
     )
 
 
