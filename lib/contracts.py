@@ -7,11 +7,13 @@ One YAML file is one table. What the engine needs beyond the standard's own keys
 | table | `load` | `batch`: rows belong to one batch and are replaced by batch; `subject`: recomputed for the \
 affected data subjects; `full`: recomputed as a whole; `engine`: written by the engine itself |
 | table | `inputs` | names of the tables that the transformation reads |
+| table | `remembers` | names of the tables whose content before the run it reads, as `known_NAME` |
 | table | `transformation` | file beside the contract, default: the contract's name with `.sql` or `.py` |
 | table | `parameters` | values for the named parameters (`:name`) of the SQL |
 | table | `subject` | the column that identifies the data subject |
 | table | `declarations` | what a source must or may say of its rows: name -> allowed values, the first being the \
 default; known to rules and transformations as columns of that name |
+| table | `unknownMember` | the row of a dimension that facts without a match point at |
 | table | `persist` | `true`: kept in memory while a run lasts, for views that several tables read |
 | table, column | `purpose`, `legalBasis`, `retention`, `treatment` | GDPR; a column inherits its table's |
 | row rule | `appliesTo`, `consequence`, `clears`, `columns` | see `lib.rules` |
@@ -39,7 +41,7 @@ CONSEQUENCES = ("quarantine", "repair", "flag")
 TREATMENTS = ("keep", "truncate", "drop")
 PERSONAL = ("personal", "pseudonymous")
 TABLE_PROPERTIES = {
-    "load", "inputs", "transformation", "parameters", "subject", "persist", "declarations",
+    "load", "inputs", "remembers", "transformation", "parameters", "subject", "persist", "declarations", "unknownMember",
     "purpose", "legalBasis", "retention", "treatment",
 }  # fmt: skip
 COLUMN_PROPERTIES = {"purpose", "legalBasis", "retention", "treatment", "truncateTo"}
@@ -81,10 +83,14 @@ class Column:
 
 @dataclass(frozen=True)
 class RowRule:
-    """A condition that a good row meets, and what becomes of a row that does not."""
+    """A condition that a good row meets, and what becomes of a row that does not.
+
+    Either `condition` is SQL over the table's columns, or `values_of` names columns whose contract lists their values.
+    """
 
     code: str
     condition: str
+    values_of: tuple[str, ...]
     applies_to: str
     consequence: str
     clears: str | None
@@ -115,12 +121,14 @@ class Table:
     rules: tuple[RowRule, ...]
     checks: tuple[Check, ...]
     inputs: tuple[str, ...]
+    remembers: tuple[str, ...]
     transformation: Path | None
     parameters: Mapping[str, Any]
     load: str
     subject: str | None
     persist: bool
     declarations: Mapping[str, tuple[str, ...]]
+    unknown_member: Mapping[str, Any]
 
     @property
     def layer(self) -> str:
@@ -223,12 +231,14 @@ def _table(file: Path) -> Table:
         rules=tuple(_rule(entry, file) for entry in quality if entry["type"] == "custom"),
         checks=tuple(_check(entry) for entry in quality if entry["type"] == "sql"),
         inputs=tuple(custom.get("inputs", ())),
+        remembers=tuple(custom.get("remembers", ())),
         transformation=_transformation(file, custom),
         parameters=custom.get("parameters", {}),
         load=custom.get("load", "full"),
         subject=custom.get("subject"),
         persist=custom.get("persist", False),
         declarations={name: tuple(values) for name, values in custom.get("declarations", {}).items()},
+        unknown_member=custom.get("unknownMember", {}),
     )
 
 
@@ -265,9 +275,11 @@ def _rule(entry: Mapping[str, Any], file: Path) -> RowRule:
     custom = _custom(entry, RULE_PROPERTIES, file)
     if custom.get("consequence") not in CONSEQUENCES:
         raise UsageError(f"{file}: rule '{entry['name']}' needs a consequence, one of {', '.join(CONSEQUENCES)}.")
+    judged = entry["implementation"]
     return RowRule(
         code=entry["name"],
-        condition=" ".join(entry["implementation"].split()),
+        condition="" if isinstance(judged, dict) else " ".join(judged.split()),
+        values_of=tuple(judged["valuesOf"]) if isinstance(judged, dict) else (),
         applies_to=custom.get("appliesTo", "row"),
         consequence=custom["consequence"],
         clears=custom.get("clears"),
