@@ -1,0 +1,16 @@
+select
+    period_start,
+    region,
+    category,
+    order_lines,
+    units,
+    gross_revenue,
+    returned_revenue,
+    revenue,
+    revenue_previous,
+    growth,
+    revenue_last_year,
+    growth_last_year,
+    is_complete
+from sales_by_period
+where period = 'month'

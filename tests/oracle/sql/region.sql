@@ -1,0 +1,1 @@
+select unnest(['Africa', 'Americas', 'Asia', 'Europe', 'Oceania', 'Unknown']) as region
