@@ -1,0 +1,38 @@
+# Every target uses the environment that spark-submit.sh sets up (.venv, .jars).
+.DEFAULT_GOAL := help
+.PHONY: help setup format check test lock benchmark clean
+SHELL := /bin/bash
+ROWS ?= 1000000
+PYTHON_FILES := lib lakehouse splitter jobs tests
+run := .venv/bin/python -m
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## make .venv and .jars, if they are missing
+	@./spark-submit.sh --setup-only
+
+format: setup ## format the code
+	$(run) ruff format
+	$(run) ruff check --fix-only --quiet
+
+check: setup ## format, lint, types, import rules and the tests without Spark (under two minutes)
+	$(run) ruff format --check
+	$(run) ruff check
+	.venv/bin/shellcheck --external-sources spark-submit.sh .ci/run
+	$(run) mypy
+	.venv/bin/lint-imports --no-cache
+	$(run) pytest -q -m "not spark and not e2e"
+
+test: setup ## all tests
+	$(run) pytest
+
+lock: setup ## pin all packages and jars anew, after a change of pyproject.toml or conf/setup/ivy.xml
+	conf/setup/lock.sh
+
+benchmark: setup ## time the whole way of ROWS=1000000 generated rows
+	./spark-submit.sh benchmark --rows $(ROWS)
+
+clean: ## remove the caches and build products (not .venv, .jars, data)
+	rm -rf dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache spark-warehouse metastore_db derby.log
+	find $(PYTHON_FILES) -name __pycache__ -prune -exec rm -rf {} +

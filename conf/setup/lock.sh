@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Pins anew what pyproject.toml (packages) and ivy.xml (jars) ask for. Neither file records where things came from.
+set -euo pipefail
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=conf/setup/setup.sh
+source "$root/conf/setup/setup.sh"
+
+lock_packages() {
+  local uv
+  uv=$(command -v uv || printf '%s' "$venv/bin/uv")
+  (cd "$root" && "$uv" pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal \
+    --fork-strategy fewest --python-version 3.10 --extra dev pyproject.toml --output-file "$requirements" >/dev/null)
+}
+
+lock_jars() {
+  local fresh
+  fresh=$(mktemp -d)
+  retrieve_jars "$fresh" >/dev/null
+  (cd "$fresh" && sha256sum -- *.jar >"$setup_dir/jars.sha256")
+  rm -rf -- "$fresh" "$jars/.ivy"
+}
+
+lock_packages
+lock_jars
+set_up

@@ -1,0 +1,166 @@
+#!/usr/bin/env bash
+# Runs one job of this lakehouse through the real spark-submit; sets up what is missing first.
+set -euo pipefail
+
+root=$(cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")" && pwd)
+readonly root
+readonly jobs_dir=${LAKEHOUSE_JOBS:-$root/jobs}
+readonly default_job=pipeline
+# shellcheck source=conf/setup/setup.sh
+source "$root/conf/setup/setup.sh"
+
+job_names() {
+  local file name
+  for file in "$jobs_dir"/*.py; do
+    name=$(basename -- "$file" .py)
+    [[ $name == _* || $name == '*' ]] || printf '%s\n' "$name"
+  done
+}
+
+# The first line of a job's docstring, read as text: no interpreter starts for --help.
+job_summary() {
+  awk '/^[rR]?"""/ { gsub(/^[rR]?"""[ \\]*|"""[ ]*$/, ""); if ($0 == "") getline; print; exit }' "$jobs_dir/$1.py"
+}
+
+usage() {
+  local name
+  cat <<'TEXT'
+Usage: ./spark-submit.sh [JOB] [OPTIONS]
+
+Runs a job through spark-submit, on this machine unless --master says otherwise. The first run sets up
+what is missing (.venv, .jars). No JOB means pipeline.
+
+Jobs (./spark-submit.sh JOB --help lists a job's options):
+TEXT
+  while read -r name; do
+    printf '  %-18s %s\n' "$name" "$(job_summary "$name")"
+  done < <(job_names)
+  cat <<'TEXT'
+
+Options of spark-submit may stand anywhere and go to it: --master, --deploy-mode, --jars, --packages, --py-files,
+  --files, --archives, --properties-file, --driver-memory, --driver-cores, --driver-class-path,
+  --driver-java-options, --driver-library-path, --executor-memory, --executor-cores, --num-executors,
+  --total-executor-cores, --queue, --principal, --keytab, --proxy-user, --conf spark.NAME=VALUE.
+Everything else, and whatever follows --, goes to the job; so does --conf FILE (a deployment of conf/).
+
+  --setup-only       set up what is missing and stop
+  --help             this text
+
+Environment: PYTHON (3.10 to 3.12), JAVA_HOME (JDK 17 or 21), LAKEHOUSE_DRIVER_MEMORY (such as 4g),
+  LAKEHOUSE_IVY_SETTINGS (where the jars come from, if not the public Maven repository).
+TEXT
+}
+
+# Splits the command line into spark_options, job and job_options.
+spark_options=() job_options=() extra_jars='' master='' own_properties=''
+take_spark_option() { # NAME VALUE
+  case $1 in
+    --jars) extra_jars+=",$2" ;;
+    --master) master=$2 && spark_options+=("$1" "$2") ;;
+    --properties-file) own_properties=$2 && spark_options+=("$1" "$2") ;;
+    --conf)
+      [[ $2 != spark.master=* ]] || master=${2#*=}
+      spark_options+=("$1" "$2")
+      ;;
+    *) spark_options+=("$1" "$2") ;;
+  esac
+}
+
+route() {
+  local name
+  while (($#)); do
+    name=${1%%=*}
+    case $name in
+      --) shift && job_options+=("$@") && return ;;
+      --master | --deploy-mode | --jars | --packages | --exclude-packages | --repositories | --py-files | --files | \
+        --archives | --properties-file | --driver-memory | --driver-cores | --driver-class-path | \
+        --driver-java-options | --driver-library-path | --executor-memory | --executor-cores | --num-executors | \
+        --total-executor-cores | --queue | --principal | --keytab | --proxy-user | --conf)
+        if [[ $1 == *=* && $1 == --* && $name != "$1" ]]; then
+          set -- "$name" "${1#*=}" "${@:2}"
+        fi
+        (($# > 1)) || fail "$name needs a value"
+        if [[ $name == --conf && $2 != spark.*=* ]]; then
+          job_options+=("$1" "$2")
+        else
+          take_spark_option "$1" "$2"
+        fi
+        shift 2
+        ;;
+      *) job_options+=("$1") && shift ;;
+    esac
+  done
+}
+
+nearest_job() {
+  local python
+  python=$(find_python 2>/dev/null) || return 0
+  job_names | "$python" -c '
+import difflib, sys
+print(*difflib.get_close_matches(sys.argv[1], sys.stdin.read().split(), 1, 0.5))' "$1"
+}
+
+require_job() {
+  [[ $job =~ ^[A-Za-z0-9_]+$ && -f $jobs_dir/$job.py ]] && return
+  local nearest
+  nearest=$(nearest_job "$job")
+  fail "there is no job $job${nearest:+; did you mean $nearest?} (./spark-submit.sh --help lists the jobs)"
+}
+
+# A quarter of the machine's memory, 1 to 6 GB: Spark's own default of 1 GB is too little for a million rows.
+driver_memory() {
+  local mb=8192
+  [[ ! -r /proc/meminfo ]] || mb=$(awk '/^MemTotal:/ { print int($2 / 1024) }' /proc/meminfo)
+  mb=$((mb / 4))
+  ((mb <= 6144)) || mb=6144
+  ((mb >= 1024)) || mb=1024
+  printf '%dm' "$mb"
+}
+
+set_environment() {
+  export SPARK_HOME SPARK_CONF_DIR SPARK_DRIVER_MEMORY PYTHONPATH
+  SPARK_HOME=$(spark_home)
+  SPARK_CONF_DIR=$root/conf
+  # Weakest of all ways to say it, so --driver-memory, --conf and --properties-file win.
+  SPARK_DRIVER_MEMORY=${LAKEHOUSE_DRIVER_MEMORY:-$(driver_memory)}
+  PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
+  export PYSPARK_DRIVER_PYTHON=$venv/bin/python
+  export PYSPARK_PYTHON=${PYSPARK_PYTHON:-$venv/bin/python}
+}
+
+# On a cluster the executors need the project's modules too.
+modules_zip() {
+  local zip=$root/dist/lakehouse-modules.zip
+  mkdir -p "$root/dist"
+  (cd "$root" && "$venv/bin/python" -m zipfile -c "$zip" lib lakehouse splitter) || fail "could not write $zip"
+  printf '%s' "$zip"
+}
+
+submit() {
+  [[ -z $own_properties ]] || spark_options=(--load-spark-defaults "${spark_options[@]}")
+  [[ ${master:-local} == local* ]] || spark_options=(--py-files "$(modules_zip)" "${spark_options[@]}")
+  exec "$SPARK_HOME/bin/spark-submit" --name "$job" --jars "$(jar_list)$extra_jars" ${spark_options[@]+"${spark_options[@]}"} \
+    "$jobs_dir/$job.py" ${job_options[@]+"${job_options[@]}"}
+}
+
+main() {
+  case ${1:-} in
+    -h | --help | help) usage && return ;;
+    --setup-only) set_up && return ;;
+  esac
+  route "$@"
+  job=$default_job
+  if [[ ${job_options[0]:--} != -* ]]; then
+    job=${job_options[0]}
+    job_options=("${job_options[@]:1}")
+  fi
+  require_job
+  set_up
+  set_environment
+  case " ${job_options[*]-} " in
+    *' --help '* | *' -h '*) exec "$venv/bin/python" "$jobs_dir/$job.py" "${job_options[@]}" ;;
+  esac
+  submit
+}
+
+main "$@"
