@@ -1,0 +1,48 @@
+with observations as (
+    select
+        user_key,
+        observed_on,
+        struct(gender, age_band, country_code, status, segment, channel, purchase_frequency) as attributes
+    from users
+),
+
+compared as (
+    select
+        user_key, observed_on, attributes,
+        lag(attributes) over (partition by user_key order by observed_on) as attributes_before
+    from observations
+),
+
+-- A struct is never NULL as a whole, so a missing neighbour is a user's first observation.
+beginnings as (
+    select
+        user_key, attributes,
+        case when attributes_before is null then date'1900-01-01' else observed_on end as valid_from
+    from compared
+    where not (attributes <=> attributes_before)
+),
+
+versions as (
+    select
+        user_key, attributes, valid_from,
+        lead(valid_from) over (partition by user_key order by valid_from) as valid_to
+    from beginnings
+)
+
+select
+    xxhash64(user_key, valid_from) as user_version_key,
+    xxhash64(user_key) as durable_user_key,
+    user_key,
+    valid_from,
+    valid_to,
+    valid_to is null as is_current,
+    coalesce(attributes.gender, 'Unknown') as gender,
+    attributes.age_band,
+    coalesce(attributes.country_code, 'Unknown') as country_code,
+    coalesce(attributes.status, 'Unknown') as status,
+    coalesce(attributes.segment, 'Unknown') as segment,
+    coalesce(attributes.channel, 'Unknown') as channel,
+    coalesce(attributes.purchase_frequency, 'Unknown') as purchase_frequency,
+    case when attributes.country_code is null then -1 else xxhash64(attributes.country_code) end as geography_key,
+    case when attributes.channel is null then -1 else xxhash64(attributes.channel) end as channel_key
+from versions

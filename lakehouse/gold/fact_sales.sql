@@ -1,0 +1,28 @@
+with sold as (
+    select
+        purchase_key, user_key, purchase_date, category, subcategory, product_name, quantity, unit_price, rating
+    from purchases
+),
+
+versions as (
+    select user_key, user_version_key, durable_user_key, valid_from, valid_to, geography_key, channel_key
+    from dim_user
+)
+
+select
+    xxhash64(sold.purchase_key) as sale_key,
+    cast(date_format(sold.purchase_date, 'yyyyMMdd') as int) as date_key,
+    versions.user_version_key,
+    versions.durable_user_key,
+    xxhash64(sold.category, sold.subcategory, sold.product_name) as product_key,
+    versions.geography_key,
+    versions.channel_key,
+    sold.quantity,
+    sold.unit_price,
+    sold.quantity * sold.unit_price as revenue,
+    sold.rating
+from sold
+inner join versions
+    on sold.user_key = versions.user_key
+    and sold.purchase_date >= versions.valid_from
+    and (versions.valid_to is null or sold.purchase_date < versions.valid_to)

@@ -1,0 +1,60 @@
+with logins as (
+    select user_key, last_login_date as day, 'login' as kind from users where last_login_date is not null
+),
+
+purchase_days as (
+    select user_key, last_purchase_date as day, 'purchase' as kind from users where last_purchase_date is not null
+    union all
+    select user_key, purchase_date as day, 'purchase' as kind from purchases where quantity > 0
+),
+
+-- One row per user first: what a user did, and the sign-up that the sources state.
+stated_sign_ups as (
+    select user_key, sign_up_date as day, 'sign_up' as kind from users where sign_up_date is not null
+),
+
+did as (
+    select user_key, day, kind from logins
+    union
+    select user_key, day, kind from purchase_days
+    union
+    select user_key, day, kind from stated_sign_ups
+),
+
+with_sign_up as (
+    select
+        user_key, day, kind,
+        coalesce(
+            min(case when kind = 'sign_up' then day end) over (partition by user_key),
+            min(day) over (partition by user_key)
+        ) as sign_up_day,
+        count_if(kind = 'sign_up') over (partition by user_key) as stated_sign_ups,
+        row_number() over (partition by user_key order by day, kind) as position
+    from did
+),
+
+-- Of several stated sign-ups the earliest is the one; without any, the first activity is one as well.
+activities as (
+    select user_key, day, kind, sign_up_day from with_sign_up where kind <> 'sign_up' or day = sign_up_day
+    union all
+    select user_key, sign_up_day as day, 'sign_up' as kind, sign_up_day
+    from with_sign_up
+    where stated_sign_ups = 0 and position = 1
+),
+
+versions as (
+    select user_key, user_version_key, durable_user_key, valid_from, valid_to from dim_user
+)
+
+select
+    xxhash64(activities.user_key, activities.day, activities.kind) as activity_key,
+    cast(date_format(activities.day, 'yyyyMMdd') as int) as date_key,
+    versions.user_version_key,
+    versions.durable_user_key,
+    activities.kind,
+    activities.day >= activities.sign_up_day as is_after_sign_up
+from activities
+inner join versions
+    on activities.user_key = versions.user_key
+    and activities.day >= versions.valid_from
+    and (versions.valid_to is null or activities.day < versions.valid_to)

@@ -1,0 +1,32 @@
+"""Resolve what the sources call countries to ISO codes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyspark.sql import DataFrame
+
+from lakehouse.countries import iso_codes
+from lib.errors import InputRefused
+
+# More different texts than this are no countries: the mapping has taken the wrong column.
+MOST_NAMES = 20_000
+
+
+def transform(tables: Mapping[str, DataFrame]) -> DataFrame:
+    """From `sales_events` to one row per country text: `country`, `country_code` (NULL: none, or ambiguous).
+
+    The distinct texts pass through the driver, since the library that knows them is a Python one.
+
+    Raises `InputRefused` if there are more texts than there can be spellings of countries.
+    """
+    rows = tables["sales_events"].select("country").where("country is not null").distinct().limit(MOST_NAMES + 1)
+    names = sorted(row.country for row in rows.collect())
+    if len(names) > MOST_NAMES:
+        raise InputRefused(
+            f"The column mapped to 'country' holds more than {MOST_NAMES:,} different texts.",
+            "Map the column that holds country names or ISO codes.",
+        )
+    codes = iso_codes(names)
+    spark = tables["sales_events"].sparkSession
+    return spark.createDataFrame([(name, codes.get(name)) for name in names], "country string, country_code string")

@@ -1,0 +1,49 @@
+with judged as (
+    select * from events where accepts_user
+),
+
+stated as (
+    select
+        user_key,
+        coalesce(
+            _extract_date,
+            greatest(sign_up_date, last_purchase_date, last_login_date, purchase_date),
+            date'1900-01-01'
+        ) as observed_on,
+        case
+            when age is null then 'Unknown'
+            when age <= 17 then '15-17'
+            when age <= 24 then '18-24'
+            when age <= 34 then '25-34'
+            when age <= 44 then '35-44'
+            when age <= 54 then '45-54'
+            when age <= 64 then '55-64'
+            else '65+'
+        end as age_band,
+        gender, country_code, sign_up_date, last_purchase_date, last_login_date,
+        status, segment, channel, purchase_frequency, declared_total_purchases
+    from judged
+
+    union all by name
+
+    select
+        user_key, observed_on, age_band, gender, country_code, sign_up_date, last_purchase_date, last_login_date,
+        status, segment, channel, purchase_frequency, declared_total_purchases
+    from known_users
+),
+
+-- A total order over business content: file and row numbers differ between one CSV and its parts.
+greatest_of_day as (
+    select
+        user_key,
+        observed_on,
+        max(struct(
+            last_login_date, last_purchase_date, sign_up_date, declared_total_purchases, status, segment, channel,
+            purchase_frequency, country_code, age_band, gender
+        )) as stated
+    from stated
+    group by user_key, observed_on
+)
+
+select user_key, observed_on, stated.*
+from greatest_of_day

@@ -1,0 +1,77 @@
+"""Secret keys and the pseudonyms made with them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from lib.errors import UsageError
+
+BLOCK_BYTES = 64  # of SHA-256, in which RFC 2104 pads the key
+KEY_BYTES = 32
+
+
+def secret_key(folder: Path, name: str) -> bytes:
+    """The key `name`, made on first use; readable by its owner only.
+
+    Raises `UsageError` if the file holds no key or others may read it.
+    """
+    file = folder / f"{name}.key"
+    if not file.exists():
+        _make(file)
+    if file.stat().st_mode & 0o077:
+        raise UsageError(f"Others may read the key file {file}.", f"Run: chmod 600 '{file}'")
+    try:
+        key = bytes.fromhex(file.read_text(encoding="ascii").strip())
+    except ValueError as error:
+        raise UsageError(f"{file} holds no key.", "Restore it from its backup; a new key makes new pseudonyms.") from error
+    if len(key) < KEY_BYTES:
+        raise UsageError(f"The key in {file} is shorter than {KEY_BYTES} bytes.", "Restore it from its backup.")
+    return key
+
+
+def with_pseudonym(frame: DataFrame, column: str, name: str, key: bytes) -> DataFrame:
+    """Replace the text `column` by `name`: its HMAC-SHA-256 (RFC 2104) as 64 hex digits; NULL stays NULL.
+
+    The key reaches the rows as a broadcast relation of one row, so that no plan holds it as a literal.
+    """
+    inner, outer = _padded(key)
+    spark = frame.sparkSession
+    pads = _relation(spark, inner, outer)
+    others = [F.col(f"`{other}`") for other in frame.columns if other != column]
+    return frame.join(F.broadcast(pads), how="cross").select(*others, _hmac(F.col(column)).alias(name))
+
+
+def _relation(spark: SparkSession, inner: bytes, outer: bytes) -> DataFrame:
+    return spark.createDataFrame([(bytearray(inner), bytearray(outer))], "_inner_pad binary, _outer_pad binary")
+
+
+def _hmac(message: Column) -> Column:
+    inner = F.sha2(F.concat("_inner_pad", message.cast("binary")), 256)
+    return F.sha2(F.concat("_outer_pad", F.unhex(inner)), 256)
+
+
+def _padded(key: bytes) -> tuple[bytes, bytes]:
+    block = key.ljust(BLOCK_BYTES, b"\0")
+    return bytes(byte ^ 0x36 for byte in block), bytes(byte ^ 0x5C for byte in block)
+
+
+def _make(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # Written aside and linked into place: of two first users one wins, and nobody reads half a key.
+    draft = file.with_suffix(f".{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+        stream.write(secrets.token_hex(KEY_BYTES) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    try:
+        os.link(draft, file)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

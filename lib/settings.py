@@ -1,0 +1,51 @@
+"""Deployments: where the lake, the contracts, the source mappings and the secrets are."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from lib.errors import UsageError
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One deployment file under `conf/`. `lake` is a path or a URI, the others are local folders."""
+
+    lake: str
+    contracts: Path
+    sources: Path
+    secrets: Path
+
+
+def load(file: Path, lake: str | None = None) -> Settings:
+    """Read a deployment file; `lake` overrides its data root.
+
+    Raises `UsageError` for a missing file and for unknown or missing settings.
+    """
+    try:
+        stated = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise UsageError(f"The deployment file {file} cannot be read: {error}.", "Check the option --conf.") from error
+    known = [field.name for field in dataclasses.fields(Settings)]
+    for name in set(stated) - set(known):
+        near = difflib.get_close_matches(name, known, n=1)
+        raise UsageError(f"{file}: setting '{name}' is unknown.", f"Did you mean '{near[0]}'?" if near else "")
+    for name in set(known) - set(stated):
+        raise UsageError(f"{file}: setting '{name}' is missing.")
+    return Settings(
+        lake=_location(lake or stated["lake"], Path.cwd() if lake else PROJECT),
+        contracts=PROJECT / stated["contracts"],
+        sources=PROJECT / stated["sources"],
+        secrets=PROJECT / stated["secrets"],
+    )
+
+
+def _location(lake: str, folder: Path) -> str:
+    return lake.rstrip("/") if "://" in lake else str((folder / lake).resolve())
