@@ -1,0 +1,134 @@
+"""`python -m splitter.sample`: writes an invented shop's export and, beside it, the ground truth of what is in it."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from splitter.ground_truth import GroundTruth
+from splitter.sample_plan import EPOCH, Plan
+from splitter.sample_pools import draw_pools
+from splitter.sample_rows import HEADER, Writer, blocks
+
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+MOST_ROWS, MOST_BATCHES = 100_000_000, 100
+
+
+def write_sample(plan: Plan, out: Path, date_in_name: bool = False) -> Path:
+    """Writes the CSV files and the truth file; returns the truth file's path. Nothing half-written stays behind."""
+    paths = batch_paths(plan, out, date_in_name)
+    writer, truth = Writer(plan, draw_pools(plan.seed, plan.multiline)), GroundTruth(plan)
+    with _replacing(paths) as files:
+        for file in files:
+            file.write(f"{HEADER}\n".encode())
+        for block in blocks(plan):
+            truth.add(block)
+            for batch, lines in writer.lines(block):
+                files[batch].write(lines)
+            _progress(truth.rows_so_far, plan)
+    return _write_truth(truth.report([path.name for path in paths]), truth_path(out))
+
+
+def batch_paths(plan: Plan, out: Path, date_in_name: bool) -> list[Path]:
+    """FILE for one batch, FILE-1 ... FILE-K (before the suffix) for several; then, on request, _YYYY-MM-DD."""
+    names = []
+    for batch, extract in enumerate(plan.extracts.tolist(), 1):
+        number = f"-{batch}" if plan.batches > 1 else ""
+        day = f"_{EPOCH + dt.timedelta(extract)}" if date_in_name else ""
+        names.append(out.with_name(f"{out.stem}{number}{day}{out.suffix}"))
+    return names
+
+
+def truth_path(out: Path) -> Path:
+    return out.with_name(f"{out.stem}-truth.json")
+
+
+@contextmanager
+def _replacing(paths: Sequence[Path]) -> Iterator[list[BinaryIO]]:
+    """Files that appear under their names only when all of them are complete."""
+    parts = [path.with_name(f".{path.name}.part") for path in paths]
+    try:
+        with ExitStack() as stack:
+            yield [stack.enter_context(part.open("wb")) for part in parts]
+        for part, path in zip(parts, paths, strict=True):
+            os.replace(part, path)
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
+
+
+def _write_truth(report: dict[str, object], path: Path) -> Path:
+    path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
+
+
+def _progress(rows: int, plan: Plan) -> None:
+    if sys.stderr.isatty():
+        total = plan.rows + plan.later_rows * (plan.batches - 1)
+        print(f"\r{rows:,} of {total:,} rows", end="\n" if rows == total else "", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m splitter.sample",
+        description="Write an invented shop's export (CSV, 25 columns) with known defects, and its ground truth (JSON).",
+    )
+    parser.add_argument("--rows", type=int, required=True, help="rows of the full load (batch 1)")
+    parser.add_argument("--out", type=Path, required=True, help="CSV file; the truth goes to STEM-truth.json beside it")
+    parser.add_argument("--seed", type=int, default=1, help="same rows, seed and options: same bytes (default 1)")
+    parser.add_argument("--batches", type=int, default=1, help="files: a full load and K - 1 later batches")
+    parser.add_argument("--later-fraction", type=float, default=0.01, help="rows of a later batch / --rows (0.01)")
+    parser.add_argument("--defects", type=float, default=1.0, help="factor on the defect rates, 0 = clean (1)")
+    parser.add_argument(
+        "--extract-date",
+        type=dt.date.fromisoformat,
+        default=Plan.extract_date,
+        help="extract day of batch 1 (default 2023-08-25)",
+    )
+    parser.add_argument("--step-days", type=int, default=7, help="days between extracts (7)")
+    parser.add_argument("--date-in-name", action="store_true", help="add _YYYY-MM-DD, the extract day, to file names")
+    parser.add_argument("--multiline", action="store_true", help="put line breaks into some quoted comments")
+    return parser
+
+
+def _wrong_use(options: argparse.Namespace) -> str:
+    """One sentence on what is wrong, or nothing."""
+    checks = (
+        (1 <= options.rows <= MOST_ROWS, f"--rows must lie between 1 and {MOST_ROWS}"),
+        (0 <= options.seed < 2**63, "--seed must be a whole number from 0 on"),
+        (1 <= options.batches <= MOST_BATCHES, f"--batches must lie between 1 and {MOST_BATCHES}"),
+        (0 < options.later_fraction <= 1, "--later-fraction must be above 0 and at most 1"),
+        (0 <= options.defects <= 20, "--defects must lie between 0 and 20"),
+        (1 <= options.step_days <= 366, "--step-days must lie between 1 and 366"),
+        (dt.date(2005, 1, 1) <= options.extract_date <= dt.date(2100, 1, 1), "--extract-date must lie in 2005 to 2099"),
+        (bool(options.out.name) and options.out.parent.is_dir(), f"--out: {options.out.parent} is not a folder"),
+        (not options.out.is_dir(), f"--out: {options.out} is a folder, a file name is needed"),
+    )
+    return next((sentence for holds, sentence in checks if not holds), "")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = vars(_parser().parse_args(arguments))
+    wrong = _wrong_use(argparse.Namespace(**options))
+    if wrong:
+        print(f"sample: {wrong}.", file=sys.stderr)
+        return EXIT_USAGE
+    out, date_in_name = options.pop("out"), options.pop("date_in_name")
+    try:
+        truth = write_sample(Plan(**options), out, date_in_name)
+    except OSError as error:
+        print(f"sample: cannot write {error.filename or out}: {error.strerror}.", file=sys.stderr)
+        return EXIT_FAILED
+    print(f"sample: done; what is in it stands in {truth}.", file=sys.stderr)
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
