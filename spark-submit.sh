@@ -124,7 +124,7 @@ set_environment() {
   # Weakest of all ways to say it, so --driver-memory, --conf and --properties-file win.
   SPARK_DRIVER_MEMORY=${LAKEHOUSE_DRIVER_MEMORY:-$(driver_memory)}
   PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
-  export PYSPARK_DRIVER_PYTHON=$venv/bin/python
+  export LAKEHOUSE_PYTHON=$venv/bin/python PYSPARK_DRIVER_PYTHON=$setup_dir/driver-python
   export PYSPARK_PYTHON=${PYSPARK_PYTHON:-$venv/bin/python}
 }
 
@@ -136,9 +136,30 @@ modules_zip() {
   printf '%s' "$zip"
 }
 
+# Copies until the writers are gone; a Ctrl-C is theirs to answer.
+relay() {
+  trap '' INT TERM HUP
+  exec "$@"
+}
+
+# Keeps the true stdout and stderr as 8 and 9 for the job (see conf/setup/driver-python). What is no terminal goes
+# through a cat: a file opened twice would be written by two hands, and a pipe without a reader cannot be opened.
+keep_streams() {
+  [[ -d /proc/$$/fd ]] || return 0
+  exec 8>&1 9>&2
+  [[ -t 1 ]] || exec 8> >(relay cat >&1)
+  if [[ ! -t 2 ]]; then
+    if [[ /dev/fd/1 -ef /dev/fd/2 ]]; then exec 9>&8; else exec 9> >(relay cat >&2); fi
+  fi
+  # Java announces at every start that Spark uses one of its modules.
+  exec 2> >(relay sed -u '/^WARNING: Using incubator modules: jdk.incubator.vector$/d' >&9)
+  export LAKEHOUSE_STREAMS_OF=$$
+}
+
 submit() {
   [[ -z $own_properties ]] || spark_options=(--load-spark-defaults "${spark_options[@]}")
   [[ ${master:-local} == local* ]] || spark_options=(--py-files "$(modules_zip)" "${spark_options[@]}")
+  keep_streams
   exec "$SPARK_HOME/bin/spark-submit" --name "$job" --jars "$(jar_list)$extra_jars" ${spark_options[@]+"${spark_options[@]}"} \
     "$jobs_dir/$job.py" ${job_options[@]+"${job_options[@]}"}
 }
