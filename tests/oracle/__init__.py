@@ -4,7 +4,7 @@ It shares no line with the lakehouse: Python's csv reads, DuckDB computes. Where
 read the same definitions came to the same figures.
 """
 
-from .computation import Figures, Oracle, compute
-from .export import Batch
+from tests.oracle.computation import Figures, Oracle, compute
+from tests.oracle.export import Batch
 
 __all__ = ["Batch", "Figures", "Oracle", "compute"]

@@ -1,11 +1,13 @@
-"""Hand-made exports: rows that are good unless a test says otherwise, about invented people."""
+"""Hand-made exports: rows that are good unless a test says otherwise, about invented people; and rows of marts."""
 
 import csv
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from .export import Batch
+from tests.oracle.export import Batch
+
+Records = list[dict[str, object]]
 
 GOOD = {
     "ID": "1",
@@ -63,3 +65,9 @@ def batch(path: Path, *rows: Sequence[str], extract_date: date | None = None) ->
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([list(GOOD), *rows])
     return Batch(path, extract_date)
+
+
+def rows(mart: Records, *columns: str, **where: object) -> list[tuple[object, ...]]:
+    """The named columns of the rows that meet every condition, in the order of the mart's grain."""
+    kept = [record for record in mart if all(record[name] == value for name, value in where.items())]
+    return [tuple(record[name] for name in columns) for record in kept]

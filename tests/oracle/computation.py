@@ -9,9 +9,9 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from .country import countries
-from .export import Batch, different, source
-from .grain import GRAIN
+from tests.oracle.country import countries
+from tests.oracle.export import Batch, different, source
+from tests.oracle.grain import GRAIN
 
 SQL = Path(__file__).parent / "sql"
 STEPS = (

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from .grain import GRAIN
+from tests.oracle.grain import GRAIN
 
 COMPARED = ("mart_sales/", "mart_users/")
 TOLERANCE = 1e-12

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from .card import SUSPECT, mask
+from tests.oracle.card import SUSPECT, mask
 
 COLUMNS = {
     "age": "Age",
