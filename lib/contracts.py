@@ -14,6 +14,7 @@ affected data subjects; `full`: recomputed as a whole; `engine`: written by the 
 | table | `declarations` | what a source must or may say of its rows: name -> allowed values, the first being the \
 default; known to rules and transformations as columns of that name |
 | table | `unknownMember` | the row of a dimension that facts without a match point at |
+| table | `outcome` | SQL for the outcome of the source rows that its rows stand for: accepted, quarantined, ... |
 | table | `persist` | `true`: kept in memory while a run lasts, for views that several tables read |
 | table, column | `purpose`, `legalBasis`, `retention`, `treatment` | GDPR; a column inherits its table's |
 | row rule | `appliesTo`, `consequence`, `clears`, `columns` | see `lib.rules` |
@@ -41,7 +42,7 @@ CONSEQUENCES = ("quarantine", "repair", "flag")
 TREATMENTS = ("keep", "truncate", "drop")
 PERSONAL = ("personal", "pseudonymous")
 TABLE_PROPERTIES = {
-    "load", "inputs", "remembers", "transformation", "parameters", "subject", "persist", "declarations", "unknownMember",
+    "load", "inputs", "remembers", "transformation", "parameters", "subject", "persist", "declarations", "unknownMember", "outcome",
     "purpose", "legalBasis", "retention", "treatment",
 }  # fmt: skip
 COLUMN_PROPERTIES = {"purpose", "legalBasis", "retention", "treatment", "truncateTo"}
@@ -129,6 +130,7 @@ class Table:
     persist: bool
     declarations: Mapping[str, tuple[str, ...]]
     unknown_member: Mapping[str, Any]
+    outcome: str | None
 
     @property
     def layer(self) -> str:
@@ -239,6 +241,7 @@ def _table(file: Path) -> Table:
         persist=custom.get("persist", False),
         declarations={name: tuple(values) for name, values in custom.get("declarations", {}).items()},
         unknown_member=custom.get("unknownMember", {}),
+        outcome=custom.get("outcome"),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
-from lib.errors import LakehouseError
+from lib.errors import LakehouseError, UsageError
 
 
 class Storage:
@@ -63,6 +63,11 @@ class Storage:
         permission = self._jvm.org.apache.hadoop.fs.permission.FsPermission("700")
         self._system.mkdirs(self._path(""), permission)
         self._system.setPermission(self._path(""), permission)
+
+    def require(self) -> None:
+        """Raise `UsageError` if there is no lake here."""
+        if not self.exists(""):
+            raise UsageError(f"There is no lake at {self.root}.", "Check --lake, or run the pipeline first.")
 
     def _conf_of_spark(self) -> Any:
         return self._jvm.org.apache.spark.SparkContext.getOrCreate().getConf()

@@ -11,14 +11,13 @@ stated as (
             date'1900-01-01'
         ) as observed_on,
         case
-            when age is null then 'Unknown'
             when age <= 17 then '15-17'
             when age <= 24 then '18-24'
             when age <= 34 then '25-34'
             when age <= 44 then '35-44'
             when age <= 54 then '45-54'
             when age <= 64 then '55-64'
-            else '65+'
+            when age >= 65 then '65+'
         end as age_band,
         gender, country_code, sign_up_date, last_purchase_date, last_login_date,
         status, segment, channel, purchase_frequency, declared_total_purchases
@@ -27,7 +26,7 @@ stated as (
     union all by name
 
     select
-        user_key, observed_on, age_band, gender, country_code, sign_up_date, last_purchase_date, last_login_date,
+        user_key, observed_on, nullif(age_band, 'Unknown') as age_band, gender, country_code, sign_up_date, last_purchase_date, last_login_date,
         status, segment, channel, purchase_frequency, declared_total_purchases
     from known_users
 ),
@@ -45,5 +44,7 @@ greatest_of_day as (
     group by user_key, observed_on
 )
 
-select user_key, observed_on, stated.*
+select
+    user_key, observed_on, stated.* except (age_band),
+    coalesce(stated.age_band, 'Unknown') as age_band
 from greatest_of_day

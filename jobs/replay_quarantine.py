@@ -1,0 +1,32 @@
+"""Judge the rows in quarantine again, after a rule or a mapping has changed; those that pass now enter, once."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+from lib import cli
+
+
+def arguments() -> Namespace:
+    """The command line of this job."""
+    return cli.parser(__doc__ or "").parse_args()
+
+
+def main(options: Namespace) -> str:
+    """Replay; the result is what the last line says."""
+    from lib import replay
+    from lib.lake import open_lake
+    from lib.lock import writer_of
+    from lib.session import session
+
+    settings = cli.settings(options)
+    spark = session("replay_quarantine")
+    lake = open_lake(spark, settings, verbose=options.verbose)
+    with writer_of(spark, settings.lake, settings.secrets, "replay_quarantine"):
+        return replay.run(lake)
+
+
+if __name__ == "__main__":
+    options = arguments()
+    sys.exit(cli.run(main, options))

@@ -1,0 +1,36 @@
+"""Publish an earlier publication again: the one before the current, or that of a given run."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+from lib import cli
+
+
+def arguments() -> Namespace:
+    """The command line of this job."""
+    parser = cli.parser(__doc__ or "")
+    parser.add_argument("--to", metavar="RUN_ID", help="the run whose publication is wanted (default: the one before)")
+    return parser.parse_args()
+
+
+def main(options: Namespace) -> str:
+    """Roll back; the result is what the last line says."""
+    from lib import publication
+    from lib.lock import writer_of
+    from lib.session import session
+    from lib.storage import Storage
+
+    settings = cli.settings(options)
+    spark = session("rollback")
+    storage = Storage(spark, settings.lake)
+    storage.require()
+    with writer_of(spark, settings.lake, settings.secrets, "rollback"):
+        before, after = publication.rollback(storage, options.to)
+    return f"Rolled back from run {before.run_id} to run {after.run_id}, as of {after.as_of}."
+
+
+if __name__ == "__main__":
+    options = arguments()
+    sys.exit(cli.run(main, options))

@@ -1,0 +1,90 @@
+"""Bronze: load batches as they come, and hand their rows on, typed and pseudonymised."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from functools import reduce
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lib import keys, readers
+from lib.contracts import Table
+from lib.errors import UsageError
+from lib.inputs import Batch
+from lib.lake import Lake
+from lib.ledger import Entry
+from lib.sources import Source, load_source
+from lib.tables import BATCH
+
+PSEUDONYM_KEY = "pseudonym"
+
+
+def table(lake: Lake) -> Table:
+    """The one table of the bronze layer."""
+    return lake.catalog.layer("bronze")[0]
+
+
+def load(lake: Lake, source: Source, batches: Sequence[Batch]) -> list[Entry]:
+    """Append the rows of new batches to bronze and enter them into the ledger. One commit each, whatever the number.
+
+    Raises `UsageError` if the source's currency is not the lake's, `InputRefused` if an input cannot be read.
+    """
+    _require_one_currency(lake, source)
+    target = table(lake)
+    # Rows are judged as of this day, in every later rebuild too.
+    frame = readers.read(lake.spark, source, batches, target, lake.started_at)
+    ids = [batch.id for batch in batches]
+    lake.tables.replace_batches(target, frame, ids)
+    rows = _rows(lake, ids)
+    entries = [_entry(lake, source, batch, rows.get(batch.id, 0)) for batch in batches]
+    lake.ledger.record(entries)
+    return entries
+
+
+def pending_rows(lake: Lake, entries: Sequence[Entry]) -> DataFrame:
+    """The bronze rows of `entries` as their sources mean them: typed, user ids replaced by pseudonyms."""
+    target = table(lake)
+    content = lake.tables.read(target)
+    key = keys.secret_key(lake.settings.secrets, PSEUDONYM_KEY)
+    frames = []
+    for name in sorted({entry.source for entry in entries}):
+        source = load_source(lake.settings.sources, name, target)
+        ids = [entry.batch_id for entry in entries if entry.source == name]
+        frame = readers.typed(content.where(F.col(BATCH).isin(ids)), source, target)
+        for column in target.stored:
+            if column.encrypted_name:
+                frame = keys.with_pseudonym(frame, column.name, column.encrypted_name, key)
+        frames.append(frame)
+    return reduce(DataFrame.unionByName, frames)
+
+
+def _rows(lake: Lake, ids: Sequence[str]) -> dict[str, int]:
+    """Rows by batch, counted from the committed table."""
+    found = lake.tables.read(table(lake)).where(F.col(BATCH).isin(list(ids))).groupBy(BATCH).count().collect()
+    return {row[BATCH]: row["count"] for row in found}
+
+
+def _entry(lake: Lake, source: Source, batch: Batch, rows: int) -> Entry:
+    return Entry(
+        batch_id=batch.id,
+        source=source.name,
+        files=batch.names,
+        dropped_columns=readers.dropped_columns(batch, source, table(lake)),
+        currency=source.currency,
+        extract_date=batch.extract_date,
+        newest_date=None,
+        rows=rows,
+        loaded_at=lake.started_at.astimezone(dt.timezone.utc),
+        published_run=None,
+    )
+
+
+def _require_one_currency(lake: Lake, source: Source) -> None:
+    for entry in lake.ledger.entries():
+        if entry.currency != source.currency:
+            raise UsageError(
+                f"Source '{source.name}' states {source.currency}, but this lake holds {entry.currency}.",
+                "One lake holds one currency: convert the prices, or use another --lake.",
+            )

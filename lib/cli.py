@@ -1,0 +1,72 @@
+"""What all jobs share: options, exit codes, the last line on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from lib.errors import LakehouseError, UsageError
+from lib.settings import PROJECT, Settings, load
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """A parser with the options that every job has."""
+    result = argparse.ArgumentParser(description=description)
+    result.add_argument("--lake", metavar="URI", help="data root of the lake (default: the deployment's)")
+    result.add_argument(
+        "--conf", metavar="FILE", type=Path, default=PROJECT / "conf/local.yaml", help="deployment (default: conf/local.yaml)"
+    )
+    result.add_argument("--verbose", action="store_true", help="tell of every step, also where stderr is no terminal")
+    return result
+
+
+def settings(options: argparse.Namespace) -> Settings:
+    """The deployment that the options name."""
+    return load(options.conf, options.lake)
+
+
+def date(text: str) -> dt.date:
+    """An ISO date given as an option."""
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is no date of the form YYYY-MM-DD") from None
+
+
+def run(job: Callable[[argparse.Namespace], str], options: argparse.Namespace) -> int:
+    """Run a job; its result, or its error and the remedy, is the last line on stderr. Gives the exit code."""
+    try:
+        message = job(options)
+    except LakehouseError as error:
+        print(str(error), file=sys.stderr, flush=True)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("Interrupted; run the same command again to go on.", file=sys.stderr, flush=True)
+        return 1
+    except Exception as error:  # noqa: BLE001 - whatever it is, the operator gets one last line
+        return _unexpected(error)
+    print(message, file=sys.stderr, flush=True)
+    return 0
+
+
+def _unexpected(error: Exception) -> int:
+    text = str(error)
+    if "No space left on device" in text:
+        problem = UsageError("The disk is full.", "Free some space and run the same command again; nothing is lost.")
+        print(str(problem), file=sys.stderr, flush=True)
+        return 1
+    # Messages of the engine below may quote values of rows, which belong on no terminal and in no log.
+    frames = traceback.extract_tb(error.__traceback__)
+    for frame in frames[-6:]:
+        print(f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}", file=sys.stderr)
+    print(
+        f"Unexpected error ({type(error).__name__}); nothing has been published. "
+        "Run the same command again; if it stays, report the lines above.",
+        file=sys.stderr,
+        flush=True,
+    )
+    return 1

@@ -1,0 +1,63 @@
+"""Conservation: every source row has one committed outcome, batch by batch, counted from committed tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lib.contracts import Table
+from lib.errors import AuditFailed
+from lib.lake import Lake
+from lib.ledger import Entry
+from lib.tables import BATCH
+
+OUTCOMES = ("accepted", "quarantined", "duplicate", "suppressed", "erased")
+
+
+@dataclass(frozen=True)
+class Balance:
+    """One batch: rows in bronze, and rows by outcome."""
+
+    batch_id: str
+    rows_in: int
+    outcomes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def holds(self) -> bool:
+        """Whether every row has its one outcome."""
+        return self.rows_in == sum(self.outcomes.values())
+
+    def __str__(self) -> str:
+        parts = " + ".join(f"{count} {outcome}" for outcome, count in self.outcomes.items())
+        return f"batch {self.batch_id[:12]}: {self.rows_in} rows in, {parts}"
+
+
+def balances(lake: Lake, entries: Sequence[Entry]) -> list[Balance]:
+    """The balance of each batch."""
+    ids = [entry.batch_id for entry in entries]
+    bronze = lake.catalog.layer("bronze")[0]
+    counted = [_counted(lake, bronze, "'in'", ids)]
+    counted += [_counted(lake, table, table.outcome, ids) for table in lake.catalog if table.outcome]
+    found = {(row[BATCH], row["outcome"]): row["rows"] for row in reduce(DataFrame.unionAll, counted).collect()}
+    return [
+        Balance(batch, found.get((batch, "in"), 0), {name: found.get((batch, name), 0) for name in OUTCOMES})
+        for batch in ids
+    ]
+
+
+def require(found: Sequence[Balance]) -> None:
+    """Raise `AuditFailed` if a batch lost or doubled a row."""
+    for balance in found:
+        if not balance.holds:
+            raise AuditFailed(
+                f"Rows were lost or doubled: {balance}.", "Nothing has been published; this is a defect of a rule or join."
+            )
+
+
+def _counted(lake: Lake, table: Table, outcome: str | None, ids: Sequence[str]) -> DataFrame:
+    rows = lake.tables.read(table).where(F.col(BATCH).isin(list(ids)))
+    return rows.groupBy(BATCH, F.expr(str(outcome)).alias("outcome")).agg(F.count("*").alias("rows"))

@@ -1,0 +1,53 @@
+"""A lake that a job works on: its session, contracts, tables, files and ledger, opened together."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from dataclasses import dataclass
+
+from pyspark.sql import SparkSession
+
+from lib import contracts
+from lib.contracts import Catalog
+from lib.ledger import Ledger
+from lib.settings import Settings
+from lib.steps import Steps
+from lib.storage import Storage
+from lib.tables import Tables
+
+
+@dataclass(frozen=True)
+class Lake:
+    """One lake in the hands of one run, which began at `started_at` (UTC)."""
+
+    spark: SparkSession
+    settings: Settings
+    catalog: Catalog
+    tables: Tables
+    storage: Storage
+    ledger: Ledger
+    steps: Steps
+    run_id: str
+    started_at: dt.datetime
+
+
+def open_lake(spark: SparkSession, settings: Settings, *, verbose: bool = False) -> Lake:
+    """Read the contracts and open (make, if need be) the lake that `settings` name."""
+    started_at = dt.datetime.now(dt.timezone.utc)
+    run_id = f"{started_at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    catalog = contracts.load(settings.contracts)
+    tables = Tables(spark, settings.lake, run_id)
+    storage = Storage(spark, settings.lake)
+    storage.make_private()
+    return Lake(
+        spark=spark,
+        settings=settings,
+        catalog=catalog,
+        tables=tables,
+        storage=storage,
+        ledger=Ledger(tables, catalog),
+        steps=Steps(spark, verbose=verbose),
+        run_id=run_id,
+        started_at=started_at,
+    )

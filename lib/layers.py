@@ -1,0 +1,127 @@
+"""The layers behind bronze: each table's transformation, in loading order, written where its contract says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lib import rules
+from lib.contracts import Table
+from lib.lake import Lake
+from lib.tables import BATCH, IN_MEMORY
+from lib.transformations import transform
+
+SUBJECTS = "subjects"
+
+
+class Layers:
+    """Computes tables of one run.
+
+    `batches` are the ids of the batches under way. With `whole`, everything is computed anew; else tables loaded by
+    `subject` are recomputed for the subjects of these batches only.
+    """
+
+    def __init__(self, lake: Lake, batches: Sequence[str], *, whole: bool) -> None:
+        self._lake = lake
+        self._batches = list(batches)
+        self._whole = whole
+        self._frames: dict[str, DataFrame] = {}
+        self._subjects: DataFrame | None = None
+        self._persisted: list[DataFrame] = []
+        self.versions: dict[str, int] = {}
+
+    def provide(self, name: str, frame: DataFrame) -> None:
+        """Make `frame` known to transformations as `name`."""
+        self._frames[name] = frame
+
+    def build(self, tables: Sequence[Table], parameters: Mapping[str, Any]) -> None:
+        """Compute the tables in the given order; stored ones are written."""
+        for table in tables:
+            if table.is_view:
+                self._view(table, parameters)
+            else:
+                self._store(table, parameters)
+
+    def frame(self, name: str) -> DataFrame:
+        """A table or view as this run sees it."""
+        if name not in self._frames:
+            table = self._lake.catalog[name]
+            self._frames[name] = self._lake.tables.read(table)
+        return self._frames[name]
+
+    def close(self) -> None:
+        """Let go of what was kept in memory."""
+        for frame in self._persisted:
+            frame.unpersist()
+
+    def _view(self, table: Table, parameters: Mapping[str, Any]) -> None:
+        frame = self._compute(table, parameters)
+        if table.rules:
+            frame = rules.judge(frame, table)
+        if table.persist:
+            frame = frame.persist(IN_MEMORY)
+            self._persisted.append(frame)
+        self._frames[table.name] = frame
+        if table.name == SUBJECTS and not self._whole:
+            self._subjects = frame
+
+    def _store(self, table: Table, parameters: Mapping[str, Any]) -> None:
+        tables = self._lake.tables
+        frame = self._compute(table, parameters)
+        if table.load == "batch" and not self._whole:
+            version = tables.replace_batches(table, frame, self._batches)
+        elif table.load == "subject":
+            if self._subjects is None or tables.version(table) is None:
+                frame = self._with_unknown_member(table, frame)
+            version = tables.replace_subjects(table, frame, self._scope(table))
+        else:
+            frame = self._with_unknown_member(table, frame)
+            version = tables.replace(table, frame, files=1 if table.layer.startswith("mart_") else None)
+        if version is not None:
+            self.versions[table.path] = version
+            self._frames[table.name] = tables.read(table, version)
+
+    def _compute(self, table: Table, parameters: Mapping[str, Any]) -> DataFrame:
+        for name in table.inputs:
+            self._scoped(table, name).createOrReplaceTempView(name)
+        for name in table.remembers:
+            self._known(table, self._lake.catalog[name]).createOrReplaceTempView(f"known_{name}")
+        return transform(self._lake.spark, table, parameters)
+
+    def _scoped(self, table: Table, name: str) -> DataFrame:
+        """An input as `table` sees it: of the affected subjects only, where it is recomputed for these."""
+        frame = self.frame(name)
+        source = self._lake.catalog[name]
+        if table.load != "subject" or source.is_view or self._scope(source) is None:
+            return frame
+        return _of_subjects(frame, source, self._subjects)
+
+    def _known(self, table: Table, remembered: Table) -> DataFrame:
+        content = self._lake.tables.read(remembered)
+        if self._whole:
+            return content.limit(0)
+        if remembered.load == "batch":
+            return content.where(~F.col(BATCH).isin(self._batches))
+        return _of_subjects(content, remembered, self._subjects) if table.load == "subject" else content
+
+    def _scope(self, table: Table) -> DataFrame | None:
+        if self._subjects is None or table.subject not in self._subjects.columns:
+            return None
+        return self._subjects.select(table.subject).distinct()
+
+    def _with_unknown_member(self, table: Table, frame: DataFrame) -> DataFrame:
+        if not table.unknown_member:
+            return frame
+        values = [table.unknown_member.get(column.name) for column in table.stored]
+        schema = ", ".join(f"`{column.name}` {column.physical_type}" for column in table.stored)
+        member = self._lake.spark.createDataFrame([tuple(values)], schema)
+        return self._lake.tables.conform(frame, table).unionByName(member)
+
+
+def _of_subjects(frame: DataFrame, table: Table, subjects: DataFrame | None) -> DataFrame:
+    if subjects is None or table.subject is None:
+        return frame
+    return frame.join(F.broadcast(subjects.select(table.subject).distinct()), on=table.subject, how="left_semi")

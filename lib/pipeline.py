@@ -1,0 +1,232 @@
+"""The main job: new batches in, audited marts out.
+
+One run = load what is new into bronze, carry all batches that no publication shows yet through silver, gold and the
+marts, audit exactly the versions written, publish them. Killed anywhere and started again, it ends as if it had not
+been killed: batches stay pending until they are published, and every write replaces what an interrupted run left.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lib import audit, bronze, conservation, inputs, judgement, operations, report
+from lib.contracts import Table
+from lib.errors import AuditFailed, LakehouseError, UsageError
+from lib.lake import Lake
+from lib.layers import SUBJECTS, Layers
+from lib.ledger import Entry, as_of
+from lib.publication import Publication, current, now, publish
+from lib.sources import load_source
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run is asked to do. With `rebuild`, everything behind bronze is computed anew from bronze."""
+
+    job: str
+    source: str | None = None
+    inputs: Sequence[str] = ()
+    extract_date: dt.date | None = None
+    as_of: dt.date | None = None
+    rebuild: bool = False
+    reopen: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run came to. `publication` is None if there was nothing to do."""
+
+    publication: Publication | None
+    batches: Sequence[Entry]
+    balances: Sequence[conservation.Balance]
+    message: str
+
+
+@dataclass
+class _Progress:
+    """How far a run has come, for the record that it leaves behind when it fails."""
+
+    as_of: dt.date | None = None
+    balances: Sequence[conservation.Balance] = ()
+    judged: judgement.Judgement | None = None
+    subjects: int = 0
+    findings: Sequence[audit.Finding] = ()
+    versions: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+
+def run(lake: Lake, request: Request) -> Result:
+    """Carry out `request`. The caller holds the lake's lock.
+
+    Raises `AuditFailed` (nothing published), `InputRefused`, `UsageError`.
+    """
+    _load(lake, request)
+    entries = lake.ledger.entries()
+    pending = _pending(entries, request)
+    published = current(lake.storage)
+    if not pending and not _as_of_changes(entries, request, published):
+        return Result(None, (), (), _nothing(published))
+    if not entries:
+        raise UsageError("This lake holds no batch yet.", "Name one with --input.")
+    return _carry_through(lake, request, entries, pending)
+
+
+def _load(lake: Lake, request: Request) -> None:
+    if not request.inputs:
+        return
+    if request.source is None:
+        raise UsageError("An input needs a mapping.", "Name it with --source; the mappings are under conf/sources.")
+    source = load_source(lake.settings.sources, request.source, bronze.table(lake))
+    with lake.steps.step("inputs"):
+        batches = inputs.resolve(lake.spark, request.inputs, source, request.extract_date)
+    known = {entry.batch_id for entry in lake.ledger.entries()}
+    new = [batch for batch in batches if batch.id not in known]
+    if new:
+        with lake.steps.step("bronze"):
+            bronze.load(lake, source, new)
+
+
+def _pending(entries: Sequence[Entry], request: Request) -> list[Entry]:
+    if request.rebuild:
+        return list(entries)
+    return [entry for entry in entries if entry.pending or entry.batch_id in request.reopen]
+
+
+def _as_of_changes(entries: Sequence[Entry], request: Request, published: Publication | None) -> bool:
+    wanted = request.as_of or as_of(entries)
+    return published is not None and wanted is not None and wanted.isoformat() != published.as_of
+
+
+def _nothing(published: Publication | None) -> str:
+    if published is None:
+        return "Nothing to do: no input, and nothing waits to be published."
+    return f"Nothing new to do; published as of {published.as_of} by run {published.run_id}."
+
+
+def _carry_through(lake: Lake, request: Request, entries: Sequence[Entry], pending: Sequence[Entry]) -> Result:
+    progress = _Progress()
+    try:
+        result = _publish_or_fail(lake, request, entries, pending, progress)
+    except LakehouseError as error:
+        status = "audit_failed" if isinstance(error, AuditFailed) else "failed"
+        _record(lake, request, pending, progress, status, str(error))
+        raise
+    _record(lake, request, pending, progress, "published", result.message)
+    return result
+
+
+def _publish_or_fail(
+    lake: Lake, request: Request, entries: Sequence[Entry], pending: Sequence[Entry], progress: _Progress
+) -> Result:
+    layers = Layers(lake, [entry.batch_id for entry in pending], whole=request.rebuild or not _published(entries))
+    try:
+        pending = _silver(lake, layers, pending, progress)
+        known = {entry.batch_id: entry for entry in [*entries, *pending]}.values()
+        progress.as_of = request.as_of or as_of(known)
+        if progress.as_of is None:
+            raise AuditFailed("No row of this lake has a valid date.", "Check the mapping's date_formats.")
+        _gold_and_marts(lake, layers, progress.as_of, known)
+    finally:
+        layers.close()
+    progress.versions = _versions(lake)
+    _audit(lake, layers, progress)
+    publication = Publication(
+        lake.run_id,
+        now(),
+        progress.as_of.isoformat(),
+        {table.path: progress.versions[table.path] for table in lake.catalog.marts},
+    )
+    with lake.steps.step("publication"):
+        publish(lake.storage, publication)
+        lake.ledger.record(dataclasses.replace(entry, published_run=lake.run_id) for entry in pending)
+    message = f"Published as of {publication.as_of} by run {lake.run_id}: {lake.storage.path('published.json')}"
+    return Result(publication, pending, progress.balances, message)
+
+
+def _published(entries: Sequence[Entry]) -> bool:
+    return any(not entry.pending for entry in entries)
+
+
+def _silver(lake: Lake, layers: Layers, pending: Sequence[Entry], progress: _Progress) -> list[Entry]:
+    """Silver's tables; gives the batches with what judging them told. Without batches silver stays as it is."""
+    if not pending:
+        return []
+    judged = judged_table(lake)
+    tables = lake.catalog.layer("silver")
+    before = [table for table in tables if table.name == judged.name or table.name in judged.inputs]
+    layers.provide(bronze.table(lake).name, bronze.pending_rows(lake, pending))
+    with lake.steps.step("judge rows"):
+        layers.build(before, {})
+        progress.judged = judgement.measure(layers.frame(judged.name), judged)
+        layers.build([lake.catalog[SUBJECTS]], {})
+        progress.subjects = layers.frame(SUBJECTS).count()
+    with lake.steps.step("silver"):
+        layers.build([table for table in tables if table not in before and table.name != SUBJECTS], {})
+    with lake.steps.step("conservation"):
+        progress.balances = conservation.balances(lake, pending)
+        conservation.require(progress.balances)
+    return [
+        dataclasses.replace(entry, newest_date=progress.judged.newest_dates.get(entry.batch_id)) for entry in pending
+    ]
+
+
+def judged_table(lake: Lake) -> Table:
+    """The contract that states the row rules."""
+    return next(table for table in lake.catalog if table.rules)
+
+
+def _gold_and_marts(lake: Lake, layers: Layers, day: dt.date, entries: Any) -> None:
+    newest = [entry.newest_date for entry in entries if entry.newest_date]
+    parameters = {"as_of": day, "last_date": max([day, *newest])}
+    for layer in dict.fromkeys(table.layer for table in lake.catalog if table.layer == "gold"):
+        with lake.steps.step(layer):
+            layers.build(lake.catalog.layer(layer), parameters)
+    with lake.steps.step("marts"):
+        layers.build(lake.catalog.marts, parameters)
+
+
+def _versions(lake: Lake) -> dict[str, int]:
+    versions = {table.path: lake.tables.version(table) for table in lake.catalog if not table.is_view}
+    return {path: version for path, version in versions.items() if version is not None}
+
+
+def _audit(lake: Lake, layers: Layers, progress: _Progress) -> None:
+    with lake.steps.step("audit"):
+        progress.findings = audit.audit(lake.tables, lake.catalog, progress.versions, set(layers.versions))
+    failed = [finding for finding in progress.findings if not finding.passed]
+    if failed:
+        first, more = failed[0], f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        raise AuditFailed(
+            f"The audit failed: {first.table}, {first.check}: {first.observed}, expected {first.expected}{more}.",
+            f"Nothing has been published; see {lake.storage.path(_report_name(lake))}.",
+        )
+
+
+def _record(
+    lake: Lake, request: Request, pending: Sequence[Entry], progress: _Progress, status: str, message: str
+) -> None:
+    outcome = operations.Outcome(
+        job=request.job,
+        status=status,
+        message=message,
+        finished_at=dt.datetime.now(dt.timezone.utc),
+        as_of=progress.as_of,
+        balances=progress.balances,
+        judgement=progress.judged,
+        judged=judged_table(lake),
+        subjects=progress.subjects,
+    )
+    with lake.steps.step("record"):
+        operations.store(lake, outcome)
+        lake.storage.write(_report_name(lake), report.render(_report(lake, outcome, pending, progress)))
+
+
+def _report_name(lake: Lake) -> str:
+    return f"reports/{lake.run_id}.html"
+
+
+def _report(lake: Lake, outcome: operations.Outcome, pending: Sequence[Entry], progress: _Progress) -> report.Report:
+    raise NotImplementedError

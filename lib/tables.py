@@ -1,0 +1,211 @@
+"""Delta tables of a lake: the only module that writes them.
+
+Nothing to change means no commit. Every write returns the version that holds its result.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from delta.tables import DeltaTable
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.storagelevel import StorageLevel
+
+from lib.contracts import Table
+
+BATCH = "_batch_id"
+READERS_KEEP = "interval 60 days"
+IN_MEMORY = StorageLevel.MEMORY_AND_DISK
+
+
+class Tables:
+    """The Delta tables below one root, and the run on whose behalf they are written."""
+
+    def __init__(self, spark: SparkSession, root: str, run_id: str) -> None:
+        self.spark = spark
+        self.root = root
+        self._run = json.dumps({"run_id": run_id})
+        self._jvm: Any = spark._jvm
+        spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", self._run)
+
+    def location(self, table: Table) -> str:
+        """Where the table's files are."""
+        return f"{self.root}/{table.path}"
+
+    def version(self, table: Table) -> int | None:
+        """The newest version, or None if the table does not exist."""
+        log = self._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.location(table))
+        version = int(log.update(False, self._jvm.scala.Option.empty(), self._jvm.scala.Option.empty()).version())
+        return version if version >= 0 else None
+
+    def read(self, table: Table, version: int | None = None) -> DataFrame:
+        """The table's content; an empty frame of its schema if it does not exist."""
+        if version is None and self.version(table) is None:
+            return self.spark.createDataFrame([], table.schema)
+        reader = self.spark.read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", version)
+        return reader.load(self.location(table))
+
+    def conform(self, frame: DataFrame, table: Table) -> DataFrame:
+        """The contract's stored columns of `frame`, by name, in the contract's order, type and with its comments."""
+        return frame.select(
+            *(
+                F.col(f"`{column.name}`")
+                .cast(column.physical_type)
+                .alias(column.name, metadata={"comment": column.description})
+                for column in table.stored
+            )
+        )
+
+    def replace_batches(self, table: Table, frame: DataFrame, batches: Sequence[str]) -> int | None:
+        """Make `frame` the table's rows of the given batches; what an interrupted run left of them is replaced."""
+        content = self.conform(frame, table)
+        if self.version(table) is None:
+            return self._write(table, content, "append")
+        listed = ", ".join(f"'{batch}'" for batch in batches)
+        return self._write(table, content, "overwrite", {"replaceWhere": f"{BATCH} in ({listed})"})
+
+    def replace(self, table: Table, frame: DataFrame, *, files: int | None = None) -> int | None:
+        """Make `frame` the table's whole content, in so many files; no commit if it is that already."""
+        content = self.conform(frame, table)
+        if files:
+            content = content.coalesce(files)
+        if self.version(table) is None:
+            return self._write(table, content, "append")
+        content = content.persist(IN_MEMORY)
+        try:
+            if _same(content, self.read(table)):
+                return self.version(table)
+            return self._write(table, content, "overwrite")
+        finally:
+            content.unpersist()
+
+    def replace_subjects(self, table: Table, frame: DataFrame, subjects: DataFrame | None) -> int | None:
+        """Make `frame` the table's rows of the given subjects (None: of all); other rows stay as they are.
+
+        `subjects` has the column that the contract names as `subject`. Rows that are the same already are not
+        written; if rows are only to be added they are appended, which rewrites nothing.
+        """
+        content = self.conform(frame, table)
+        if self.version(table) is None:
+            return self._write(table, content, "append")
+        if subjects is None:
+            return self._write(table, content, "overwrite")
+        changes = self._changes(table, content, subjects).persist(IN_MEMORY)
+        try:
+            kinds = {row["_change"] for row in changes.select("_change").distinct().collect()}
+            if kinds == {"insert"}:
+                return self._write(table, self.conform(changes, table), "append")
+            if kinds:
+                self._merge(table, changes)
+            return self.version(table)
+        finally:
+            changes.unpersist()
+
+    def append(self, table: Table, frame: DataFrame) -> int | None:
+        """Add rows."""
+        return self._write(table, self.conform(frame, table), "append")
+
+    def upsert(self, table: Table, frame: DataFrame) -> int | None:
+        """Add rows, or replace those of the same key."""
+        if self.version(table) is None:
+            return self._write(table, self.conform(frame, table), "append")
+        self._merge(table, self.conform(frame, table).withColumn("_change", F.lit("update")))
+        return self.version(table)
+
+    def delete(self, table: Table, keys: DataFrame) -> int | None:
+        """Delete the rows whose values of `keys`' columns stand in `keys`; values never enter a predicate."""
+        if self.version(table) is not None:
+            on = " and ".join(f"target.`{name}` <=> source.`{name}`" for name in keys.columns)
+            target = DeltaTable.forPath(self.spark, self.location(table)).alias("target")
+            target.merge(keys.distinct().alias("source"), on).whenMatchedDelete().execute()
+        return self.version(table)
+
+    def _changes(self, table: Table, content: DataFrame, subjects: DataFrame) -> DataFrame:
+        names = [column.name for column in table.stored]
+        current = self.read(table).join(F.broadcast(subjects), on=str(table.subject), how="left_semi")
+        old = current.select(F.struct(*names).alias("old"), *(F.col(name).alias(f"_key_{name}") for name in table.key))
+        new = content.select(F.struct(*names).alias("new"), *(F.col(name).alias(f"_key_{name}") for name in table.key))
+        both = old.join(new, on=[f"_key_{name}" for name in table.key], how="full_outer")
+        change = (
+            F.when(F.col("old").isNull(), "insert").when(F.col("new").isNull(), "delete").otherwise("update")
+        )
+        differing = both.where(~F.col("old").eqNullSafe(F.col("new")))
+        return differing.select(F.coalesce("new", "old").alias("row"), change.alias("_change")).select("row.*", "_change")
+
+    def _merge(self, table: Table, changes: DataFrame) -> None:
+        on = " and ".join(f"target.`{name}` = source.`{name}`" for name in table.key)
+        values: dict[str, str | Column] = {column.name: f"source.`{column.name}`" for column in table.stored}
+        target = DeltaTable.forPath(self.spark, self.location(table)).alias("target")
+        (
+            target.merge(changes.alias("source"), on)
+            .whenMatchedDelete("source._change = 'delete'")
+            .whenMatchedUpdate(set=values)
+            .whenNotMatchedInsert(condition="source._change <> 'delete'", values=values)
+            .execute()
+        )
+
+    def _write(
+        self, table: Table, content: DataFrame, mode: str, options: dict[str, str] | None = None
+    ) -> int | None:
+        writer = content.write.format("delta").mode(mode).options(**(options or {}))
+        if self.version(table) is None:
+            writer = writer.options(**properties(table))
+        writer.save(self.location(table))
+        return self.version(table)
+
+
+def properties(table: Table) -> dict[str, str]:
+    """The Delta properties that a table is created with; for statistics later would be too late."""
+    stated = {
+        "delta.enableDeletionVectors": "false",
+        "delta.enableChangeDataFeed": "false",
+        "delta.checkpointInterval": "20",
+        **_statistics(table),
+    }
+    if table.layer.startswith("mart_"):
+        stated |= {"delta.deletedFileRetentionDuration": READERS_KEEP, "delta.logRetentionDuration": READERS_KEEP}
+    return stated
+
+
+def _statistics(table: Table) -> dict[str, str]:
+    """Smallest and largest values are kept of harmless columns only: the log remembers them for good."""
+    harmless = [column.name for column in table.stored if not column.personal and _has_statistics(column.physical_type)]
+    if not table.personal:
+        return {}
+    if not harmless:
+        return {"delta.dataSkippingNumIndexedCols": "0"}
+    return {"delta.dataSkippingStatsColumns": ",".join(f"`{name}`" for name in harmless)}
+
+
+def _has_statistics(physical_type: str) -> bool:
+    return not physical_type.startswith(("array", "map", "struct", "binary", "boolean"))
+
+
+def _same(left: DataFrame, right: DataFrame) -> bool:
+    """Whether two frames of one schema hold the same rows, whatever their order: compared by row hashes."""
+    if left.columns != right.columns:
+        return False
+    prints = [_fingerprint(frame, number) for number, frame in enumerate((left, right))]
+    rows = prints[0].unionAll(prints[1]).collect()
+    found = {row["side"]: (row["rows"], row["low"], row["high"]) for row in rows}
+    return found[0] == found[1]
+
+
+def _fingerprint(frame: DataFrame, side: int) -> DataFrame:
+    columns = [F.col(f"`{name}`") for name in frame.columns]
+    # Two independent hashes, since the hash skips NULLs: the second sees where they stand.
+    low = F.xxhash64(*columns).cast("decimal(38,0)")
+    high = F.xxhash64(F.to_json(F.struct(*columns))).cast("decimal(38,0)")
+    return frame.agg(
+        F.lit(side).alias("side"), F.count("*").alias("rows"), F.sum(low).alias("low"), F.sum(high).alias("high")
+    )
+
+
+def named(tables: Iterable[Table]) -> str:
+    """The paths of some tables, for messages."""
+    return ", ".join(table.path for table in tables)

@@ -1,0 +1,47 @@
+"""Transformations: the SQL file or the one DataFrame function beside each contract."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from lib.contracts import Table
+from lib.errors import UsageError
+
+NAMED_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)\b")
+COMMENT = re.compile(r"--[^\n]*")
+
+
+def transform(spark: SparkSession, table: Table, parameters: Mapping[str, Any]) -> DataFrame:
+    """The table's rows, computed from temporary views that bear its inputs' names.
+
+    SQL may name `parameters` and the contract's own as `:name`; a Python file has one function `transform`, from
+    the inputs by name to a frame.
+    """
+    if table.transformation is None:
+        raise UsageError(f"{table.path} has no transformation.", "Put a .sql or .py file of its name beside it.")
+    if table.transformation.suffix == ".py":
+        return _function(table.transformation)({name: spark.table(name) for name in table.inputs})
+    text = table.transformation.read_text(encoding="utf-8")
+    return spark.sql(text, args=_arguments(table, text, {**parameters, **table.parameters}))
+
+
+def _arguments(table: Table, text: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    names = set(NAMED_PARAMETER.findall(COMMENT.sub("", text)))
+    for name in sorted(names - set(parameters)):
+        raise UsageError(f"{table.path} uses the parameter :{name}, which nobody gives.")
+    return {name: parameters[name] for name in names}
+
+
+def _function(file: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(f"transformation_{file.stem}", file)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{file} cannot be loaded.")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.transform
