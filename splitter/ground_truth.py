@@ -10,16 +10,19 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from splitter.sample_catalogue import CATEGORIES, CATEGORIES_OUTSIDE, COUNTRY_REGIONS, PRODUCTS, REGIONS, UNKNOWN_REGION
-from splitter.sample_layout import Layout
 from splitter.sample_plan import EPOCH, MARGIN_DAYS, Plan
 from splitter.sample_purchases import NAME_CARD, Purchases
-from splitter.sample_random import Flags, Ints
-from splitter.sample_rows import Block
 from splitter.sample_users import INACTIVE_DAYS, SEGMENT_CARD, Stories
+
+if TYPE_CHECKING:
+    from splitter.sample_layout import Layout
+    from splitter.sample_random import Flags, Ints
+    from splitter.sample_rows import Block
 
 REASONS = (
     "row_malformed",
@@ -44,6 +47,7 @@ COLUMNS_OUTSIDE = ("category", "segment", "status")
 OPERAND_MISSING = ("price_not_positive", "quantity_not_positive", "purchase_before_sign_up")
 _CATEGORY_NAMES = (*CATEGORIES, *CATEGORIES_OUTSIDE)
 _SUBCATEGORIES = tuple(dict.fromkeys(product.subcategory for product in PRODUCTS))
+YOUNGEST, ADULT, OLDEST, BEST_RATING = 15, 18, 110, 5
 _NEVER = np.int64(2**40)
 _NEVER_YET = np.int64(-(2**40))
 _FIRST_COPY, _COPY, _NO_PURCHASE = 0, 1, 2
@@ -73,20 +77,24 @@ class Checked:
 
     @cached_property
     def whole(self) -> Flags:
-        return self.block.malformed == 0
+        whole: Flags = np.equal(self.block.malformed, 0)
+        return whole
 
     @cached_property
     def named(self) -> Flags:
         """Rows that speak of a user."""
-        return self.whole & (self.block.id_missing == 0)
+        named: Flags = np.logical_and(self.whole, self.block.id_missing == 0)
+        return named
 
     @cached_property
     def day_valid(self) -> Flags:
-        return (self.bought.day_bad == 0) & (self.bought.day <= self.extract)
+        valid: Flags = np.logical_and(self.bought.day_bad == 0, self.bought.day <= self.extract)
+        return valid
 
     def told_day_valid(self, days: Ints, bad: Ints) -> Flags:
         """Validity of a date of the user, per seat and user."""
-        return (bad == 0) & (days <= np.repeat(self.layout.extracts, len(self.layout.users)))
+        valid: Flags = np.logical_and(bad == 0, days <= np.repeat(self.layout.extracts, len(self.layout.users)))
+        return valid
 
     @cached_property
     def sign_up_valid(self) -> Flags:
@@ -149,18 +157,21 @@ class Checked:
 
     @cached_property
     def age_valid(self) -> Flags:
-        return (self.told.age_bad == 0) & (self.told.age >= 15) & (self.told.age <= 110)
+        stated = (self.told.age >= YOUNGEST) & (self.told.age <= OLDEST)
+        valid: Flags = np.logical_and(self.told.age_bad == 0, stated)
+        return valid
 
     @cached_property
     def rating(self) -> Ints:
         """The rating after repair; 0 = none."""
         rating = self.bought.rating
-        return np.where((self.bought.rating_bad == 0) & (rating >= 1) & (rating <= 5), rating, 0)
+        return np.where((self.bought.rating_bad == 0) & (rating >= 1) & (rating <= BEST_RATING), rating, 0)
 
     @cached_property
     def card(self) -> Flags:
         in_segment = self.told.segment_bad[self.layout.story] == SEGMENT_CARD
-        return self.whole & (in_segment | (self.bought.name_bad == NAME_CARD))
+        found: Flags = np.logical_and(self.whole, in_segment | (self.bought.name_bad == NAME_CARD))
+        return found
 
     @cached_property
     def outcome(self) -> Ints:
@@ -195,13 +206,14 @@ class Checked:
         return region.reshape(self.observed.shape)
 
     def region_of_sales(self, rows: Ints) -> Ints:
-        """Region of the user's version on the day of the purchase: the latest observation until then, else the first."""
+        """Region of the user's version on the day of the purchase: the last observed until then, else the first."""
         user, day = self.layout.user[rows], self.bought.day[rows]
         seat = np.argmax(self.observed, axis=0)[user]
         for later in range(1, len(self.layout.batches)):
             holds = self.observed[later, user] & (self.layout.extracts[later] <= day)
             seat = np.where(holds, later, seat)
-        return self.region_told[seat, user]
+        region: Ints = self.region_told[seat, user]
+        return region
 
 
 _REGION_OF = np.asarray(COUNTRY_REGIONS, dtype=np.int64)
@@ -224,6 +236,7 @@ class GroundTruth:
         self._operand_missing = _zeros(count, len(OPERAND_MISSING))
         self._outcomes = _zeros(count, 3)
         self._cards = _zeros(count)
+        self._with_reason = _zeros(count)
         self._before_sign_up_accepted = _zeros(count)
         self._sales = _zeros(3, count, months, len(REGIONS), len(_CATEGORY_NAMES))  # cents, lines, units
         self._ratings = _zeros(2, count)  # sum, number
@@ -252,6 +265,7 @@ class GroundTruth:
                 counts[:, place] += np.bincount(batch[found], minlength=self._plan.batches)
         np.add.at(self._outcomes, (batch, checked.outcome), 1)
         np.add.at(self._cards, batch[checked.card], 1)
+        np.add.at(self._with_reason, batch[np.logical_or.reduce(list(checked.reasons.values()))], 1)
         early = checked.reasons["purchase_before_sign_up"] & (checked.outcome == _FIRST_COPY)
         np.add.at(self._before_sign_up_accepted, batch[early], 1)
 
@@ -317,6 +331,7 @@ class GroundTruth:
             "accepted": accepted,
             "quarantined": quarantined,
             "duplicates": duplicates,
+            "rows_with_a_reason": int(self._with_reason[batches].sum()),
             "reasons": _named(REASONS, self._reasons[batches].sum(axis=0)),
             "operand_missing": _named(OPERAND_MISSING, self._operand_missing[batches].sum(axis=0)),
             "value_not_in_contract": _named(COLUMNS_OUTSIDE, self._outside[batches].sum(axis=0)),
@@ -386,7 +401,7 @@ class _Known:
 
     def _set_current(self, checked: Checked, seat: int, part: slice, now: Flags) -> None:
         told = checked.told
-        minor = checked.age_valid[part] & (told.age[part] <= 17)
+        minor = checked.age_valid[part] & (told.age[part] < ADULT)
         churned = (told.status_bad[part] == 0) & (told.status[part] == 1)
         self.region = np.where(now, checked.region_told[seat], self.region)
         self.minor = np.where(now, minor, self.minor)

@@ -5,26 +5,27 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
-import os
 import sys
-from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from splitter.ground_truth import GroundTruth
 from splitter.sample_plan import EPOCH, Plan
 from splitter.sample_pools import draw_pools
 from splitter.sample_rows import HEADER, Writer, blocks
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
-MOST_ROWS, MOST_BATCHES = 100_000_000, 100
+MOST_ROWS, MOST_BATCHES, MOST_DEFECTS, MOST_DAYS = 100_000_000, 100, 20, 366
 
 
-def write_sample(plan: Plan, out: Path, date_in_name: bool = False) -> Path:
+def write_sample(plan: Plan, out: Path, *, date_in_name: bool = False) -> Path:
     """Writes the CSV files and the truth file; returns the truth file's path. Nothing half-written stays behind."""
-    paths = batch_paths(plan, out, date_in_name)
-    writer, truth = Writer(plan, draw_pools(plan.seed, plan.multiline)), GroundTruth(plan)
+    paths = batch_paths(plan, out, date_in_name=date_in_name)
+    writer, truth = Writer(plan, draw_pools(plan.seed, multiline=plan.multiline)), GroundTruth(plan)
     with _replacing(paths) as files:
         for file in files:
             file.write(f"{HEADER}\n".encode())
@@ -36,7 +37,7 @@ def write_sample(plan: Plan, out: Path, date_in_name: bool = False) -> Path:
     return _write_truth(truth.report([path.name for path in paths]), truth_path(out))
 
 
-def batch_paths(plan: Plan, out: Path, date_in_name: bool) -> list[Path]:
+def batch_paths(plan: Plan, out: Path, *, date_in_name: bool) -> list[Path]:
     """FILE for one batch, FILE-1 ... FILE-K (before the suffix) for several; then, on request, _YYYY-MM-DD."""
     names = []
     for batch, extract in enumerate(plan.extracts.tolist(), 1):
@@ -58,7 +59,7 @@ def _replacing(paths: Sequence[Path]) -> Iterator[list[BinaryIO]]:
         with ExitStack() as stack:
             yield [stack.enter_context(part.open("wb")) for part in parts]
         for part, path in zip(parts, paths, strict=True):
-            os.replace(part, path)
+            part.replace(path)
     finally:
         for part in parts:
             part.unlink(missing_ok=True)
@@ -72,13 +73,13 @@ def _write_truth(report: dict[str, object], path: Path) -> Path:
 def _progress(rows: int, plan: Plan) -> None:
     if sys.stderr.isatty():
         total = plan.rows + plan.later_rows * (plan.batches - 1)
-        print(f"\r{rows:,} of {total:,} rows", end="\n" if rows == total else "", file=sys.stderr)
+        sys.stderr.write(f"\r{rows:,} of {total:,} rows" + ("\n" if rows == total else ""))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m splitter.sample",
-        description="Write an invented shop's export (CSV, 25 columns) with known defects, and its ground truth (JSON).",
+        description="Write an invented shop's export (CSV) with known defects, and its ground truth (JSON).",
     )
     parser.add_argument("--rows", type=int, required=True, help="rows of the full load (batch 1)")
     parser.add_argument("--out", type=Path, required=True, help="CSV file; the truth goes to STEM-truth.json beside it")
@@ -105,8 +106,8 @@ def _wrong_use(options: argparse.Namespace) -> str:
         (0 <= options.seed < 2**63, "--seed must be a whole number from 0 on"),
         (1 <= options.batches <= MOST_BATCHES, f"--batches must lie between 1 and {MOST_BATCHES}"),
         (0 < options.later_fraction <= 1, "--later-fraction must be above 0 and at most 1"),
-        (0 <= options.defects <= 20, "--defects must lie between 0 and 20"),
-        (1 <= options.step_days <= 366, "--step-days must lie between 1 and 366"),
+        (0 <= options.defects <= MOST_DEFECTS, f"--defects must lie between 0 and {MOST_DEFECTS}"),
+        (1 <= options.step_days <= MOST_DAYS, f"--step-days must lie between 1 and {MOST_DAYS}"),
         (dt.date(2005, 1, 1) <= options.extract_date <= dt.date(2100, 1, 1), "--extract-date must lie in 2005 to 2099"),
         (bool(options.out.name) and options.out.parent.is_dir(), f"--out: {options.out.parent} is not a folder"),
         (not options.out.is_dir(), f"--out: {options.out} is a folder, a file name is needed"),
@@ -118,15 +119,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = vars(_parser().parse_args(arguments))
     wrong = _wrong_use(argparse.Namespace(**options))
     if wrong:
-        print(f"sample: {wrong}.", file=sys.stderr)
+        sys.stderr.write(f"sample: {wrong}.\n")
         return EXIT_USAGE
     out, date_in_name = options.pop("out"), options.pop("date_in_name")
     try:
-        truth = write_sample(Plan(**options), out, date_in_name)
+        truth = write_sample(Plan(**options), out, date_in_name=date_in_name)
     except OSError as error:
-        print(f"sample: cannot write {error.filename or out}: {error.strerror}.", file=sys.stderr)
+        sys.stderr.write(f"sample: cannot write {error.filename or out}: {error.strerror}.\n")
         return EXIT_FAILED
-    print(f"sample: done; what is in it stands in {truth}.", file=sys.stderr)
+    sys.stderr.write(f"sample: done; what is in it stands in {truth}.\n")
     return EXIT_DONE
 
 

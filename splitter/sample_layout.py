@@ -6,17 +6,21 @@ A block holds all rows of its users in all batches, so that everything that depe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from splitter.sample_plan import Plan
-from splitter.sample_random import Flags, Ints
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from splitter.sample_plan import Plan
+    from splitter.sample_random import Flags, Ints
 
 BLOCK_USERS = 8192
 _BATCH_SHIFT = 40
-_PURCHASES = (25, 17, 13, 10, 8, 6, 5, 4, 3, 2, 2, 1, 1, 0, 1, 0, 0, 0, 0, 1)  # weights of 1, 2, 3 ... rows a user
+_PURCHASES = (16, 15, 13, 11, 9, 7, 6, 5, 4, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 2)  # weights of 1, 2, 3 ... rows a user
+_LIFETIME = (0, 10, 45, 90, 150, 230, 330, 460, 620, 820, 1095)  # days as a customer at each tenth of the users
 _NEWCOMER_PURCHASES = (7, 2, 1)
 
 # Kinds of rows in a later batch, taking turns.
@@ -30,9 +34,10 @@ class Layout:
 
     users: Ints  # number of each user in the whole sample
     purchases: Ints  # rows of each user in the user's first batch
+    sign_up: Ints
+    end: Ints  # last day on which a user's purchase of the first batch may lie
     batches: tuple[int, ...]
     extracts: Ints  # extract day of each seat
-    previous: int  # the day before the first one that newcomers may sign up on
     user: Ints
     seat: Ints
     row_id: Ints  # batch and number in it; places the random numbers
@@ -63,21 +68,52 @@ def layouts(plan: Plan) -> Iterator[Layout]:
         users += plan.newcomer_rows  # more than there are: numbers may have gaps, as in any shop
 
 
-def _counts(plan: Plan, name: str, users: Ints, weights: tuple[int, ...], rows: int) -> Ints:
-    """Rows of each user until `rows` are given out; the last user gets what is left."""
-    counts = 1 + plan.dice.pick(name, users, weights)
-    ends = np.cumsum(counts)
-    used = min(int(np.searchsorted(ends, rows, side="left")) + 1, len(users))
-    counts = counts[:used]
+@dataclass(frozen=True)
+class _Shoppers:
+    """Users of a block in their first batch: one value per user."""
+
+    users: Ints
+    counts: Ints
+    sign_up: Ints
+    end: Ints
+
+
+def _shoppers(plan: Plan, users: Ints, batch: int, rows: int) -> _Shoppers:
+    """Users with their sign-up and number of rows, as many as share `rows`; the last one gets what is left."""
+    first = int(plan.extracts[batch - 1]) + 1 if batch else plan.calendar.first
+    days = (np.full_like(users, first), np.full_like(users, plan.extracts[batch]))
+    sign_up = plan.calendar.draw(plan.dice, "sign_up", users, *days)
+    wanted = 1 + plan.dice.pick("purchases", users, _NEWCOMER_PURCHASES if batch else _PURCHASES)
+    lifetime = 1 + between(_LIFETIME, plan.dice.below("lifetime", users, 1000)) + 25 * (wanted - 1)
+    end = np.minimum(sign_up + lifetime, days[1])
+    if not batch:
+        # Who signed up lately has not bought all yet: else the last months would swell.
+        wanted = 1 + ((wanted - 1) * (end - sign_up) + plan.dice.below("lived", users, lifetime)) // lifetime
+    counts = _shared_out(wanted, rows)
+    used = slice(len(counts))
+    return _Shoppers(users[used], counts, sign_up[used], end[used])
+
+
+def _shared_out(wanted: Ints, rows: int) -> Ints:
+    ends = np.cumsum(wanted)
+    used = min(int(np.searchsorted(ends, rows, side="left")) + 1, len(wanted))
+    counts = wanted[:used]
     counts[-1] -= max(0, int(ends[used - 1]) - rows)
     return counts
 
 
+def between(tenths: tuple[int, ...], thousandth: Ints) -> Ints:
+    """The value at a thousandth of a distribution that is given by its tenths."""
+    steps = np.asarray(tenths, dtype=np.int64)
+    cell, rest = thousandth // 100, thousandth % 100
+    value: Ints = steps[cell] + (steps[cell + 1] - steps[cell]) * rest // 100
+    return value
+
+
 def _full_load_block(plan: Plan, first_user: int, first_row: int) -> Layout:
     users = first_user + np.arange(BLOCK_USERS, dtype=np.int64)
-    counts = _counts(plan, "purchases", users, _PURCHASES, plan.rows - first_row)
-    load = _load(plan, users[: len(counts)], counts, 0, first_row, tuple(range(plan.batches)))
-    last_row = first_row + int(counts.sum())
+    load = _load(plan, _shoppers(plan, users, 0, plan.rows - first_row), 0, first_row)
+    last_row = first_row + len(load.user)
     for batch in range(1, plan.batches):
         load = _with_later(plan, load, batch, (first_row, last_row))
     return load
@@ -87,26 +123,28 @@ def _newcomer_blocks(plan: Plan, batch: int, first_user: int) -> Iterator[Layout
     done = 0
     while done < plan.newcomer_rows:
         users = first_user + np.arange(min(BLOCK_USERS, plan.newcomer_rows - done), dtype=np.int64)
-        counts = _counts(plan, "newcomer_purchases", users, _NEWCOMER_PURCHASES, plan.newcomer_rows - done)
-        first_row = plan.later_rows - plan.newcomer_rows + done
-        yield _load(plan, users[: len(counts)], counts, batch, first_row, (batch,))
-        first_user += len(counts)
-        done += int(counts.sum())
+        shoppers = _shoppers(plan, users, batch, plan.newcomer_rows - done)
+        yield _load(plan, shoppers, batch, plan.later_rows - plan.newcomer_rows + done)
+        first_user += len(shoppers.users)
+        done += int(shoppers.counts.sum())
 
 
-def _load(plan: Plan, users: Ints, counts: Ints, batch: int, first_row: int, batches: tuple[int, ...]) -> Layout:
-    """The rows of users in their first batch; some repeat the row before."""
+def _load(plan: Plan, shoppers: _Shoppers, batch: int, first_row: int) -> Layout:
+    """The rows of users in their first batch; newcomers of a later batch come in no other."""
+    batches = (batch,) if batch else tuple(range(plan.batches))
+    counts = shoppers.counts
     total = int(counts.sum())
     place = np.arange(total, dtype=np.int64)
     ordinal = place - np.repeat(np.cumsum(counts) - counts, counts)
     row_id = (batch << _BATCH_SHIFT) + first_row + place
     return Layout(
-        users=users,
+        users=shoppers.users,
         purchases=counts,
+        sign_up=shoppers.sign_up,
+        end=shoppers.end,
         batches=batches,
         extracts=plan.extracts[list(batches)],
-        previous=int(plan.extracts[batch - 1]) if batch else plan.calendar.first - 1,
-        user=np.repeat(np.arange(len(users), dtype=np.int64), counts),
+        user=np.repeat(np.arange(len(counts), dtype=np.int64), counts),
         seat=np.zeros(total, dtype=np.int64),
         row_id=row_id,
         ordinal=ordinal,
@@ -135,9 +173,10 @@ def _with_later(plan: Plan, load: Layout, batch: int, rows: tuple[int, int]) -> 
     return Layout(
         users=load.users,
         purchases=load.purchases,
+        sign_up=load.sign_up,
+        end=load.end,
         batches=load.batches,
         extracts=load.extracts,
-        previous=load.previous,
         user=np.concatenate((load.user, load.user[anchor])),
         seat=np.concatenate((load.seat, np.full(len(number), batch, dtype=np.int64))),
         row_id=np.concatenate((load.row_id, row_id)),

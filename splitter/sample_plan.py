@@ -43,6 +43,7 @@ EVERY_USER = {
 }
 
 _MONTHS = (85, 80, 92, 95, 98, 100, 94, 90, 98, 106, 138, 150)
+_RUSH = ((11, 20), (11, 30))  # the sales at the end of November
 _WEEKDAYS = (105, 98, 96, 100, 108, 118, 112)
 
 
@@ -117,12 +118,12 @@ def _edges(weights: list[int]) -> Ints:
 
 def _sales_weight(day: dt.date, age: int) -> int:
     """Growth, the season, the week, and the sales at the end of November."""
-    rush = 140 if day.month == 11 and day.day >= 20 else 100
+    rush = 140 if _RUSH[0] <= (day.month, day.day) <= _RUSH[1] else 100
     return (600 + age * 500 // HISTORY_DAYS) * _MONTHS[day.month - 1] * _WEEKDAYS[day.weekday()] * rush // 1_000_000
 
 
 def _sign_up_weight(day: dt.date, age: int) -> int:
     """Growth with a launch campaign in the first months; the season counts half."""
-    launch = max(0, 150 - age) * 8
+    launch = max(0, 150 - age) * 3
     season = (100 + _MONTHS[day.month - 1]) // 2
     return (500 + launch + age * 500 // HISTORY_DAYS) * season * _WEEKDAYS[day.weekday()] // 10_000

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from faker import Faker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 Texts = npt.NDArray[np.object_]
 
@@ -24,7 +28,7 @@ _ODD_COMMENTS = (
     "  spaces around  ",
 )
 _ODD_LINES = ("First line\nsecond line.", 'Title: "Good"\n\n- cheap\n- fast, too')
-_ODD_CITIES = ("Saint-Étienne", "Łódź", "Kraków", "São Paulo", "Zürich", "Ağrı")
+_ODD_CITIES = ("Saint-Étienne", "Łódź", "Kraków", "São Paulo", "Zürich", "Ağva")
 _ODD_NAMES = ("Zoë D'Angelo", "Jürgen Müller-Weiß", "Søren Ångström", "Nguyễn Thị Hoa", 'Robert "Bob" Smith')
 
 
@@ -50,16 +54,17 @@ def texts(values: Iterable[str]) -> Texts:
     return array
 
 
-def draw_pools(seed: int, multiline: bool) -> Pools:
+@cache
+def draw_pools(seed: int, *, multiline: bool) -> Pools:
     """A few thousand of each; line breaks only on request, since they force slow reading in Spark."""
     fake = Faker("en_US")
     fake.seed_instance(seed)
     odd_comments = _ODD_COMMENTS * 10 + (_ODD_LINES * 25 if multiline else ())
     return Pools(
-        names=_pool(fake.name, 4000, _ODD_NAMES * 10),
-        cities=_pool(fake.city, 3000, _ODD_CITIES * 10),
-        addresses=_pool(lambda: fake.address().replace("\n", ", "), 4000, ('Flat "B", 1 Rue de l\'Église, Orléans',)),
-        comments=_pool(lambda: fake.sentence(nb_words=6), 4000, odd_comments),
+        names=_pool(fake.name, 2000, _ODD_NAMES * 10),
+        cities=_pool(fake.city, 2000, _ODD_CITIES * 10),
+        addresses=_pool(lambda: fake.address().replace("\n", ", "), 2000, ('Flat "B", 1 Rue de l\'Église, Orléans',)),
+        comments=_pool(lambda: fake.sentence(nb_words=6), 3000, odd_comments),
     )
 
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from splitter.sample_catalogue import CATEGORIES_OUTSIDE, PRODUCTS
 from splitter.sample_layout import LATE, Layout
-from splitter.sample_plan import Plan
-from splitter.sample_random import Ints
+
+if TYPE_CHECKING:
+    from splitter.sample_plan import Plan
+    from splitter.sample_random import Ints
 
 NAME_EMPTY, NAME_BLANK, NAME_CARD = 1, 2, 3
 DATES_INVALID = ("", "not a date", "2023-02-30", "1999-12-31", "31/12/2022", "2022-13-01", "9999-12-31")
 PRICES_INVALID = ("", "free", "NaN", '"12,50"', "N/A")
 QUANTITIES_INVALID = ("", "two", "x3")
+DEAR_CENTS = 30_000  # what costs more is bought once, rarely twice
 _QUANTITIES = (520, 210, 100, 60, 40, 25, 15, 12, 8, 10)
 _RATINGS = (5, 8, 17, 34, 36)
 _RATINGS_OUT = np.array([0, 6, -1, 0], dtype=np.int64)
+_RATING_EMPTY = 3  # the last of them stands for an empty field
 _DISCOUNTS = np.array([100, 90, 80, 95], dtype=np.int64)
 
 
@@ -43,10 +48,12 @@ class Purchases:
         return Purchases(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 
-def purchase_days(plan: Plan, layout: Layout, sign_up: Ints, end: Ints) -> Ints:
+def purchase_days(plan: Plan, layout: Layout) -> Ints:
     """Sound days: in the first batch within the user's active time, later since the batch before (or late)."""
-    first = np.where(layout.ordinal == 0, np.minimum(sign_up + 14, end)[layout.user], end[layout.user])
-    start = sign_up[layout.user]
+    first = np.where(
+        layout.ordinal == 0, np.minimum(layout.sign_up + 14, layout.end)[layout.user], layout.end[layout.user]
+    )
+    start = layout.sign_up[layout.user]
     extract, before = layout.extracts[layout.seat], plan.extracts[np.maximum(layout.batch - 1, 0)]
     later, late = layout.seat > 0, layout.kind == LATE
     low = np.where(later & ~late, before + 1, start)
@@ -54,10 +61,10 @@ def purchase_days(plan: Plan, layout: Layout, sign_up: Ints, end: Ints) -> Ints:
     return plan.calendar.draw(plan.dice, "purchase_day", layout.row_id, low, high)
 
 
-def purchases(plan: Plan, layout: Layout, days: Ints, sign_up: Ints) -> Purchases:
+def purchases(plan: Plan, layout: Layout, days: Ints) -> Purchases:
     """Purchases with their defects; a repeat is its source to the last field."""
     sound = _sound(plan, layout, days)
-    spoiled = _spoiled(plan, layout, sound, sign_up)
+    spoiled = _spoiled(plan, layout, sound)
     return spoiled.taken(layout.source)
 
 
@@ -77,7 +84,7 @@ def _sound(plan: Plan, layout: Layout, days: Ints) -> Purchases:
         category_bad=none,
         price=list_price * discount // 100,
         price_bad=none,
-        quantity=np.where(list_price > 30_000, 1 + (quantity > 6), quantity),
+        quantity=np.where(list_price > DEAR_CENTS, (quantity + 5) // 6, quantity),
         quantity_bad=none,
         rating=1 + dice.pick("rating", row, _RATINGS),
         rating_bad=none,
@@ -85,10 +92,10 @@ def _sound(plan: Plan, layout: Layout, days: Ints) -> Purchases:
     )
 
 
-def _spoiled(plan: Plan, layout: Layout, sound: Purchases, sign_up: Ints) -> Purchases:
+def _spoiled(plan: Plan, layout: Layout, sound: Purchases) -> Purchases:
     several = _planted(plan, layout, "several")
     day, day_bad = spoiled_days(
-        _before_sign_up(plan, layout, sound.day, sign_up),
+        _before_sign_up(plan, layout, sound.day),
         _planted(plan, layout, "purchase_date_invalid"),
         layout.extracts[layout.seat],
     )
@@ -106,8 +113,8 @@ def _spoiled(plan: Plan, layout: Layout, sound: Purchases, sign_up: Ints) -> Pur
         price_bad=kinds(_planted(plan, layout, "price_invalid"), len(PRICES_INVALID)),
         quantity=_quantities(sound.quantity, np.maximum(_planted(plan, layout, "quantity_not_positive"), several)),
         quantity_bad=kinds(_planted(plan, layout, "quantity_invalid"), len(QUANTITIES_INVALID)),
-        rating=np.where(rating > 0, _RATINGS_OUT[rating % 4], sound.rating),
-        rating_bad=np.where((rating > 0) & (rating % 4 == 3), 1, 0),
+        rating=np.where(rating > 0, _RATINGS_OUT[rating % len(_RATINGS_OUT)], sound.rating),
+        rating_bad=np.where(rating % len(_RATINGS_OUT) == _RATING_EMPTY, 1, 0),
         comment=sound.comment,
     )
 
@@ -127,9 +134,12 @@ def spoiled_days(days: Ints, planted: Ints, extract: Ints) -> tuple[Ints, Ints]:
     return np.where(turn == 1, extract + 1 + planted % 60, days), np.maximum(turn - 1, 0)
 
 
-def _before_sign_up(plan: Plan, layout: Layout, days: Ints, sign_up: Ints) -> Ints:
+def _before_sign_up(plan: Plan, layout: Layout, days: Ints) -> Ints:
+    """Never long before the shop opened: the months of the marts begin with the first sale."""
     planted = _planted(plan, layout, "purchase_before_sign_up")
-    return np.where(planted > 0, sign_up[layout.user] - 1 - planted * 7 % 200, days)
+    sign_up = layout.sign_up[layout.user]
+    early = np.maximum(sign_up - 1 - planted * 7 % 200, np.minimum(plan.calendar.first, sign_up - 1))
+    return np.where(planted > 0, early, days)
 
 
 def _prices(cents: Ints, planted: Ints) -> Ints:

@@ -8,11 +8,14 @@ any order, which is what keeps memory flat.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Ints = npt.NDArray[np.int64]
 Bits = npt.NDArray[np.uint64]
@@ -31,15 +34,17 @@ class Dice:
 
     def bits(self, name: str, index: Ints) -> Bits:
         digest = hashlib.blake2b(f"{self.seed}:{name}".encode(), digest_size=8).digest()
-        mixed = index.astype(np.uint64) * _STEP + np.uint64(int.from_bytes(digest, "little"))
+        mixed: Bits = index.astype(np.uint64) * _STEP + np.uint64(int.from_bytes(digest, "little"))
         mixed = (mixed ^ (mixed >> np.uint64(30))) * _MIX_1
         mixed = (mixed ^ (mixed >> np.uint64(27))) * _MIX_2
-        return mixed ^ (mixed >> np.uint64(31))
+        mixed ^= mixed >> np.uint64(31)
+        return mixed
 
     def below(self, name: str, index: Ints, limit: int | Ints) -> Ints:
         """Whole numbers from 0 to limit - 1 (limit below 2**31, else the product overflows)."""
         top = (self.bits(name, index) >> np.uint64(33)).astype(np.int64)
-        return (top * np.asarray(limit, dtype=np.int64)) >> np.int64(31)
+        scaled: Ints = (top * np.asarray(limit, dtype=np.int64)) >> np.int64(31)
+        return scaled
 
     def pick(self, name: str, index: Ints, weights: Sequence[int]) -> Ints:
         """Positions in `weights`, each as often as its weight says."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,8 +23,12 @@ from splitter.sample_purchases import (
     purchase_days,
     purchases,
 )
-from splitter.sample_random import Flags, Ints
 from splitter.sample_users import SEGMENT_CARD, People, Stories, people, stories
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from splitter.sample_random import Ints
 
 HEADER = (
     "ID,Name,Age,Gender,City,Country,CreditCard,FullAddress,UserSignUpDate,UserLastPurchaseDate,UserStatus,"
@@ -32,7 +36,6 @@ HEADER = (
     "Product Name,Category,Subcategory,Price,Date_Purchase,Quantity,Rating,Comment"
 )
 _COLUMNS = HEADER.split(",")
-_COMMENT, _CITY, _PRODUCT = _COLUMNS.index("Comment"), _COLUMNS.index("City"), _COLUMNS.index("Product Name")
 _NOT_UTF8 = "\udce9"  # written with surrogateescape: the lone byte E9, a Latin-1 e with an acute accent
 _CARD_PREFIXES = np.array([411111, 424242, 400000, 555555, 222300, 520082], dtype=np.int64)
 
@@ -49,30 +52,25 @@ class Block:
     id_missing: Ints
 
 
-def blocks(plan: Plan) -> Sequence[Block] | map[Block]:
-    return map(lambda layout: _block(plan, layout), layouts(plan))
+def blocks(plan: Plan) -> Iterator[Block]:
+    return (_block(plan, layout) for layout in layouts(plan))
 
 
 def _block(plan: Plan, layout: Layout) -> Block:
     who = people(plan, layout)
-    days = purchase_days(plan, layout, who.sign_up, who.end)
+    days = purchase_days(plan, layout)
     told = stories(plan, layout, who, days)
     planted = plan.dice.planted("row_malformed", layout.row_id, plan.every("row_malformed"))
     return Block(
         layout=layout,
         people=who,
         stories=told,
-        purchases=purchases(plan, layout, days, who.sign_up),
-        # A malformed row hides what else is wrong with it, so users with a defect of their own are spared: a
-        # small sample keeps each kind.
-        malformed=np.where(_any_seat(layout, told.spoiled)[layout.user], 0, planted),
+        purchases=purchases(plan, layout, days),
+        # A malformed row hides what else is wrong with it, so users with a defect of their own in their first
+        # batch are spared: a small sample keeps each kind.
+        malformed=np.where(told.spoiled[layout.user], 0, planted),
         id_missing=plan.dice.planted("user_id_missing", layout.row_id, plan.every("user_id_missing")),
     )
-
-
-def _any_seat(layout: Layout, flags: Flags) -> Flags:
-    found: Flags = flags.reshape(len(layout.batches), len(layout.users)).any(axis=0)
-    return found
 
 
 def luhn_cards(number: Ints) -> Ints:
@@ -224,10 +222,18 @@ def _segments(segment: Ints, bad: Ints, card: Ints) -> list[str]:
 
 def _broken(fields: list[str], turn: int) -> list[str]:
     """The row in one of the ways in which exports break: cut short, too long, or not UTF-8."""
-    way = turn % 7
-    if way < 2:
-        return fields[: (-1, 12)[way]]
-    if way < 4:
-        return [*fields, *("extra", "", "7")[: (1, 3)[way - 2]]]
-    broken = (_COMMENT, _CITY, _PRODUCT)[way - 4]
-    return [*fields[:broken], "Caf" + _NOT_UTF8, *fields[broken + 1 :]]
+    ways = (
+        lambda: fields[:-1],
+        lambda: fields[:12],
+        lambda: [*fields, "extra"],
+        lambda: [*fields, "", "", "7"],
+        lambda: _not_utf8(fields, "Comment"),
+        lambda: _not_utf8(fields, "City"),
+        lambda: _not_utf8(fields, "Product Name"),
+    )
+    return ways[turn % len(ways)]()
+
+
+def _not_utf8(fields: list[str], column: str) -> list[str]:
+    place = _COLUMNS.index(column)
+    return [*fields[:place], "Caf" + _NOT_UTF8, *fields[place + 1 :]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,15 +14,18 @@ from splitter.sample_catalogue import (
     SEGMENTS_OUTSIDE,
     STATUSES_OUTSIDE,
 )
-from splitter.sample_layout import CHANGED, MOVED, REPEAT, Layout
-from splitter.sample_plan import Plan
+from splitter.sample_layout import CHANGED, MOVED, REPEAT, Layout, between
 from splitter.sample_purchases import kinds, spoiled_days
-from splitter.sample_random import Flags, Ints
+
+if TYPE_CHECKING:
+    from splitter.sample_plan import Plan
+    from splitter.sample_random import Flags, Ints
 
 AGES_OUT = np.array([150, 12, -3, 14, 4, 111, 0, 7], dtype=np.int64)
 SEGMENT_CARD = len(SEGMENTS_OUTSIDE) + 1
 INACTIVE_DAYS = 90
-_LIFETIME = (0, 3, 20, 45, 80, 130, 200, 300, 430, 620, 1095)  # days at each tenth of the users
+FREQUENT_FROM, MONTHLY_FROM, YEARLY_FROM = 5, 8, 3  # purchases
+HIGH_VALUE_PERCENT, WRONG_STATUS_PERCENT = 22, 4
 _LOGIN_GAP = (0, 0, 1, 2, 4, 8, 15, 30, 60, 120, 300)
 _AGES = tuple([4, 6, 9] + [30] * 7 + [48] * 10 + [42] * 10 + [30] * 10 + [20] * 10 + [12] * 10 + [4] * 12)  # from 15
 
@@ -31,8 +35,6 @@ class People:
     """What does not change about a user. One value per user."""
 
     gender: Ints
-    sign_up: Ints
-    end: Ints  # last day on which a purchase of the first batch may lie
     card: Ints
     text: Ints  # where to look in the pools
     login_gap: Ints
@@ -64,35 +66,22 @@ class Stories:
 
 def people(plan: Plan, layout: Layout) -> People:
     dice, users = plan.dice, layout.users
-    first = np.full(len(users), layout.previous + 1, dtype=np.int64)
-    last = np.full(len(users), layout.extracts[0], dtype=np.int64)
-    sign_up = plan.calendar.draw(dice, "sign_up", users, first, last)
-    lifetime = _between(_LIFETIME, dice.below("lifetime", users, 1000)) + 25 * (layout.purchases - 1)
     return People(
         gender=dice.below("gender", users, 2),
-        sign_up=sign_up,
-        end=np.minimum(sign_up + lifetime, last),
         card=dice.below("card", users, 10**9),
         text=dice.below("text", users, 2**30),
-        login_gap=_between(_LOGIN_GAP, dice.below("login_gap", users, 1000)),
+        login_gap=between(_LOGIN_GAP, dice.below("login_gap", users, 1000)),
     )
 
 
-def _between(tenths: tuple[int, ...], thousandth: Ints) -> Ints:
-    """The value at a thousandth of a distribution that is given by its tenths."""
-    steps = np.asarray(tenths, dtype=np.int64)
-    cell, rest = thousandth // 100, thousandth % 100
-    return steps[cell] + (steps[cell + 1] - steps[cell]) * rest // 100
-
-
 def stories(plan: Plan, layout: Layout, people: People, days: Ints) -> Stories:
-    last, total = _history(layout, people, days)
+    last, total = _history(layout, days)
     extract = np.repeat(layout.extracts, len(layout.users))
     index = (np.repeat(np.asarray(layout.batches, dtype=np.int64), len(layout.users)) << 40) + _tiled(
         layout, layout.users
     )
     planted = {defect: plan.dice.planted(defect, index, plan.every(defect)) for defect in _DEFECTS}
-    sign_up, sign_up_bad = spoiled_days(_tiled(layout, people.sign_up), planted["sign_up_date_invalid"], extract)
+    sign_up, sign_up_bad = spoiled_days(_tiled(layout, layout.sign_up), planted["sign_up_date_invalid"], extract)
     last_purchase, last_bad = spoiled_days(last, planted["last_purchase_invalid"], extract)
     logged_in = np.minimum(last + _tiled(layout, people.login_gap), extract)
     login, login_bad = spoiled_days(logged_in, planted["last_login_invalid"], extract)
@@ -114,7 +103,7 @@ def stories(plan: Plan, layout: Layout, people: People, days: Ints) -> Stories:
         segment_bad=np.where(planted["card_in_segment"] > 0, SEGMENT_CARD, segment_bad),
         status=_statuses(plan, layout, extract - last),
         status_bad=kinds(planted["status_outside"], len(STATUSES_OUTSIDE)),
-        frequency=np.where(total >= 8, 0, np.where(total >= 3, 1, 2)).astype(np.int64),
+        frequency=np.where(total >= MONTHLY_FROM, 0, np.where(total >= YEARLY_FROM, 1, 2)).astype(np.int64),
         total=total,
         spoiled=np.logical_or.reduce([turns > 0 for turns in planted.values()]),
     )
@@ -136,10 +125,10 @@ def _tiled(layout: Layout, values: Ints) -> Ints:
     return np.tile(values, len(layout.batches))
 
 
-def _history(layout: Layout, people: People, days: Ints) -> tuple[Ints, Ints]:
+def _history(layout: Layout, days: Ints) -> tuple[Ints, Ints]:
     """Last purchase and number of purchases up to each seat, as a shop without defects would state them."""
     shape = (len(layout.batches), len(layout.users))
-    last = np.tile(people.sign_up, (shape[0], 1))
+    last = np.tile(layout.sign_up, (shape[0], 1))
     total = np.zeros(shape, dtype=np.int64)
     bought = layout.kind != REPEAT
     np.maximum.at(last, (layout.seat[bought], layout.user[bought]), days[bought])
@@ -170,16 +159,18 @@ def _channels(plan: Plan, layout: Layout) -> Ints:
 def _ages(plan: Plan, layout: Layout) -> Ints:
     """A change is a corrected age too, some years up, which often means another age band."""
     drawn = 15 + plan.dice.pick("age", layout.users, _AGES)
-    return np.minimum(_tiled(layout, drawn) + 4 * _changes(layout, CHANGED), 110)
+    age: Ints = np.minimum(_tiled(layout, drawn) + 4 * _changes(layout, CHANGED), 110)
+    return age
 
 
 def _segments(plan: Plan, layout: Layout, total: Ints) -> Ints:
     index = _tiled(layout, layout.users) + (_changes(layout, CHANGED) << 40)
-    high_value = plan.dice.below("segment", index, 100) < 22
-    return np.where(high_value, 1, np.where(total >= 5, 0, 2)).astype(np.int64)
+    high_value = plan.dice.below("segment", index, 100) < HIGH_VALUE_PERCENT
+    return np.where(high_value, 1, np.where(total >= FREQUENT_FROM, 0, 2)).astype(np.int64)
 
 
 def _statuses(plan: Plan, layout: Layout, idle: Ints) -> Ints:
     """Churned after some months without a purchase; the shop is not always right about it."""
-    wrong = plan.dice.below("status", _tiled(layout, layout.users), 100) < 4
-    return ((idle > INACTIVE_DAYS) != wrong).astype(np.int64)
+    wrong = plan.dice.below("status", _tiled(layout, layout.users), 100) < WRONG_STATUS_PERCENT
+    churned: Flags = idle > INACTIVE_DAYS
+    return np.not_equal(churned, wrong).astype(np.int64)
