@@ -76,7 +76,7 @@ route() {
         --archives | --properties-file | --driver-memory | --driver-cores | --driver-class-path | \
         --driver-java-options | --driver-library-path | --executor-memory | --executor-cores | --num-executors | \
         --total-executor-cores | --queue | --principal | --keytab | --proxy-user | --conf)
-        if [[ $1 == *=* && $1 == --* && $name != "$1" ]]; then
+        if [[ $1 == "$name="* ]]; then
           set -- "$name" "${1#*=}" "${@:2}"
         fi
         (($# > 1)) || fail "$name needs a value"

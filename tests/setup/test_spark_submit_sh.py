@@ -1,0 +1,315 @@
+"""The launcher as a person meets it. Only the tests marked e2e start Spark; the others put stubs in its place."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PIPELINE = '''"""Run the whole way."""
+import sys
+print("help of pipeline" if "--help" in sys.argv else "ran", *sys.argv[1:])
+'''
+LEAVE = '''"""Leave with the code given."""
+import sys
+print("a figure")
+print("a remedy", file=sys.stderr)
+sys.exit(int(sys.argv[1]))
+'''
+WAIT = '''"""Wait to be killed."""
+import os, sys, time
+print(os.getpid(), flush=True)
+time.sleep(60)
+'''
+# What spark-submit.sh and its setup call besides Python and Java.
+TOOLS = [
+    "bash",
+    "env",
+    "awk",
+    "basename",
+    "cat",
+    "chmod",
+    "cmp",
+    "cp",
+    "cut",
+    "df",
+    "dirname",
+    "flock",
+    "grep",
+    "mkdir",
+    "mv",
+    "readlink",
+    "rm",
+    "sed",
+    "sha256sum",
+    "sort",
+]
+
+
+def program(path: Path, body: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/bash\n{body}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A clone in which nothing is set up, in a folder with a blank in its name."""
+    folder = tmp_path / "a clone"
+    shutil.copytree(ROOT / "conf" / "setup", folder / "conf" / "setup")
+    shutil.copy(ROOT / "spark-submit.sh", folder)
+    jobs = folder / "jobs"
+    jobs.mkdir()
+    (jobs / "pipeline.py").write_text(PIPELINE)
+    (jobs / "leave.py").write_text(LEAVE)
+    (jobs / "wait.py").write_text(WAIT)
+    (jobs / "_private.py").write_text('"""Not a job."""\n')
+    return folder
+
+
+@pytest.fixture
+def stubbed(project: Path) -> Path:
+    """The same, set up, but its spark-submit only prints what it is given."""
+    site_packages = project / ".venv" / "lib" / "python3.11" / "site-packages"
+    program(site_packages / "pyspark" / "bin" / "spark-submit", "printf '%s\\n' \"$@\"; exit 4")
+    program(project / ".venv" / "bin" / "python", f'exec "{sys.executable}" "$@"')
+    (project / ".jars").mkdir()
+    (project / ".jars" / "delta.jar").touch()
+    shutil.copy(project / "conf" / "setup" / "jars.sha256", project / ".jars" / ".stamp")
+    stamp = 'root=$PWD; source conf/setup/setup.sh; venv_stamp >"$venv/.stamp"'
+    subprocess.run(["bash", "-c", stamp], cwd=project, check=True)
+    return project
+
+
+@pytest.fixture
+def real(project: Path) -> Path:
+    """The same, with this project's own environment and jars; run as `LAKEHOUSE_JOBS=... ./spark-submit.sh`."""
+    return project / "jobs"
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A PATH with the common tools, but neither Python nor Java nor uv."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name in TOOLS:
+        found = shutil.which(name)
+        assert found, name
+        (folder / name).symlink_to(found)
+    return folder
+
+
+def launch(project: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if name not in {"PYTHON", "LAKEHOUSE_JOBS"}}
+    return subprocess.run(
+        [str(project / "spark-submit.sh"), *arguments],
+        env={**inherited, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def submitted(project: Path, *arguments: str) -> list[str]:
+    """What spark-submit is given, without what is the same for every job."""
+    given = launch(project, *arguments).stdout.splitlines()
+    assert given[0] == "--name"
+    assert given[2:4] == ["--jars", f"{project}/.jars/delta.jar"]
+    return [given[1], *(argument.replace(f"{project}/", "") for argument in given[4:])]
+
+
+def refused(project: Path, *arguments: str, **environment: str) -> str:
+    """The one line on stderr of a command that must be refused."""
+    done = launch(project, *arguments, **environment)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    *progress, last = done.stderr.splitlines()
+    assert all(line.startswith("Setting up (once): ") for line in progress)
+    return last
+
+
+# --- jobs -------------------------------------------------------------------------------------------------------------
+
+
+def test_help_lists_each_job_with_the_first_line_of_its_docstring(project: Path) -> None:
+    text = launch(project, "--help").stdout
+    assert "  leave              Leave with the code given.\n  pipeline           Run the whole way.\n" in text
+    assert "_private" not in text
+
+
+def test_help_of_a_job_does_not_start_spark(stubbed: Path) -> None:
+    assert launch(stubbed, "pipeline", "--help").stdout == "help of pipeline --help\n"
+    assert launch(stubbed, "--lake", "x", "--help").stdout == "help of pipeline --lake x --help\n"
+
+
+def test_an_unknown_job_is_refused_with_the_nearest_name(project: Path) -> None:
+    assert refused(project, "pipline") == (
+        "spark-submit.sh: there is no job pipline; did you mean pipeline? (./spark-submit.sh --help lists the jobs)"
+    )
+
+
+@pytest.mark.parametrize("name", ["../setup", "_private/", "x y"])
+def test_a_job_is_a_name_not_a_path(project: Path, name: str) -> None:
+    assert f"there is no job {name}" in refused(project, name)
+
+
+# --- who gets which option --------------------------------------------------------------------------------------------
+
+
+def test_no_job_means_pipeline(stubbed: Path) -> None:
+    assert submitted(stubbed) == ["pipeline", "jobs/pipeline.py"]
+    assert submitted(stubbed, "--lake", "a lake") == ["pipeline", "jobs/pipeline.py", "--lake", "a lake"]
+
+
+def test_options_of_spark_submit_may_stand_anywhere(stubbed: Path) -> None:
+    expected = ["leave", "--master", "local[1]", "--conf", "spark.a=b c", "jobs/leave.py", "--as-of", "2024-01-01"]
+    assert (
+        submitted(stubbed, "leave", "--master", "local[1]", "--as-of", "2024-01-01", "--conf=spark.a=b c") == expected
+    )
+    assert (
+        submitted(stubbed, "--master=local[1]", "--conf", "spark.a=b c", "leave", "--as-of", "2024-01-01") == expected
+    )
+
+
+def test_conf_with_a_file_belongs_to_the_job(stubbed: Path) -> None:
+    given = submitted(stubbed, "leave", "--conf", "conf/docker.yaml", "--conf", "spark.ui.enabled=true")
+    assert given == ["leave", "--conf", "spark.ui.enabled=true", "jobs/leave.py", "--conf", "conf/docker.yaml"]
+
+
+def test_own_jars_are_added_and_an_own_properties_file_keeps_the_defaults(stubbed: Path) -> None:
+    given = launch(stubbed, "leave", "--jars", "my.jar", "--properties-file", "my.conf").stdout.splitlines()
+    assert given[2:4] == ["--jars", f"{stubbed}/.jars/delta.jar,my.jar"]
+    assert given[4:7] == ["--load-spark-defaults", "--properties-file", "my.conf"]
+
+
+def test_what_follows_two_dashes_goes_to_the_job(stubbed: Path) -> None:
+    assert submitted(stubbed, "leave", "--", "--master", "x") == ["leave", "jobs/leave.py", "--master", "x"]
+
+
+def test_an_option_without_its_value_is_refused(project: Path) -> None:
+    assert refused(project, "leave", "--master") == "spark-submit.sh: --master needs a value"
+
+
+def test_the_exit_code_and_both_streams_pass(stubbed: Path) -> None:
+    spark_submit = stubbed / ".venv/lib/python3.11/site-packages/pyspark/bin/spark-submit"
+    program(spark_submit, "echo a figure; echo a remedy >&2; exit 5")
+    done = launch(stubbed, "leave")
+    assert (done.returncode, done.stdout, done.stderr) == (5, "a figure\n", "a remedy\n")
+
+
+# --- what is missing --------------------------------------------------------------------------------------------------
+
+
+def test_without_java_one_sentence_says_so(project: Path, tools: Path) -> None:
+    assert refused(project, "--setup-only", PATH=str(tools), JAVA_HOME="") == (
+        "spark-submit.sh: no Java found; Spark needs a JDK 17 or 21: "
+        "install one (Debian: apt install openjdk-17-jdk-headless) or point JAVA_HOME at it"
+    )
+
+
+def test_a_java_of_another_version_is_refused(project: Path, tmp_path: Path) -> None:
+    program(tmp_path / "jdk" / "bin" / "java", "echo 'openjdk version \"11.0.2\" 2019-01-15' >&2")
+    assert "bin/java is Java 11.0.2; Spark needs a JDK 17 or 21" in refused(project, JAVA_HOME=str(tmp_path / "jdk"))
+
+
+def test_a_runtime_without_compiler_is_refused(project: Path, tmp_path: Path) -> None:
+    program(tmp_path / "jre" / "bin" / "java", "exit 1")
+    (tmp_path / "jre" / "release").write_text('JAVA_VERSION="17.0.15"\n')
+    assert "a runtime without javac" in refused(project, JAVA_HOME=str(tmp_path / "jre"))
+
+
+@pytest.fixture
+def jdk(tmp_path: Path) -> str:
+    home = tmp_path / "jdk-21"
+    program(home / "bin" / "java", "exit 1")
+    program(home / "bin" / "javac", "exit 1")
+    (home / "release").write_text('JAVA_VERSION="21.0.1"\n')
+    return str(home)
+
+
+def test_a_python_of_another_version_is_refused(project: Path, tools: Path, jdk: str) -> None:
+    old = program(tools / "python3", "exit 1")
+    assert "no Python 3.10 to 3.12 found; install one" in refused(project, PATH=str(tools), JAVA_HOME=jdk)
+    assert f"PYTHON={old} is no Python 3.10 to 3.12" in refused(project, PYTHON=str(old), JAVA_HOME=jdk)
+
+
+@pytest.fixture
+def python(tools: Path) -> Path:
+    """A Python that reaches no package index."""
+    body = f'case $1 in -ISc) exec "{sys.executable}" "$@" ;; esac\n[[ $2 == venv ]] || exit 1\n'
+    return program(tools / "python3", f'{body}mkdir -p "$3/bin" && cp "$0" "$3/bin/python"')
+
+
+def test_a_full_disk_is_noticed_before_anything_is_fetched(project: Path, tools: Path, python: Path, jdk: str) -> None:
+    (tools / "df").unlink()
+    program(tools / "df", "echo Header; echo '/dev/vda 100 60 40 60% /'")
+    assert refused(project, PATH=str(tools), JAVA_HOME=jdk) == (
+        f"spark-submit.sh: setting up needs 2500 MB of disk, 40 MB are free in {project}; free some and run again"
+    )
+    assert not (project / ".venv").exists()
+
+
+def test_without_network_one_sentence_says_so_and_nothing_counts_as_set_up(
+    project: Path, tools: Path, python: Path, jdk: str
+) -> None:
+    assert "could not install the Python packages; check the network and run again" in refused(
+        project, PATH=str(tools), JAVA_HOME=jdk
+    )
+    assert not (project / ".venv" / ".stamp").exists()
+
+
+def test_no_download_address_stands_in_the_pins() -> None:
+    setup = ROOT / "conf" / "setup"
+    text = "".join(path.read_text() for path in setup.iterdir() if path.is_file())
+    assert "://" not in text
+    assert " @ " not in (setup / "requirements.txt").read_text()
+
+
+# --- the real spark-submit --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("code", [0, 1, 2, 3, 4, 5])
+def test_a_jobs_exit_code_and_streams_come_through_spark(real: Path, code: int) -> None:
+    done = launch(ROOT, "leave", str(code), LAKEHOUSE_JOBS=str(real))
+    assert (done.returncode, done.stdout, done.stderr) == (code, "a figure\n", "a remedy\n")
+
+
+@pytest.mark.e2e
+def test_streams_that_are_files_keep_apart(real: Path, tmp_path: Path) -> None:
+    command = 'echo before; "$1" leave 3; echo $?'
+    with (tmp_path / "out").open("w") as out, (tmp_path / "err").open("w") as err:
+        arguments = ["bash", "-c", command, "-", str(ROOT / "spark-submit.sh")]
+        subprocess.run(arguments, env={**os.environ, "LAKEHOUSE_JOBS": str(real)}, stdout=out, stderr=err, check=True)
+    assert (tmp_path / "out").read_text() == "before\na figure\n3\n"
+    assert (tmp_path / "err").read_text() == "a remedy\n"
+
+
+def is_running(pid: int) -> bool:
+    state = Path(f"/proc/{pid}/stat")
+    return state.exists() and state.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_job_ends_with_its_spark_submit(real: Path, how: signal.Signals) -> None:
+    environment = {**os.environ, "LAKEHOUSE_JOBS": str(real)}
+    command = [str(ROOT / "spark-submit.sh"), "wait"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as launched:
+        assert launched.stdout
+        job = int(launched.stdout.readline())
+        assert is_running(job)
+        launched.send_signal(how)
+        launched.wait(30)
+        deadline = time.monotonic() + 10
+        while is_running(job) and time.monotonic() < deadline:
+            time.sleep(0.1)
+    assert not is_running(job)
