@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,10 +62,15 @@ def purchase_days(plan: Plan, layout: Layout) -> Ints:
 
 
 def purchases(plan: Plan, layout: Layout, days: Ints) -> Purchases:
-    """Purchases with their defects; a repeat is its source to the last field."""
+    """Purchases with their defects. A repeat is its source to the last field, but for a rating that is repaired anyway:
+    two copies are the same purchase after repair, not before.
+    """
     sound = _sound(plan, layout, days)
     spoiled = _spoiled(plan, layout, sound)
-    return spoiled.taken(layout.source)
+    copied = spoiled.taken(layout.source)
+    repeat = layout.source != np.arange(len(layout.source))
+    out = (copied.rating < 1) | (copied.rating > len(_RATINGS))
+    return replace(copied, rating=np.where(repeat & out, 6 - copied.rating, copied.rating))
 
 
 def _sound(plan: Plan, layout: Layout, days: Ints) -> Purchases:
