@@ -1,0 +1,122 @@
+"""The outside files that inputs point to, by Hadoop's FileSystem: a disk, HDFS and an object store look the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from py4j.protocol import Py4JJavaError
+from pyspark.sql import SparkSession
+
+from lib.errors import InputRefused
+
+UNSEEN = ("_", ".")  # Spark passes over files whose names begin so
+GLOB = "\\{}[]*?"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file as the file system names it; `size` in bytes."""
+
+    uri: str
+    name: str
+    size: int
+
+
+class Files:
+    """Finds, identifies and opens files."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self._jvm: Any = spark._jvm
+        self._conf: Any = spark._jsparkSession.sessionState().newHadoopConf()
+
+    def find(self, location: str) -> tuple[File, ...]:
+        """The file of that name, else the files in the folder, else those that the glob means; sorted by name.
+
+        Raises `InputRefused` if there is none, or one that Spark would not see.
+        """
+        try:
+            found = self._statuses(location)
+        except Py4JJavaError as error:
+            raise InputRefused(f"{location} cannot be reached: {_reason(error)}.", "Check path and rights.") from error
+        files = sorted((self._file(status) for status in found if status.isFile()), key=lambda file: file.uri)
+        if not files:
+            raise InputRefused(f"No file matches {location}.", "Check --input.")
+        for file in files:
+            if file.name.startswith(UNSEEN):
+                raise InputRefused(f"{file.uri}: Spark ignores names beginning with '_' or '.'.", "Rename the file.")
+        return tuple(files)
+
+    def beside(self, file: File, name: str) -> str:
+        """The location of the file `name` in the folder of `file`."""
+        return f"{file.uri.rsplit('/', maxsplit=1)[0]}/{name}"
+
+    def sha256(self, file: File) -> str:
+        """The SHA-256 of the file's bytes, as hex digits."""
+        with self._open(file) as stream:
+            return str(self._jvm.org.apache.commons.codec.digest.DigestUtils.sha256Hex(stream))
+
+    def head(self, file: File, limit: int) -> bytes:
+        """The first bytes of the file, decompressed if its name says that it is compressed."""
+        with self._open(file) as raw:
+            factory = self._jvm.org.apache.hadoop.io.compress.CompressionCodecFactory(self._conf)
+            codec = factory.getCodec(self._path(file.uri))
+            stream = raw if codec is None else codec.createInputStream(raw)
+            return bytes(stream.readNBytes(limit))
+
+    def _statuses(self, location: str) -> list[Any]:
+        path = self._path(location)
+        system = path.getFileSystem(self._conf)
+        if not system.exists(path):
+            return list(system.globStatus(path) or [])
+        status = system.getFileStatus(path)
+        if status.isFile():
+            return [status]
+        return [entry for entry in system.listStatus(path) if not entry.getPath().getName().startswith(UNSEEN)]
+
+    def _file(self, status: Any) -> File:
+        return File(str(status.getPath().toString()), str(status.getPath().getName()), int(status.getLen()))
+
+    @contextmanager
+    def _open(self, file: File) -> Iterator[Any]:
+        path = self._path(file.uri)
+        try:
+            stream = path.getFileSystem(self._conf).open(path)
+            try:
+                yield stream
+            finally:
+                stream.close()
+        except Py4JJavaError as error:
+            raise InputRefused(
+                f"{file.uri} cannot be read: {_reason(error)}.", "Check the file and its rights."
+            ) from error
+
+    def _path(self, location: str) -> Any:
+        return self._jvm.org.apache.hadoop.fs.Path(location)
+
+
+def literal(uri: str) -> str:
+    """The location with whatever Spark would read as a glob escaped."""
+    return "".join(f"\\{letter}" if letter in GLOB else letter for letter in uri)
+
+
+def same_place(encoded_uri: str) -> tuple[str, str, str]:
+    """What identifies the place that Spark's `_metadata.file_path` (URL-encoded) names."""
+    parts = urlsplit(encoded_uri)
+    return parts.scheme, parts.netloc, unquote(parts.path)
+
+
+def place(uri: str) -> tuple[str, str, str]:
+    """What identifies the place of a file that Hadoop names (not encoded), comparable to `same_place`."""
+    scheme, _, rest = uri.partition(":")
+    if rest.startswith("//"):
+        host, _, path = rest[2:].partition("/")
+        return scheme, host, f"/{path}"
+    return scheme, "", rest
+
+
+def _reason(error: Py4JJavaError) -> str:
+    return str(error.java_exception.getClass().getSimpleName())
