@@ -1,0 +1,53 @@
+-- Distinct buyers cannot be summed: a user who buys in two months, regions or categories is one buyer of both together.
+-- So each user's months of a year are kept as twelve bits, and a period counts whoever has one of its bits.
+with
+
+sale_lines as (
+    select
+        fact_sales.durable_user_key,
+        dim_date.year_start,
+        dim_geography.region,
+        dim_product.category,
+        1 << (month(dim_date.date) - 1) as month_bit
+    from fact_sales
+    join dim_date using (date_key)
+    join dim_geography using (geography_key)
+    join dim_product using (product_key)
+    where fact_sales.quantity > 0 and dim_date.date <= :as_of
+),
+
+bought_months as (
+    select
+        coalesce(region, 'All') as region,
+        coalesce(category, 'All') as category,
+        year_start,
+        bit_or(month_bit) as months
+    from sale_lines
+    group by durable_user_key, year_start, grouping sets ((region, category), (region), (category), ())
+),
+
+month_patterns as (
+    select region, category, year_start, months, count(*) as buyers
+    from bought_months
+    group by region, category, year_start, months
+),
+
+periods_of_a_year as (
+    select 'month' as period, first_month, 1 << first_month as months
+    from (select explode(sequence(0, 11)) as first_month)
+    union all
+    select 'quarter' as period, first_month, 7 << first_month as months
+    from (select explode(sequence(0, 9, 3)) as first_month)
+    union all
+    select 'year' as period, 0 as first_month, 4095 as months
+)
+
+select
+    periods_of_a_year.period,
+    add_months(month_patterns.year_start, periods_of_a_year.first_month) as period_start,
+    month_patterns.region,
+    month_patterns.category,
+    sum(month_patterns.buyers) as buyers
+from month_patterns
+join periods_of_a_year on month_patterns.months & periods_of_a_year.months <> 0
+group by all

@@ -1,0 +1,43 @@
+-- Every calendar day of every region: a moving average over days of sale only would flatter quiet weeks.
+with
+
+sold as (
+    select day, region, sum(order_lines) as order_lines, sum(gross_revenue - returned_revenue) as revenue
+    from sales_daily
+    group by day, region
+),
+
+days as (
+    select explode(sequence(min(day), :as_of, interval 1 day)) as day
+    from sales_daily
+),
+
+regions as (
+    select distinct region from dim_geography
+),
+
+calendar as (
+    select days.day, regions.region
+    from days
+    cross join regions
+),
+
+daily as (
+    select /*+ broadcast(sold), coalesce(1) */
+        calendar.day,
+        calendar.region,
+        coalesce(sold.order_lines, 0) as order_lines,
+        cast(coalesce(sold.revenue, 0) as decimal(28, 4)) as revenue
+    from calendar
+    left join sold using (day, region)
+)
+
+select
+    day,
+    region,
+    order_lines,
+    revenue,
+    round(avg(revenue) over (partition by region order by day rows 6 preceding), 4) as revenue_7d,
+    round(avg(revenue) over (partition by region order by day rows 27 preceding), 4) as revenue_28d,
+    sum(revenue) over (partition by region, year(day) order by day rows unbounded preceding) as revenue_year_to_date
+from daily

@@ -1,0 +1,38 @@
+-- Active users and buyers of each month, in the region where they live now.
+with
+
+active as (
+    select
+        region,
+        month,
+        sum(active_users) as active_users,
+        sum(buyers) as buyers,
+        sum(new_buyers) as new_buyers
+    from cohort_activity
+    group by region, month
+),
+
+months as (
+    select explode(sequence(min(month), :as_of, interval 1 month)) as month
+    from cohort_activity
+),
+
+regions as (
+    select distinct region from dim_geography
+),
+
+cells as (
+    select months.month, regions.region
+    from months
+    cross join regions
+)
+
+select /*+ broadcast(active) */
+    cells.month,
+    cells.region,
+    coalesce(active.active_users, 0) as active_users,
+    coalesce(active.buyers, 0) as buyers,
+    coalesce(active.new_buyers, 0) as new_buyers,
+    coalesce(active.buyers - active.new_buyers, 0) as repeat_buyers
+from cells
+left join active using (month, region)
