@@ -5,6 +5,8 @@ SHELL := /bin/bash
 ROWS ?= 1000000
 PYTHON_FILES := lib lakehouse splitter jobs tests
 run := .venv/bin/python -m
+# A test's Spark lives for seconds; the second of Java's two compilers would cost more time than it gives back.
+export SPARK_SUBMIT_OPTS ?= -XX:TieredStopAtLevel=1
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +32,7 @@ test: setup ## all tests
 lock: setup ## pin all packages and jars anew, after a change of pyproject.toml or conf/setup/ivy.xml
 	conf/setup/lock.sh
 
+benchmark: SPARK_SUBMIT_OPTS =
 benchmark: setup ## time the whole way of ROWS=1000000 generated rows
 	./spark-submit.sh benchmark --rows $(ROWS)
 
