@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
@@ -44,7 +43,7 @@ class Files:
             raise InputRefused(f"{location} cannot be reached: {_reason(error)}.", "Check path and rights.") from error
         files = sorted((self._file(status) for status in found if status.isFile()), key=lambda file: file.uri)
         if not files:
-            raise InputRefused(f"No file matches {location}.", "Check --input.")
+            raise InputRefused(f"There is no file {location}.", "Check --input; a pattern must match something.")
         for file in files:
             if file.name.startswith(UNSEEN):
                 raise InputRefused(f"{file.uri}: Spark ignores names beginning with '_' or '.'.", "Rename the file.")
@@ -53,6 +52,12 @@ class Files:
     def beside(self, file: File, name: str) -> str:
         """The location of the file `name` in the folder of `file`."""
         return f"{file.uri.rsplit('/', maxsplit=1)[0]}/{name}"
+
+    def local_path(self, file: File) -> str:
+        """The file's path on this machine. Raises `InputRefused` if it is elsewhere: SQLite opens local files only."""
+        if not file.uri.startswith("file:"):
+            raise InputRefused(f"{file.uri} is a database file that is not on this machine.", "Copy it here.")
+        return f"/{file.uri.removeprefix('file:').lstrip('/')}"
 
     def sha256(self, file: File) -> str:
         """The SHA-256 of the file's bytes, as hex digits."""
@@ -103,19 +108,10 @@ def literal(uri: str) -> str:
     return "".join(f"\\{letter}" if letter in GLOB else letter for letter in uri)
 
 
-def same_place(encoded_uri: str) -> tuple[str, str, str]:
-    """What identifies the place that Spark's `_metadata.file_path` (URL-encoded) names."""
-    parts = urlsplit(encoded_uri)
-    return parts.scheme, parts.netloc, unquote(parts.path)
-
-
-def place(uri: str) -> tuple[str, str, str]:
-    """What identifies the place of a file that Hadoop names (not encoded), comparable to `same_place`."""
-    scheme, _, rest = uri.partition(":")
-    if rest.startswith("//"):
-        host, _, path = rest[2:].partition("/")
-        return scheme, host, f"/{path}"
-    return scheme, "", rest
+def encoded(spark: SparkSession, uri: str) -> str:
+    """The location as Spark's `_metadata.file_path` writes it."""
+    jvm: Any = spark._jvm
+    return str(jvm.org.apache.hadoop.fs.Path(uri).toUri().toString())
 
 
 def _reason(error: Py4JJavaError) -> str:

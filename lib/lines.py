@@ -15,15 +15,16 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, Row, SparkSession
-from pyspark.sql import functions as F  # noqa: N812 - Spark's own convention
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 
-from lib.files import literal, place, same_place
-from lib.inputs import Part
+from lib.files import encoded, literal
+from lib.parts import Part
 
 # Blank as Spark's CSV reader has it: nothing but control characters and spaces. Nearly every line's first byte tells.
 NOT_BLANK = r"value >= '!' or value rlike '[^\\x00-\\x20]'"
 IN_TASK = (1 << 33) - 1  # the lower bits of `monotonically_increasing_id`: the position within the task
+KEYS = ("path", "block", "at")
 POSITIONS = "array<struct<path string, block bigint, shift bigint, _file string, _batch_id string, _extract_date date>>"
 
 
@@ -37,27 +38,58 @@ class Placed:
 
 
 def placed_lines(spark: SparkSession, parts: Sequence[Placed], *, header: bool) -> DataFrame:
-    """One row per line that is not blank and no header: `value`, `_row` from 1, `_file`, `_batch_id`, `_extract_date`."""
+    """One row per line that is not blank and no header: `value`, and the place: `_file`, `_row` (from 1), and so on."""
     first = 0 if header else 1
-    lines = _lines(spark, parts)
-    if len(parts) == 1 and parts[0].part.size <= _smallest_block(spark):
-        placed = lines.select("value", (F.col("at") + first).alias("_row"), *_constants(parts[0]))
-    else:
-        placed = _shifted(spark, lines, _positions(lines, parts, first))
+    placed = with_places(spark, _lines(spark, parts), parts, first=first)
     return placed.where("_row > 0") if header else placed
+
+
+def array_elements(spark: SparkSession, parts: Sequence[Placed]) -> DataFrame:
+    """One row per element of the files' JSON arrays, as JSON text in `value`, with `broken`: it lost bytes on the way.
+
+    A file is read as a whole. One that is no array gives one row whose `value` is NULL.
+    """
+    texts = spark.read.text([literal(placed.part.location) for placed in parts], wholetext=True)
+    arrays = texts.select(
+        F.col("_metadata.file_path").alias("path"),
+        F.lit(0).alias("block"),
+        (~F.is_valid_utf8("value")).alias("broken"),
+        F.coalesce(F.from_json("value", "array<string>"), F.array(F.lit(None).cast("string"))).alias("elements"),
+    )
+    elements = arrays.select("path", "block", "broken", F.posexplode("elements").alias("at", "value"))
+    marked = elements.withColumn("broken", F.col("broken") & F.coalesce(F.col("value").contains("\ufffd"), F.lit(True)))
+    return _shifted(spark, marked, [_position(spark, placed, 0, 1) for placed in parts])
+
+
+def with_places(spark: SparkSession, rows: DataFrame, parts: Sequence[Placed], *, first: int) -> DataFrame:
+    """The rows of files, which come with `path`, `block` and `at` (position in the task), with their place instead.
+
+    The first row of a file gets the number `first`.
+    """
+    if len(parts) == 1 and parts[0].part.size <= _smallest_block(spark):
+        others = [F.col(name) for name in rows.columns if name not in KEYS]
+        return rows.select(*others, (F.col("at") + first).alias("_row"), *_constants(parts[0]))
+    return _shifted(spark, rows, _positions(spark, rows, parts, first))
+
+
+def metadata() -> list[Column]:
+    """The columns `path` and `block` of a file scan, and `at`."""
+    return [
+        F.col("_metadata.file_path").alias("path"),
+        F.col("_metadata.file_block_start").alias("block"),
+        position_in_task(),
+    ]
+
+
+def position_in_task() -> Column:
+    """The number of a row among those of its task, from 0, as `at`."""
+    return F.monotonically_increasing_id().bitwiseAND(F.lit(IN_TASK)).alias("at")
 
 
 def _lines(spark: SparkSession, parts: Sequence[Placed]) -> DataFrame:
     text = spark.read.text([literal(placed.part.location) for placed in parts])
-    return (
-        text.select(
-            "value",
-            F.col("_metadata.file_path").alias("path"),
-            F.col("_metadata.file_block_start").alias("block"),
-        )
-        .where(NOT_BLANK)
-        .select("*", F.monotonically_increasing_id().bitwiseAND(F.lit(IN_TASK)).alias("at"))
-    )
+    path, block, _ = metadata()
+    return text.select("value", path, block).where(NOT_BLANK).select("*", position_in_task())
 
 
 def _smallest_block(spark: SparkSession) -> int:
@@ -75,37 +107,35 @@ def _constants(placed: Placed) -> list[Column]:
     ]
 
 
-def _positions(lines: DataFrame, parts: Sequence[Placed], first: int) -> list[dict[str, object]]:
-    """Per file and block: what must be added to a line's position in its task to give its position in its file."""
-    counted = lines.groupBy("path", "block").agg(F.min("at").alias("begin"), F.count("*").alias("lines")).collect()
-    of_place = {place(placed.part.location): placed for placed in parts}
+def _positions(spark: SparkSession, rows: DataFrame, parts: Sequence[Placed], first: int) -> list[dict[str, object]]:
+    """Per file and block: what must be added to a row's position in its task to give its position in its file."""
+    counted = rows.groupBy("path", "block").agg(F.min("at").alias("begin"), F.count("*").alias("rows")).collect()
+    of_path = {encoded(spark, placed.part.location): placed for placed in parts}
     positions = []
     for path, blocks in groupby(sorted(counted, key=itemgetter("path", "block")), key=itemgetter("path")):
-        placed = of_place[same_place(path)]
-        positions += _positions_of_file(list(blocks), placed, first)
+        before = first
+        for block in blocks:
+            positions.append(_position(spark, of_path[path], block["block"], before - block["begin"]))
+            before += block["rows"]
     return positions
 
 
-def _positions_of_file(blocks: Sequence[Row], placed: Placed, first: int) -> list[dict[str, object]]:
-    positions: list[dict[str, object]] = []
-    before = 0
-    for block in blocks:
-        positions.append({
-            "path": block["path"],
-            "block": block["block"],
-            "shift": before - block["begin"] + first,
-            "_file": placed.part.name,
-            "_batch_id": placed.batch_id,
-            "_extract_date": placed.extract_date and placed.extract_date.isoformat(),
-        })  # fmt: skip
-        before += block["lines"]
-    return positions
+def _position(spark: SparkSession, placed: Placed, block: int, shift: int) -> dict[str, object]:
+    return {
+        "path": encoded(spark, placed.part.location),
+        "block": block,
+        "shift": shift,
+        "_file": placed.part.name,
+        "_batch_id": placed.batch_id,
+        "_extract_date": placed.extract_date and placed.extract_date.isoformat(),
+    }
 
 
-def _shifted(spark: SparkSession, lines: DataFrame, positions: list[dict[str, object]]) -> DataFrame:
+def _shifted(spark: SparkSession, rows: DataFrame, positions: list[dict[str, object]]) -> DataFrame:
     known = spark.sql(
         "select inline(from_json(:positions, :schema))", {"positions": json.dumps(positions), "schema": POSITIONS}
     )
-    # A left join: a block that was not there when lines were counted gives NULLs, which no contract lets through.
-    joined = lines.join(F.broadcast(known), ["path", "block"], "left")
-    return joined.select("value", (F.col("at") + F.col("shift")).alias("_row"), "_file", "_batch_id", "_extract_date")
+    # A left join: a block that was not there when rows were counted gives NULLs, which no contract lets through.
+    joined = rows.join(F.broadcast(known), ["path", "block"], "left")
+    others = [name for name in rows.columns if name not in KEYS]
+    return joined.select(*others, (F.col("at") + F.col("shift")).alias("_row"), "_file", "_batch_id", "_extract_date")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F  # noqa: N812 - Spark's own convention
+from pyspark.sql import functions as F
 
 from lib.sources import Source
 

@@ -9,16 +9,19 @@ from itertools import groupby
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F  # noqa: N812 - Spark's own convention
+from pyspark.sql import functions as F
 
-from lib.cards import mask_card_numbers
+from lib import databases
+from lib.cards import masked_or_null
 from lib.contracts import Table
 from lib.errors import UsageError
 from lib.inputs import Batch
-from lib.lines import Placed, placed_lines
+from lib.lines import Placed, array_elements, placed_lines
 from lib.literals import TYPES, trimmed, typed_value
-from lib.records import PLACE, csv_records
+from lib.records import PLACE, csv_records, json_records, multiline_records
 from lib.sources import Origin, Source, business_columns
+
+JSON = ("json", "jsonl")
 
 
 def read(
@@ -37,23 +40,54 @@ def read(
 
 def _mapped_frames(spark: SparkSession, source: Source, batches: Sequence[Batch]) -> Iterator[DataFrame]:
     placed = [Placed(part, batch.id, batch.extract_date) for batch in batches for part in batch.parts]
-    placed.sort(key=lambda entry: (entry.part.format, entry.part.header))
-    for (_, header), group in groupby(placed, key=lambda entry: (entry.part.format, entry.part.header)):
-        lines = placed_lines(spark, list(group), header=source.header)
-        yield _mapped(csv_records(lines, source, header), source, header)
+    for _, group in groupby(sorted(placed, key=_alike), key=_alike):
+        parts = list(group)
+        header = _header(parts, source)
+        yield _mapped(_records(spark, parts, header), source, header)
+
+
+def _alike(placed: Placed) -> str:
+    """Parts that agree in this are read by one scan."""
+    part = placed.part
+    return repr({
+        "csv": (part.layout, part.header),
+        "table": part.location,
+    }.get(part.format, part.format))  # fmt: skip
+
+
+def _header(parts: Sequence[Placed], source: Source) -> tuple[str, ...]:
+    """The columns of parts that are read by one scan; of names that Spark cannot tell apart, the one that is mapped."""
+    names = dict.fromkeys(name for placed in parts for name in placed.part.header)
+    if parts[0].part.format not in JSON:
+        return parts[0].part.header
+    folded = [name.casefold() for name in names]
+    return tuple(n for n in names if folded.count(n.casefold()) == 1 or n in source.source_columns)
+
+
+def _records(spark: SparkSession, parts: Sequence[Placed], header: Sequence[str]) -> DataFrame:
+    part = parts[0].part
+    if part.format == "table":
+        return databases.table_records(spark, databases.parse(part.location), parts[0])
+    if part.format == "json":
+        return json_records(array_elements(spark, parts), header, F.col("broken"))
+    if part.format == "jsonl":
+        return json_records(placed_lines(spark, parts, header=False), header, ~F.is_valid_utf8("value"))
+    if part.layout.multiline:
+        return multiline_records(spark, parts, part.layout)
+    return csv_records(placed_lines(spark, parts, header=part.layout.header), part.layout, header)
 
 
 def _mapped(records: DataFrame, source: Source, header: Sequence[str]) -> DataFrame:
     """The columns of the source under their bronze names."""
     folded = [name.casefold() for name in header]
-    names = [name if folded.count(name.casefold()) == 1 else None for name in header]
-    fields = [F.col(f"record.c{at}").alias(name) for at, name in enumerate(names) if name is not None]
+    told = [name in source.source_columns or folded.count(name.casefold()) == 1 for name in header]
+    fields = [F.col(f"record.c{at}").alias(name) for at, name in enumerate(header) if told[at]]
     flat = records.select(*PLACE, "_corrupt_record", *fields)
     try:
         return flat.select(*PLACE, "_corrupt_record", *(_value(o).alias(n) for n, o in source.columns.items()))
     except AnalysisException as error:
         raise UsageError(
-            f"An expression of source mapping '{source.name}' does not fit its columns: {error.getCondition()}.",
+            f"The columns of source mapping '{source.name}' do not fit the input: {error.getCondition()}.",
             "Check names and SQL under 'columns'.",
         ) from error
 
@@ -70,14 +104,16 @@ def _quoted(name: str) -> str:
 
 
 def _bronze(frame: DataFrame, source: Source, bronze: Table, ingested_at: datetime) -> DataFrame:
+    names = list(source.columns)
+    searched = frame.select("*", masked_or_null(names).alias("masked"))
     ready = {
         "_source": F.lit(source.name),
         "_ingested_at": F.lit(ingested_at),
         **{name: F.col(name) for name in (*PLACE, "_corrupt_record")},
-        **{name: mask_card_numbers(name) for name in source.columns},
+        **{name: F.expr(f"if(masked is null, `{name}`, masked[{at}])") for at, name in enumerate(names)},
     }
     absent = F.lit(None).cast("string")
-    return frame.select(*(ready.get(c.name, absent).alias(c.name) for c in bronze.stored))
+    return searched.select(*(ready.get(c.name, absent).alias(c.name) for c in bronze.stored))
 
 
 def typed(frame: DataFrame, source: Source, bronze: Table) -> DataFrame:

@@ -8,99 +8,174 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import reduce
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F  # noqa: N812 - Spark's own convention
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 
-from lib.sources import Source
+from lib.files import literal
+from lib.lines import Placed, metadata, with_places
+from lib.sources import Layout
 
 PLACE = ("_file", "_row", "_batch_id", "_extract_date")
-MOST_FIELDS = 20_000  # more make Spark's CSV parser fail the job with the row in its message
+MOST_FIELDS = 20_000  # more make Spark's CSV parser fail the job, with the row in its message
 REPLACED = "\ufffd"
 
 
-def csv_records(lines: DataFrame, source: Source, header: Sequence[str]) -> DataFrame:
-    """Rows of CSV: `fields: 23 of 25`, `quote not closed` or `undecodable` if malformed."""
-    decoded = lines.select(*PLACE, _decoded(source).alias("value"))
-    parsed = decoded.select(*PLACE, "value", _parsed(source, len(header)).alias("parsed"))
-    judged = parsed.select(*PLACE, _csv_problem(source, len(header)).alias("_corrupt_record"), "parsed")
+def csv_records(lines: DataFrame, layout: Layout, header: Sequence[str]) -> DataFrame:
+    """Rows of CSV, one per line; malformed: `undecodable`, `nul`, `fields: 23 of 25` or `quoting`."""
+    value = F.col("value")
+    decoded = lines.select(*PLACE, _decoded(value, layout).alias("value"))
+    parsed = decoded.select(*PLACE, "value", _parsed(layout, len(header)).alias("parsed"))
+    wrong_count = F.col("parsed").isNull() | F.col("parsed._bad").isNotNull()
+    problem = (
+        F.when(_undecodable(layout), "undecodable")
+        .when(wrong_count, _field_count(layout, len(header)))
+        .when(value.contains("\0"), "nul")
+        .when(_suspect_quotes(layout) & ~_framed(layout).rlike(well_formed(layout)), "quoting")
+    )
+    return _judged(parsed, problem)
+
+
+def multiline_records(spark: SparkSession, parts: Sequence[Placed], layout: Layout) -> DataFrame:
+    """Rows of CSV files whose quoted fields may hold line ends; such a file is read by one task."""
+    header = parts[0].part.header
+    encoding = "utf-8" if layout.encoding == "utf-8" else "iso-8859-1"
+    options = {**_csv_options(layout), "multiLine": "true", "header": str(layout.header).lower(), "encoding": encoding}
+    rows = spark.read.csv(
+        [literal(placed.part.location) for placed in parts],
+        schema=_csv_schema(len(header)),
+        maxColumns=1_000_000,
+        **options,
+    )
+    placed_rows = with_places(spark, rows.select("*", *metadata()), parts, first=1)
+    fields = [_decoded(F.col(f"c{at}"), layout).alias(f"c{at}") for at in range(len(header))]
+    parsed = placed_rows.select(*PLACE, F.col("_bad").alias("value"), F.struct(*fields).alias("parsed"))
+    lost = reduce(Column.__or__, (F.col(f"parsed.c{at}").contains(REPLACED) for at in range(len(header))))
+    problem = F.when(F.coalesce(lost, F.lit(False)), "undecodable").when(
+        F.col("value").isNotNull(), _field_count(layout, len(header))
+    )
+    return _judged(parsed, problem)
+
+
+def json_records(lines: DataFrame, header: Sequence[str], broken: Column) -> DataFrame:
+    """JSON objects, one per line; malformed: `undecodable`, `not an object` or `not JSON`.
+
+    What is no string is taken as the text that stands in the file: numbers digit by digit, objects as JSON.
+    """
+    fields = ", ".join(f"`{name.replace('`', '``')}` string" for name in header)
+    # As an array of one: so whatever follows the object is an error too, not just passed over.
+    wrapped = F.concat(F.lit("["), F.col("value"), F.lit("]"))
+    parsed = lines.select(
+        *PLACE,
+        F.coalesce(broken, F.lit(True)).alias("broken"),
+        F.col("value").rlike(r"^\s*\{").alias("object"),
+        F.from_json(wrapped, f"array<struct<{fields}>>").alias("array"),
+    )
+    whole = (F.size("array") == 1) & F.col("array")[0].isNotNull()
+    problem = (
+        F.when(F.col("broken"), "undecodable")
+        .when(~F.coalesce("object", F.lit(False)), "not an object")
+        .when(~F.coalesce(whole, F.lit(False)), "not JSON")
+    )
+    named = [F.col("array")[0][name].alias(f"c{at}") for at, name in enumerate(header)]
+    return _judged(parsed.select("*", F.struct(*named).alias("parsed")), problem)
+
+
+def _judged(parsed: DataFrame, problem: Column) -> DataFrame:
+    judged = parsed.select(*PLACE, problem.alias("_corrupt_record"), "parsed")
     return judged.select(*PLACE, "_corrupt_record", F.expr("if(_corrupt_record is null, parsed, null)").alias("record"))
 
 
-def _decoded(source: Source) -> Column:
-    """The line as characters; of a single-byte encoding the upper half is translated, which needs no Java charset."""
-    value = F.col("value")
-    if source.encoding == "utf-8":
+def _decoded(value: Column, layout: Layout) -> Column:
+    """The characters meant: a single-byte encoding is read as ISO 8859-1 and translated, which needs no Java charset."""
+    if layout.encoding == "utf-8":
         return value
     upper = bytes(range(128, 256))
-    meant = upper.decode(source.encoding, "replace")
-    return F.translate(F.decode(value.cast("binary"), "ISO-8859-1"), upper.decode("iso-8859-1"), meant)
+    read = value if layout.multiline else F.decode(value.cast("binary"), "ISO-8859-1")
+    return F.translate(read, upper.decode("iso-8859-1"), upper.decode(layout.encoding, "replace"))
 
 
-def _undecodable(source: Source) -> Column:
+def _undecodable(layout: Layout) -> Column:
     value = F.col("value")
-    return ~F.is_valid_utf8(value) if source.encoding == "utf-8" else value.contains(REPLACED)
+    return ~F.is_valid_utf8(value) if layout.encoding == "utf-8" else value.contains(REPLACED)
 
 
-def _parsed(source: Source, fields: int) -> Column:
-    schema = ", ".join([*(f"c{number} string" for number in range(fields)), "_bad string"])
-    options = {
-        "mode": "PERMISSIVE", "columnNameOfCorruptRecord": "_bad", "columnPruning": "false",
-        "sep": source.delimiter, "quote": source.quote, "escape": source.escape,
-    }  # fmt: skip
+def _csv_schema(fields: int) -> str:
+    return ", ".join([*(f"c{at} string" for at in range(fields)), "_bad string"])
+
+
+def _csv_options(layout: Layout) -> dict[str, str]:
+    return {
+        "mode": "PERMISSIVE",
+        "columnNameOfCorruptRecord": "_bad",
+        "columnPruning": "false",  # with it, Spark does not count the fields of a row
+        "sep": layout.delimiter,
+        "quote": layout.quote,
+        "escape": layout.escape,
+    }
+
+
+def _parsed(layout: Layout, fields: int) -> Column:
     value = F.col("value")
-    narrow = (F.octet_length(value) < MOST_FIELDS) | (_count(source.delimiter) < MOST_FIELDS)
-    return F.when(narrow, F.from_csv(value, schema, options))
+    narrow = (F.octet_length(value) < MOST_FIELDS) | (_count(layout.delimiter) < MOST_FIELDS)
+    return F.when(narrow, F.from_csv(value, _csv_schema(fields), _csv_options(layout)))
 
 
-def _count(letter: str) -> Column:
-    """How often an ASCII character stands in the line."""
+def _count(letters: str) -> Column:
+    """How often these ASCII characters stand in the line."""
     value = F.col("value")
-    return F.octet_length(value) - F.octet_length(F.replace(value, F.lit(letter), F.lit("")))
+    removed = F.octet_length(value) - F.octet_length(F.replace(value, F.lit(letters), F.lit("")))
+    return removed if len(letters) == 1 else (removed / len(letters)).cast("int")
 
 
-def _csv_problem(source: Source, fields: int) -> Column:
-    wrong_count = F.col("parsed").isNull() | F.col("parsed._bad").isNotNull()
-    stated = F.concat(F.lit("fields: "), _fields(source).cast("string"), F.lit(f" of {fields}"))
-    # A quote that is never closed can still give the right count, if it stands in the last field.
-    odd = F.pmod(_count(source.quote), F.lit(2)) == 1
-    return (
-        F.when(_undecodable(source), "undecodable")
-        .when(wrong_count, stated)
-        .when(odd & _framed(source).rlike(_never_closed(source)), "quote not closed")
+def _suspect_quotes(layout: Layout) -> Column:
+    """Whether quotes stand elsewhere than at the borders of fields: only then the line is worth a closer look."""
+    value, quote, delimiter = F.col("value"), layout.quote, layout.delimiter
+    borders = (
+        _count(delimiter + quote)
+        + _count(quote + delimiter)
+        + value.startswith(quote).cast("int")
+        + value.endswith(quote).cast("int")
     )
+    return value.contains(quote) & ((_count(quote) != borders) | value.contains(delimiter + quote + delimiter))
 
 
-def _framed(source: Source) -> Column:
-    return F.concat(F.lit(source.delimiter), F.col("value"))
+def _framed(layout: Layout) -> Column:
+    return F.concat(F.lit(layout.delimiter), F.col("value"))
 
 
-def _fields(source: Source) -> Column:
-    delimiter, quoted = re.escape(source.delimiter), _quoted(source)
-    plain = f"[^{_in_class(source.delimiter)}]*+"
-    return F.regexp_count(_framed(source), F.lit(f"{delimiter}(?:{quoted}{plain}|{_opened(source)}|{plain})"))
+def _field_count(layout: Layout, expected: int) -> Column:
+    delimiter, plain = re.escape(layout.delimiter), _plain(layout)
+    field = f"{delimiter}(?:{_quoted(layout)}{plain}|{_opened(layout)}|{plain})"
+    found = F.regexp_count(_framed(layout), F.lit(field)).cast("string")
+    return F.concat(F.lit("fields: "), found, F.lit(f" of {expected}"))
 
 
-def _never_closed(source: Source) -> str:
-    delimiter, letters = re.escape(source.delimiter), _in_class(source.delimiter)
-    closed = f"{_quoted(source)}[^{letters}]*+"
-    plain = f"[^{letters}{_in_class(source.quote)}][^{letters}]*+"
-    return f"^(?:{delimiter}(?:{closed}|{plain}|(?={delimiter}|\\z)))*+{delimiter}{_opened(source)}"
+def well_formed(layout: Layout) -> str:
+    """A regular expression of lines (a delimiter put in front) whose quotes are all closed, with nothing behind them."""
+    delimiter = re.escape(layout.delimiter)
+    bare = f"[^{_in_class(layout.delimiter)}{_in_class(layout.quote)}]{_plain(layout)}"
+    return f"^(?:{delimiter}(?:{_quoted(layout)}(?={delimiter}|\\z)|{bare}|(?={delimiter}|\\z)))*+\\z"
 
 
-def _quoted(source: Source) -> str:
-    return f"{re.escape(source.quote)}{_inside(source)}{re.escape(source.quote)}"
+def _plain(layout: Layout) -> str:
+    return f"[^{_in_class(layout.delimiter)}]*+"
 
 
-def _opened(source: Source) -> str:
-    return f"{re.escape(source.quote)}{_inside(source)}\\z"
+def _quoted(layout: Layout) -> str:
+    return f"{re.escape(layout.quote)}{_inside(layout)}{re.escape(layout.quote)}"
 
 
-def _inside(source: Source) -> str:
-    quote, escape = _in_class(source.quote), _in_class(source.escape)
-    escaped = f"[{escape}][{quote}]" if source.quote == source.escape else f"[{escape}](?s:.)"
+def _opened(layout: Layout) -> str:
+    return f"{re.escape(layout.quote)}{_inside(layout)}\\z"
+
+
+def _inside(layout: Layout) -> str:
+    quote, escape = _in_class(layout.quote), _in_class(layout.escape)
+    escaped = f"[{quote}][{quote}]" if layout.quote == layout.escape else f"[{escape}](?s:.)"
     return f"(?:[^{quote}{escape}]++|{escaped})*+"
 
 
 def _in_class(letter: str) -> str:
-    return f"\\{letter}" if not letter.isalnum() else letter
+    return letter if letter.isalnum() else f"\\{letter}"

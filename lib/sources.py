@@ -6,7 +6,6 @@ Everything in the file is checked at once, against the bronze contract; `docs/so
 from __future__ import annotations
 
 import codecs
-import dataclasses
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -36,6 +35,18 @@ class Origin:
 
     kind: str
     value: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a CSV file is written. `encoding` is Python's name; `header`: its first line names the columns."""
+
+    delimiter: str = ","
+    quote: str = '"'
+    escape: str = '"'
+    encoding: str = "utf-8"
+    header: bool = True
+    multiline: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,13 +81,8 @@ class Source:
     columns: Mapping[str, Origin]
     declares: Mapping[str, str]
     currency: str
-    delimiter: str = ","
-    quote: str = '"'
-    escape: str = '"'
-    encoding: str = "utf-8"
-    header: bool = True
+    layout: Layout = Layout()
     names: tuple[str, ...] = ()
-    multiline: bool = False
     date_formats: tuple[str, ...] = ("yyyy-MM-dd",)
     decimal_separator: str = "."
     thousands_separator: str | None = None
@@ -128,10 +134,19 @@ def load_source(folder: Path, name: str, bronze: Table) -> Source:
     declares = _declares(entries.get("declares"), bronze, problems)
     extract_date = _extract_date(entries.get("extract_date"), problems)
     problems.report()
-    return dataclasses.replace(
-        Source(name, entries["format"], columns, declares, entries["currency"], subject=bronze.subject),
+    return Source(
+        name,
+        entries["format"],
+        columns,
+        declares,
+        entries["currency"],
+        layout=_layout(entries),
+        names=tuple(entries.get("names", ())),
+        date_formats=tuple(entries.get("date_formats", Source.date_formats)),
+        decimal_separator=entries.get("decimal_separator", Source.decimal_separator),
+        thousands_separator=entries.get("thousands_separator"),
         extract_date=extract_date,
-        **_layout(entries),
+        subject=bronze.subject,
     )
 
 
@@ -153,14 +168,13 @@ def _document(file: Path) -> dict[str, Any]:
     return {str(key): value for key, value in document.items()}
 
 
-def _layout(entries: Mapping[str, Any]) -> dict[str, Any]:
-    plain = ("delimiter", "quote", "escape", "header", "multiline", "decimal_separator", "thousands_separator")
-    layout: dict[str, Any] = {key: entries[key] for key in plain if key in entries}
-    layout["escape"] = entries.get("escape", entries.get("quote", Source.quote))
-    layout["encoding"] = codecs.lookup(entries.get("encoding", Source.encoding)).name
-    layout["names"] = tuple(map(str, entries.get("names", ())))
-    layout["date_formats"] = tuple(entries.get("date_formats", Source.date_formats))
-    return layout
+def _layout(entries: Mapping[str, Any]) -> Layout:
+    stated = {key: entries[key] for key in ("delimiter", "quote", "header", "multiline") if key in entries}
+    return Layout(
+        escape=entries.get("escape", entries.get("quote", Layout.quote)),
+        encoding=codecs.lookup(entries.get("encoding", Layout.encoding)).name,
+        **stated,
+    )
 
 
 def _check_keys(entries: Mapping[str, Any], problems: _Problems) -> None:
@@ -178,9 +192,9 @@ def _check_layout(entries: Mapping[str, Any], problems: _Problems) -> None:
         value = entries.get(key, "-")
         if not (isinstance(value, str) and len(value) == 1 and value.isascii() and value not in "\r\n\0"):
             problems.add(key, "must be one ASCII character in quotes")
-    if entries.get("delimiter", Source.delimiter) == entries.get("quote", Source.quote):
+    if entries.get("delimiter", Layout.delimiter) == entries.get("quote", Layout.quote):
         problems.add("delimiter", "and 'quote' must differ")
-    encoding = entries.get("encoding", Source.encoding)
+    encoding = entries.get("encoding", Layout.encoding)
     if not is_readable(encoding):
         problems.add("encoding", "must be utf-8 or a single-byte superset of ASCII such as cp1252 or iso-8859-15")
 
