@@ -24,10 +24,9 @@ _MODULUS = 1 << 64
 
 def fields(row: str) -> list[str | None]:
     """Give the fields of a canonical row: None is missing, "" is empty."""
-    values: list[str | None] = [value or None for value in row.split(FIELD_END)]
     if EMPTY in row:
-        return ["" if value == EMPTY else value for value in values]
-    return values
+        return ["" if value == EMPTY else value or None for value in row.split(FIELD_END)]
+    return [value or None for value in row.split(FIELD_END)]
 
 
 def pack(rows: Iterable[str]) -> bytes:
