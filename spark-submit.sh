@@ -52,10 +52,11 @@ TEXT
 }
 
 # Splits the command line into spark_options, job and job_options.
-spark_options=() job_options=() extra_jars='' master='' own_properties=''
+spark_options=() job_options=() extra_jars='' extra_modules='' master='' own_properties=''
 take_spark_option() { # NAME VALUE
   case $1 in
     --jars) extra_jars+=",$2" ;;
+    --py-files) extra_modules+=",$2" ;;
     --master) master=$2 && spark_options+=("$1" "$2") ;;
     --properties-file) own_properties=$2 && spark_options+=("$1" "$2") ;;
     --conf)
@@ -157,8 +158,13 @@ keep_streams() {
 }
 
 submit() {
+  local modules
   [[ -z $own_properties ]] || spark_options=(--load-spark-defaults "${spark_options[@]}")
-  [[ ${master:-local} == local* ]] || spark_options=(--py-files "$(modules_zip)" "${spark_options[@]}")
+  if [[ ${master:-local} != local* ]]; then
+    modules=$(modules_zip)
+    extra_modules=$modules$extra_modules
+  fi
+  [[ -z $extra_modules ]] || spark_options=(--py-files "${extra_modules#,}" ${spark_options[@]+"${spark_options[@]}"})
   keep_streams
   exec "$SPARK_HOME/bin/spark-submit" --name "$job" --jars "$(jar_list)$extra_jars" ${spark_options[@]+"${spark_options[@]}"} \
     "$jobs_dir/$job.py" ${job_options[@]+"${job_options[@]}"}

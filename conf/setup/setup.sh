@@ -163,7 +163,11 @@ jar_list() {
 }
 
 jars_are_ready() {
-  [[ -f $jars/.stamp ]] && cmp -s -- "$jars/.stamp" "$setup_dir/jars.sha256"
+  local name
+  cmp -s -- "$jars/.stamp" "$setup_dir/jars.sha256" || return
+  while read -r _ name; do
+    [[ -f $jars/$name ]] || return
+  done <"$jars/.stamp"
 }
 
 # By the Ivy inside pyspark: nothing else has to be installed.

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -83,7 +84,8 @@ def stubbed(project: Path) -> Path:
     program(project / ".venv" / "bin" / "python", f'exec "{sys.executable}" "$@"')
     (project / ".jars").mkdir()
     (project / ".jars" / "delta.jar").touch()
-    shutil.copy(project / "conf" / "setup" / "jars.sha256", project / ".jars" / ".stamp")
+    for pins in (project / "conf" / "setup" / "jars.sha256", project / ".jars" / ".stamp"):
+        pins.write_text(f"{'0' * 64}  delta.jar\n")
     stamp = 'root=$PWD; source conf/setup/setup.sh; venv_stamp >"$venv/.stamp"'
     subprocess.run(["bash", "-c", stamp], cwd=project, check=True)
     return project
@@ -190,6 +192,16 @@ def test_own_jars_are_added_and_an_own_properties_file_keeps_the_defaults(stubbe
     assert given[4:7] == ["--load-spark-defaults", "--properties-file", "my.conf"]
 
 
+def test_a_cluster_gets_the_modules_too(stubbed: Path) -> None:
+    for name in ("lib", "lakehouse", "splitter"):
+        (stubbed / name).mkdir()
+        (stubbed / name / "__init__.py").touch()
+    given = submitted(stubbed, "leave", "--master", "spark://host:7077", "--py-files", "own.py")
+    zipped = "dist/lakehouse-modules.zip"
+    assert given[1:5] == ["--py-files", f"{zipped},own.py", "--master", "spark://host:7077"]
+    assert {"lib/__init__.py", "lakehouse/__init__.py"} <= set(ZipFile(stubbed / zipped).namelist())
+
+
 def test_what_follows_two_dashes_goes_to_the_job(stubbed: Path) -> None:
     assert submitted(stubbed, "leave", "--", "--master", "x") == ["leave", "jobs/leave.py", "--master", "x"]
 
@@ -264,6 +276,11 @@ def test_without_network_one_sentence_says_so_and_nothing_counts_as_set_up(
         project, PATH=str(tools), JAVA_HOME=jdk
     )
     assert not (project / ".venv" / ".stamp").exists()
+
+
+def test_a_lost_jar_is_noticed(stubbed: Path, jdk: str) -> None:
+    (stubbed / ".jars" / "delta.jar").unlink()
+    assert "could not fetch the jars; check the network and run again" in refused(stubbed, JAVA_HOME=jdk)
 
 
 def test_no_download_address_stands_in_the_pins() -> None:
