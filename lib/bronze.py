@@ -9,7 +9,7 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lib import keys, readers
+from lib import inputs, keys, readers
 from lib.contracts import Table
 from lib.errors import UsageError
 from lib.inputs import Batch
@@ -70,8 +70,8 @@ def _entry(lake: Lake, source: Source, batch: Batch, rows: int) -> Entry:
     return Entry(
         batch_id=batch.id,
         source=source.name,
-        files=batch.names,
-        dropped_columns=readers.dropped_columns(batch, source, table(lake)),
+        files=tuple(part.name for part in batch.parts),
+        dropped_columns=inputs.dropped_columns(batch.header, source, table(lake)),
         currency=source.currency,
         extract_date=batch.extract_date,
         newest_date=None,

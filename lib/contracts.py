@@ -15,7 +15,7 @@ affected data subjects; `full`: recomputed as a whole; `engine`: written by the 
 default; known to rules and transformations as columns of that name |
 | table | `unknownMember` | the row of a dimension that facts without a match point at |
 | table | `outcome` | SQL for the outcome of the source rows that its rows stand for: accepted, quarantined, ... |
-| table | `persist` | `true`: kept in memory while a run lasts, for views that several tables read |
+| table | `persist` | `true`: kept in memory while a run lasts, for what several tables read |
 | table, column | `purpose`, `legalBasis`, `retention`, `treatment` | GDPR; a column inherits its table's |
 | row rule | `appliesTo`, `consequence`, `clears`, `columns` | see `lib.rules` |
 """

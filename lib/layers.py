@@ -61,10 +61,7 @@ class Layers:
         frame = self._compute(table, parameters)
         if table.rules:
             frame = rules.judge(frame, table)
-        if table.persist:
-            frame = frame.persist(IN_MEMORY)
-            self._persisted.append(frame)
-        self._frames[table.name] = frame
+        self._frames[table.name] = frame = self._kept(table, frame)
         if table.name == SUBJECTS and not self._whole:
             self._subjects = frame
 
@@ -82,7 +79,14 @@ class Layers:
             version = tables.replace(table, frame, files=1 if table.layer.startswith("mart_") else None)
         if version is not None:
             self.versions[table.path] = version
-            self._frames[table.name] = tables.read(table, version)
+            self._frames[table.name] = self._kept(table, tables.read(table, version))
+
+    def _kept(self, table: Table, frame: DataFrame) -> DataFrame:
+        """What several tables read is kept in memory: every scan of a Delta table costs a job to list its files."""
+        if not table.persist:
+            return frame
+        self._persisted.append(frame.persist(IN_MEMORY))
+        return frame
 
     def _compute(self, table: Table, parameters: Mapping[str, Any]) -> DataFrame:
         for name in table.inputs:

@@ -229,4 +229,20 @@ def _report_name(lake: Lake) -> str:
 
 
 def _report(lake: Lake, outcome: operations.Outcome, pending: Sequence[Entry], progress: _Progress) -> report.Report:
-    raise NotImplementedError
+    ended = {rule: count for rule, count in outcome.judgement.violations.items()} if outcome.judgement else {}
+    return report.Report(
+        run_id=lake.run_id,
+        job=outcome.job,
+        status=outcome.status,
+        as_of=outcome.as_of,
+        started_at=lake.started_at,
+        finished_at=outcome.finished_at,
+        message=outcome.message,
+        batches=tuple(_batch_line(entry, balance) for entry, balance in zip(pending, outcome.balances, strict=False)),
+        violations=tuple(
+            report.ViolationLine(rule.code, rule.consequence, rule.description, count) for rule, count in ended.items()
+        ),
+        findings=tuple(progress.findings),
+        versions=progress.versions,
+        steps=tuple(report.StepLine(step.name, step.seconds, step.jobs) for step in lake.steps.done),
+    )

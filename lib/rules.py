@@ -58,11 +58,11 @@ def _bits(table: Table, rules: Iterable[tuple[int, RowRule]]) -> Column:
 
 
 def _met(table: Table, rule: RowRule) -> Column:
-    return F.coalesce(F.expr(condition(table, rule)), F.lit(value=False))
+    return F.coalesce(F.expr(condition(table, rule)), F.expr("false"))
 
 
 def _meets_all(table: Table, rules: Iterable[RowRule]) -> Column:
-    result = F.lit(value=True)
+    result = F.expr("true")
     for rule in rules:
         result = result & _met(table, rule)
     return result

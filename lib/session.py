@@ -13,8 +13,13 @@ NEEDED = {
     "spark.sql.csv.parser.columnPruning.enabled": "false",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
 }
-# On a cluster the shuffle partitions are the deployment's business; on one machine they follow its cores.
-PARTITIONS = "spark.sql.shuffle.partitions"
+# On a cluster these are the deployment's business. On one machine shuffles are as wide as it has cores, and adaptive
+# execution only makes a job of every stage: at 0.1 s a job it costs more than it saves.
+ON_ONE_MACHINE = {
+    "spark.sql.shuffle.partitions": str(max(2, os.cpu_count() or 2)),
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.autoBroadcastJoinThreshold": "32m",
+}
 
 
 def session(job: str) -> SparkSession:
@@ -22,6 +27,9 @@ def session(job: str) -> SparkSession:
     spark = SparkSession.builder.appName(job).getOrCreate()
     for name, value in NEEDED.items():
         spark.conf.set(name, value)
-    if spark.sparkContext.master.startswith("local") and spark.sparkContext.getConf().get(PARTITIONS) is None:
-        spark.conf.set(PARTITIONS, str(max(2, os.cpu_count() or 2)))
+    stated = spark.sparkContext.getConf()
+    if spark.sparkContext.master.startswith("local"):
+        for name, value in ON_ONE_MACHINE.items():
+            if stated.get(name) is None:
+                spark.conf.set(name, value)
     return spark

@@ -50,7 +50,7 @@ class Storage:
         """
         store = self._jvm.org.apache.spark.sql.delta.storage.LogStore.apply(self._conf_of_spark(), self._conf)
         lines = self._jvm.scala.jdk.javaapi.CollectionConverters.asScala(
-            self._jvm.java.util.Arrays.asList(text).iterator()
+            self._jvm.java.util.List.of(text).iterator()
         )
         self._system.mkdirs(self._path(name).getParent())
         try:

@@ -29,6 +29,8 @@ class Tables:
         self.root = root
         self._run = json.dumps({"run_id": run_id})
         self._jvm: Any = spark._jvm
+        # This run is the lake's only writer, so a version asked for once is known until this run writes.
+        self._versions: dict[str, int | None] = {}
         spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", self._run)
 
     def location(self, table: Table) -> str:
@@ -37,6 +39,11 @@ class Tables:
 
     def version(self, table: Table) -> int | None:
         """The newest version, or None if the table does not exist."""
+        if table.path not in self._versions:
+            self._versions[table.path] = self._newest(table)
+        return self._versions[table.path]
+
+    def _newest(self, table: Table) -> int | None:
         log = self._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.location(table))
         version = int(log.update(False, self._jvm.scala.Option.empty(), self._jvm.scala.Option.empty()).version())
         return version if version >= 0 else None
@@ -123,6 +130,7 @@ class Tables:
             on = " and ".join(f"target.`{name}` <=> source.`{name}`" for name in keys.columns)
             target = DeltaTable.forPath(self.spark, self.location(table)).alias("target")
             target.merge(keys.distinct().alias("source"), on).whenMatchedDelete().execute()
+            self._versions.pop(table.path, None)
         return self.version(table)
 
     def _changes(self, table: Table, content: DataFrame, subjects: DataFrame) -> DataFrame:
@@ -148,6 +156,7 @@ class Tables:
             .whenNotMatchedInsert(condition="source._change <> 'delete'", values=values)
             .execute()
         )
+        self._versions.pop(table.path, None)
 
     def _write(
         self, table: Table, content: DataFrame, mode: str, options: dict[str, str] | None = None
@@ -156,6 +165,7 @@ class Tables:
         if self.version(table) is None:
             writer = writer.options(**properties(table))
         writer.save(self.location(table))
+        self._versions.pop(table.path, None)
         return self.version(table)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib.util
 import re
 from collections.abc import Mapping
@@ -27,15 +28,29 @@ def transform(spark: SparkSession, table: Table, parameters: Mapping[str, Any]) 
         raise UsageError(f"{table.path} has no transformation.", "Put a .sql or .py file of its name beside it.")
     if table.transformation.suffix == ".py":
         return _function(table.transformation)({name: spark.table(name) for name in table.inputs})
-    text = table.transformation.read_text(encoding="utf-8")
-    return spark.sql(text, args=_arguments(table, text, {**parameters, **table.parameters}))
+    text = COMMENT.sub("", table.transformation.read_text(encoding="utf-8"))
+    return spark.sql(_bound(table, text, {**parameters, **table.parameters}))
 
 
-def _arguments(table: Table, text: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    names = set(NAMED_PARAMETER.findall(COMMENT.sub("", text)))
-    for name in sorted(names - set(parameters)):
-        raise UsageError(f"{table.path} uses the parameter :{name}, which nobody gives.")
-    return {name: parameters[name] for name in names}
+def _bound(table: Table, text: str, parameters: Mapping[str, Any]) -> str:
+    """The SQL with values for its parameters. Spark's own `args` do not pass Delta's parser: it drops them."""
+
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in parameters:
+            raise UsageError(f"{table.path} uses the parameter :{name}, which nobody gives.")
+        return _literal(parameters[name])
+
+    return NAMED_PARAMETER.sub(value, text)
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, dt.date):
+        return f"date'{value.isoformat()}'"
+    if isinstance(value, int):
+        return str(value)
+    escaped = str(value).replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _function(file: Path) -> Any:

@@ -23,10 +23,12 @@ stated as (
         status, segment, channel, purchase_frequency, declared_total_purchases
     from judged
 
-    union all by name
+    union all
 
     select
-        user_key, observed_on, nullif(age_band, 'Unknown') as age_band, gender, country_code, sign_up_date, last_purchase_date, last_login_date,
+        user_key, observed_on,
+        nullif(age_band, 'Unknown') as age_band,
+        gender, country_code, sign_up_date, last_purchase_date, last_login_date,
         status, segment, channel, purchase_frequency, declared_total_purchases
     from known_users
 ),
