@@ -5,6 +5,7 @@ Without --input, a lake that holds nothing yet gets a generated sample, so that 
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from lib import cli
 
 SAMPLE_ROWS = 10_000
+SAMPLE_DATE = dt.date(2023, 8, 25)
 
 
 def arguments() -> Namespace:
@@ -42,14 +44,14 @@ def main(options: Namespace) -> str:
     spark = session("pipeline")
     lake = open_lake(spark, settings, verbose=options.verbose)
     with writer_of(spark, settings.lake, settings.secrets, "pipeline"):
-        chosen = options.input
+        chosen, extract_date = options.input, options.extract_date
         if not chosen and not lake.ledger.entries():
-            chosen = [str(_sample(lake.storage.root))]
+            chosen, extract_date = [str(_sample(lake.storage.root))], SAMPLE_DATE
         request = pipeline.Request(
             job="pipeline",
             source=options.source,
             inputs=chosen,
-            extract_date=options.extract_date,
+            extract_date=extract_date,
             as_of=options.as_of,
             rebuild=options.rebuild,
         )
@@ -60,10 +62,19 @@ def main(options: Namespace) -> str:
 
 
 def _sample(lake: str) -> Path:
-    """Generate a small invented export beside the lake and split it; gives the manifest."""
-    from splitter import sample, split
+    """Generate a small invented export beside the lake and split it; gives the splitter's manifest."""
+    from splitter.sample import write_sample
+    from splitter.sample_plan import Plan
+    from splitter.split import Order, split
 
-    raise NotImplementedError(lake, sample, split)
+    folder = Path(lake if "://" not in lake else "data").parent / "sample"
+    manifest = folder / "split" / "manifest.json"
+    if not manifest.exists():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        csv = folder / "sample.csv"
+        write_sample(Plan(rows=SAMPLE_ROWS, extract_date=SAMPLE_DATE), csv)
+        split(Order(csv, folder / "split"))
+    return manifest
 
 
 if __name__ == "__main__":

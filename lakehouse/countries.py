@@ -28,9 +28,11 @@ FORMER = (Country("AN", "Netherlands Antilles", "Americas"),)
 def countries() -> list[Country]:
     """Every country, in the order of its code. Antarctica belongs to no region of the marts: Unknown."""
     table = _converter().data
+    # The column holds patterns, such as "^GB$|^UK$"; only a conversion gives the code.
+    codes = _converter().convert(list(table["name_short"]), to="ISO2")
     known = [
         Country(code, name, REGIONS.get(continent, "Unknown"))
-        for code, name, continent in zip(table["ISO2"], table["name_short"], table["continent"], strict=True)
+        for code, name, continent in zip(codes, table["name_short"], table["continent"], strict=True)
     ]
     return sorted([*known, *FORMER], key=lambda country: country.code)
 
@@ -39,16 +41,10 @@ def iso_codes(names: Iterable[str]) -> Mapping[str, str]:
     """The code of each name that denotes exactly one country; other names are left out."""
     former = {country.name.casefold(): country.code for country in FORMER}
     asked = [name for name in names if name.strip()]
-    found = _converter().pandas_convert(_series(asked), to="ISO2", not_found=None) if asked else []
+    found = [_converter().convert(name, to="ISO2", not_found=None) for name in asked]
     codes = {name: former.get(name.strip().casefold(), code) for name, code in zip(asked, found, strict=True)}
     known = {country.code for country in countries()}
     return {name: code for name, code in codes.items() if isinstance(code, str) and code in known}
-
-
-def _series(names: list[str]) -> object:
-    import pandas as pd  # noqa: PLC0415
-
-    return pd.Series(names, dtype="object")
 
 
 @cache

@@ -229,20 +229,35 @@ def _report_name(lake: Lake) -> str:
 
 
 def _report(lake: Lake, outcome: operations.Outcome, pending: Sequence[Entry], progress: _Progress) -> report.Report:
-    ended = {rule: count for rule, count in outcome.judgement.violations.items()} if outcome.judgement else {}
+    sources = {entry.batch_id: entry.source for entry in pending}
+    violations = outcome.judgement.violations if outcome.judgement else {}
     return report.Report(
         run_id=lake.run_id,
         job=outcome.job,
         status=outcome.status,
-        as_of=outcome.as_of,
-        started_at=lake.started_at,
-        finished_at=outcome.finished_at,
+        as_of=outcome.as_of.isoformat() if outcome.as_of else None,
+        started_at=f"{lake.started_at:%Y-%m-%d %H:%M:%SZ}",
+        finished_at=f"{outcome.finished_at:%Y-%m-%d %H:%M:%SZ}",
         message=outcome.message,
-        batches=tuple(_batch_line(entry, balance) for entry, balance in zip(pending, outcome.balances, strict=False)),
+        batches=tuple(_batch_line(sources[balance.batch_id], balance) for balance in outcome.balances),
         violations=tuple(
-            report.ViolationLine(rule.code, rule.consequence, rule.description, count) for rule, count in ended.items()
+            report.ViolationLine(judged_table(lake).path, rule.code, rule.consequence, count, rule.description)
+            for rule, count in violations.items()
         ),
         findings=tuple(progress.findings),
         versions=progress.versions,
-        steps=tuple(report.StepLine(step.name, step.seconds, step.jobs) for step in lake.steps.done),
+        steps=tuple(report.StepLine(step.name, step.seconds) for step in lake.steps.done),
+    )
+
+
+def _batch_line(source: str, balance: conservation.Balance) -> report.BatchLine:
+    return report.BatchLine(
+        batch_id=balance.batch_id,
+        source=source,
+        rows_in=balance.rows_in,
+        accepted=balance.outcomes["accepted"],
+        quarantined=balance.outcomes["quarantined"],
+        duplicates=balance.outcomes["duplicate"],
+        suppressed=balance.outcomes["suppressed"],
+        erased=balance.outcomes["erased"],
     )
