@@ -30,7 +30,6 @@ class Layers:
         self._whole = whole
         self._frames: dict[str, DataFrame] = {}
         self._subjects: DataFrame | None = None
-        self._persisted: list[DataFrame] = []
         self.versions: dict[str, int] = {}
 
     def provide(self, name: str, frame: DataFrame) -> None:
@@ -40,10 +39,11 @@ class Layers:
     def build(self, tables: Sequence[Table], parameters: Mapping[str, Any]) -> None:
         """Compute the tables in the given order; stored ones are written."""
         for table in tables:
-            if table.is_view:
-                self._view(table, parameters)
-            else:
-                self._store(table, parameters)
+            with self._lake.steps.step(table.path):
+                if table.is_view:
+                    self._view(table, parameters)
+                else:
+                    self._store(table, parameters)
 
     def frame(self, name: str) -> DataFrame:
         """A table or view as this run sees it."""
@@ -51,11 +51,6 @@ class Layers:
             table = self._lake.catalog[name]
             self._frames[name] = self._lake.tables.read(table)
         return self._frames[name]
-
-    def close(self) -> None:
-        """Let go of what was kept in memory."""
-        for frame in self._persisted:
-            frame.unpersist()
 
     def _view(self, table: Table, parameters: Mapping[str, Any]) -> None:
         frame = self._compute(table, parameters)
@@ -82,11 +77,11 @@ class Layers:
             self._frames[table.name] = self._kept(table, tables.read(table, version))
 
     def _kept(self, table: Table, frame: DataFrame) -> DataFrame:
-        """What several tables read is kept in memory: every scan of a Delta table costs a job to list its files."""
-        if not table.persist:
-            return frame
-        self._persisted.append(frame.persist(IN_MEMORY))
-        return frame
+        """What several tables read is computed once and kept, without the plan that led to it.
+
+        Every scan of a Delta table costs a job to list its files, and every query would plan the whole way anew.
+        """
+        return frame.localCheckpoint(eager=True, storageLevel=IN_MEMORY) if table.persist else frame
 
     def _compute(self, table: Table, parameters: Mapping[str, Any]) -> DataFrame:
         for name in table.inputs:

@@ -11,7 +11,6 @@ import dataclasses
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from lib import audit, bronze, conservation, inputs, judgement, operations, report
 from lib.contracts import Table
@@ -122,15 +121,12 @@ def _publish_or_fail(
     lake: Lake, request: Request, entries: Sequence[Entry], pending: Sequence[Entry], progress: _Progress
 ) -> Result:
     layers = Layers(lake, [entry.batch_id for entry in pending], whole=request.rebuild or not _published(entries))
-    try:
-        pending = _silver(lake, layers, pending, progress)
-        known = {entry.batch_id: entry for entry in [*entries, *pending]}.values()
-        progress.as_of = request.as_of or as_of(known)
-        if progress.as_of is None:
-            raise AuditFailed("No row of this lake has a valid date.", "Check the mapping's date_formats.")
-        _gold_and_marts(lake, layers, progress.as_of, known)
-    finally:
-        layers.close()
+    pending = _silver(lake, layers, pending, progress)
+    known = list({entry.batch_id: entry for entry in [*entries, *pending]}.values())
+    progress.as_of = request.as_of or as_of(known)
+    if progress.as_of is None:
+        raise AuditFailed("No row of this lake has a valid date.", "Check the mapping's date_formats.")
+    _gold_and_marts(lake, layers, progress.as_of, known)
     progress.versions = _versions(lake)
     _audit(lake, layers, progress)
     publication = Publication(
@@ -158,13 +154,12 @@ def _silver(lake: Lake, layers: Layers, pending: Sequence[Entry], progress: _Pro
     tables = lake.catalog.layer("silver")
     before = [table for table in tables if table.name == judged.name or table.name in judged.inputs]
     layers.provide(bronze.table(lake).name, bronze.pending_rows(lake, pending))
-    with lake.steps.step("judge rows"):
-        layers.build(before, {})
+    layers.build(before, {})
+    with lake.steps.step("judgement"):
         progress.judged = judgement.measure(layers.frame(judged.name), judged)
-        layers.build([lake.catalog[SUBJECTS]], {})
-        progress.subjects = layers.frame(SUBJECTS).count()
-    with lake.steps.step("silver"):
-        layers.build([table for table in tables if table not in before and table.name != SUBJECTS], {})
+    layers.build([lake.catalog[SUBJECTS]], {})
+    progress.subjects = layers.frame(SUBJECTS).count()
+    layers.build([table for table in tables if table not in before and table.name != SUBJECTS], {})
     with lake.steps.step("conservation"):
         progress.balances = conservation.balances(lake, pending)
         conservation.require(progress.balances)
@@ -178,14 +173,11 @@ def judged_table(lake: Lake) -> Table:
     return next(table for table in lake.catalog if table.rules)
 
 
-def _gold_and_marts(lake: Lake, layers: Layers, day: dt.date, entries: Any) -> None:
+def _gold_and_marts(lake: Lake, layers: Layers, day: dt.date, entries: Sequence[Entry]) -> None:
     newest = [entry.newest_date for entry in entries if entry.newest_date]
     parameters = {"as_of": day, "last_date": max([day, *newest])}
-    for layer in dict.fromkeys(table.layer for table in lake.catalog if table.layer == "gold"):
-        with lake.steps.step(layer):
-            layers.build(lake.catalog.layer(layer), parameters)
-    with lake.steps.step("marts"):
-        layers.build(lake.catalog.marts, parameters)
+    layers.build(lake.catalog.layer("gold"), parameters)
+    layers.build(lake.catalog.marts, parameters)
 
 
 def _versions(lake: Lake) -> dict[str, int]:

@@ -35,14 +35,11 @@ def _passing(lake: Lake) -> dict[str, int]:
     layers = Layers(lake, sorted(batches), whole=False)
     rows = bronze.pending_rows(lake, entries).join(waiting, on=list(quarantine.key), how="left_semi")
     layers.provide(bronze.table(lake).name, rows)
-    try:
-        layers.build([table for table in lake.catalog if table.name in (*judged.inputs, judged.name) and table.is_view], {})
-        frame = layers.frame(judged.name)
-        accepts = [name for name in frame.columns if name.startswith("accepts_")]
-        passing = frame.where(F.forall(F.array(*accepts), lambda accepted: accepted))
-        return {row[BATCH]: row["count"] for row in passing.groupBy(BATCH).count().collect()}
-    finally:
-        layers.close()
+    layers.build([table for table in lake.catalog if table.name in (*judged.inputs, judged.name) and table.is_view], {})
+    frame = layers.frame(judged.name)
+    accepts = [name for name in frame.columns if name.startswith("accepts_")]
+    passing = frame.where(F.forall(F.array(*accepts), lambda accepted: accepted))
+    return {row[BATCH]: row["count"] for row in passing.groupBy(BATCH).count().collect()}
 
 
 def _quarantine(lake: Lake) -> Table:
