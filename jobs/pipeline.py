@@ -19,7 +19,9 @@ SAMPLE_DATE = dt.date(2023, 8, 25)
 def arguments() -> Namespace:
     """The command line of this job."""
     parser = cli.parser(__doc__ or "")
-    parser.add_argument("--source", metavar="NAME", default="ecommerce", help="mapping under conf/sources (default: ecommerce)")
+    parser.add_argument(
+        "--source", metavar="NAME", default="ecommerce", help="mapping under conf/sources (default: ecommerce)"
+    )
     parser.add_argument(
         "--input",
         metavar="WHAT",

@@ -18,7 +18,11 @@ def parser(description: str) -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description=description)
     result.add_argument("--lake", metavar="URI", help="data root of the lake (default: the deployment's)")
     result.add_argument(
-        "--conf", metavar="FILE", type=Path, default=PROJECT / "conf/local.yaml", help="deployment (default: conf/local.yaml)"
+        "--conf",
+        metavar="FILE",
+        type=Path,
+        default=PROJECT / "conf/local.yaml",
+        help="deployment (default: conf/local.yaml)",
     )
     result.add_argument("--verbose", action="store_true", help="tell of every step, also where stderr is no terminal")
     return result

@@ -54,7 +54,8 @@ def require(found: Sequence[Balance]) -> None:
     for balance in found:
         if not balance.holds:
             raise AuditFailed(
-                f"Rows were lost or doubled: {balance}.", "Nothing has been published; this is a defect of a rule or join."
+                f"Rows were lost or doubled: {balance}.",
+                "Nothing has been published; this is a defect of a rule or join.",
             )
 
 

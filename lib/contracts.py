@@ -42,8 +42,8 @@ CONSEQUENCES = ("quarantine", "repair", "flag")
 TREATMENTS = ("keep", "truncate", "drop")
 PERSONAL = ("personal", "pseudonymous")
 TABLE_PROPERTIES = {
-    "load", "inputs", "remembers", "transformation", "parameters", "subject", "persist", "declarations", "unknownMember", "outcome",
-    "purpose", "legalBasis", "retention", "treatment",
+    "load", "inputs", "remembers", "transformation", "parameters", "subject", "persist", "declarations",
+    "unknownMember", "outcome", "purpose", "legalBasis", "retention", "treatment",
 }  # fmt: skip
 COLUMN_PROPERTIES = {"purpose", "legalBasis", "retention", "treatment", "truncateTo"}
 RULE_PROPERTIES = {"appliesTo", "consequence", "clears", "columns"}
@@ -250,7 +250,8 @@ def _column(entry: Mapping[str, Any], table: Mapping[str, Any], file: Path) -> C
     treatment = custom.get("treatment", "keep")
     if treatment not in TREATMENTS:
         raise UsageError(
-            f"{file}: column '{entry['name']}' has the unknown treatment '{treatment}'.", _nearest(treatment, TREATMENTS)
+            f"{file}: column '{entry['name']}' has the unknown treatment '{treatment}'.",
+            _nearest(treatment, TREATMENTS),
         )
     links = entry.get("relationships", [])
     return Column(
@@ -304,7 +305,7 @@ def _custom(entry: Mapping[str, Any], known: set[str], file: Path) -> dict[str, 
 
 def _transformation(file: Path, custom: Mapping[str, Any]) -> Path | None:
     if "transformation" in custom:
-        path = file.parent / custom["transformation"]
+        path: Path = file.parent / custom["transformation"]
         if not path.exists():
             raise UsageError(f"{file}: its transformation {path.name} does not exist.")
         return path
@@ -317,9 +318,9 @@ def _read(file: Path) -> dict[str, Any]:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise UsageError(f"{file} is not YAML: {' '.join(str(error).split())}") from error
-    errors = sorted(_standard().iter_errors(document), key=lambda error: list(map(str, error.path)))
-    for error in errors:
-        raise UsageError(f"{file} does not follow the Open Data Contract Standard: {_place(error)}.")
+    problems = sorted(_standard().iter_errors(document), key=lambda problem: list(map(str, problem.path)))
+    if problems:
+        raise UsageError(f"{file} does not follow the Open Data Contract Standard: {_place(problems[0])}.")
     if len(document.get("schema", [])) != 1:
         raise UsageError(f"{file} must describe exactly one table under 'schema'.")
     return dict(document)

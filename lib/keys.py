@@ -28,7 +28,9 @@ def secret_key(folder: Path, name: str) -> bytes:
     try:
         key = bytes.fromhex(file.read_text(encoding="ascii").strip())
     except ValueError as error:
-        raise UsageError(f"{file} holds no key.", "Restore it from its backup; a new key makes new pseudonyms.") from error
+        raise UsageError(
+            f"{file} holds no key.", "Restore it from its backup; a new key makes new pseudonyms."
+        ) from error
     if len(key) < KEY_BYTES:
         raise UsageError(f"The key in {file} is shorter than {KEY_BYTES} bytes.", "Restore it from its backup.")
     return key

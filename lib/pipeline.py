@@ -49,6 +49,8 @@ class Result:
 class _Progress:
     """How far a run has come, for the record that it leaves behind when it fails."""
 
+    job: str
+    pending: Sequence[Entry]
     as_of: dt.date | None = None
     balances: Sequence[conservation.Balance] = ()
     judged: judgement.Judgement | None = None
@@ -106,22 +108,21 @@ def _nothing(published: Publication | None) -> str:
 
 
 def _carry_through(lake: Lake, request: Request, entries: Sequence[Entry], pending: Sequence[Entry]) -> Result:
-    progress = _Progress()
+    progress = _Progress(request.job, pending)
     try:
-        result = _publish_or_fail(lake, request, entries, pending, progress)
+        result = _publish_or_fail(lake, request, entries, progress)
     except LakehouseError as error:
         status = "audit_failed" if isinstance(error, AuditFailed) else "failed"
-        _record(lake, request, pending, progress, status, str(error))
+        _record(lake, progress, status, str(error))
         raise
-    _record(lake, request, pending, progress, "published", result.message)
+    _record(lake, progress, "published", result.message)
     return result
 
 
-def _publish_or_fail(
-    lake: Lake, request: Request, entries: Sequence[Entry], pending: Sequence[Entry], progress: _Progress
-) -> Result:
-    layers = Layers(lake, [entry.batch_id for entry in pending], whole=request.rebuild or not _published(entries))
-    pending = _silver(lake, layers, pending, progress)
+def _publish_or_fail(lake: Lake, request: Request, entries: Sequence[Entry], progress: _Progress) -> Result:
+    ids = [entry.batch_id for entry in progress.pending]
+    layers = Layers(lake, ids, whole=request.rebuild or not _published(entries))
+    pending = _silver(lake, layers, progress.pending, progress)
     known = list({entry.batch_id: entry for entry in [*entries, *pending]}.values())
     progress.as_of = request.as_of or as_of(known)
     if progress.as_of is None:
@@ -197,11 +198,9 @@ def _audit(lake: Lake, layers: Layers, progress: _Progress) -> None:
         )
 
 
-def _record(
-    lake: Lake, request: Request, pending: Sequence[Entry], progress: _Progress, status: str, message: str
-) -> None:
+def _record(lake: Lake, progress: _Progress, status: str, message: str) -> None:
     outcome = operations.Outcome(
-        job=request.job,
+        job=progress.job,
         status=status,
         message=message,
         finished_at=dt.datetime.now(dt.timezone.utc),
@@ -213,15 +212,15 @@ def _record(
     )
     with lake.steps.step("record"):
         operations.store(lake, outcome)
-        lake.storage.write(_report_name(lake), report.render(_report(lake, outcome, pending, progress)))
+        lake.storage.write(_report_name(lake), report.render(_report(lake, outcome, progress)))
 
 
 def _report_name(lake: Lake) -> str:
     return f"reports/{lake.run_id}.html"
 
 
-def _report(lake: Lake, outcome: operations.Outcome, pending: Sequence[Entry], progress: _Progress) -> report.Report:
-    sources = {entry.batch_id: entry.source for entry in pending}
+def _report(lake: Lake, outcome: operations.Outcome, progress: _Progress) -> report.Report:
+    sources = {entry.batch_id: entry.source for entry in progress.pending}
     violations = outcome.judgement.violations if outcome.judgement else {}
     return report.Report(
         run_id=lake.run_id,

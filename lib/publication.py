@@ -39,7 +39,9 @@ def from_json(text: str) -> Publication:
         tables = {entry["path"]: int(entry["version"]) for entry in document["tables"].values()}
         return Publication(document["run_id"], document["published_at"], document["as_of"], tables)
     except (ValueError, KeyError, TypeError) as error:
-        raise LakehouseError("The lake's publication cannot be read.", "Run the job 'rollback' or the pipeline.") from error
+        raise LakehouseError(
+            "The lake's publication cannot be read.", "Run the job 'rollback' or the pipeline."
+        ) from error
 
 
 def current(storage: Storage, name: str = CURRENT) -> Publication | None:

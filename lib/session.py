@@ -28,7 +28,7 @@ def session(job: str) -> SparkSession:
     for name, value in NEEDED.items():
         spark.conf.set(name, value)
     stated = spark.sparkContext.getConf()
-    if spark.sparkContext.master.startswith("local"):
+    if str(spark.sparkContext.master).startswith("local"):
         for name, value in ON_ONE_MACHINE.items():
             if stated.get(name) is None:
                 spark.conf.set(name, value)

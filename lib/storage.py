@@ -49,14 +49,15 @@ class Storage:
         Delta's own log store knows how each file system does that.
         """
         store = self._jvm.org.apache.spark.sql.delta.storage.LogStore.apply(self._conf_of_spark(), self._conf)
-        lines = self._jvm.scala.jdk.javaapi.CollectionConverters.asScala(
-            self._jvm.java.util.List.of(text).iterator()
-        )
+        lines = self._jvm.scala.jdk.javaapi.CollectionConverters.asScala(self._jvm.java.util.List.of(text).iterator())
         self._system.mkdirs(self._path(name).getParent())
+        overwrite = True
         try:
-            store.write(self._path(name), lines, True, self._conf)
+            store.write(self._path(name), lines, overwrite, self._conf)
         except Py4JJavaError as error:
-            raise LakehouseError(f"{self.path(name)} cannot be written: {error.java_exception.getMessage()}.") from error
+            raise LakehouseError(
+                f"{self.path(name)} cannot be written: {error.java_exception.getMessage()}."
+            ) from error
 
     def make_private(self) -> None:
         """Create the root, for its owner only."""

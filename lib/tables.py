@@ -45,7 +45,9 @@ class Tables:
 
     def _newest(self, table: Table) -> int | None:
         log = self._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.location(table))
-        version = int(log.update(False, self._jvm.scala.Option.empty(), self._jvm.scala.Option.empty()).version())
+        in_background = False
+        nothing = self._jvm.scala.Option.empty()
+        version = int(log.update(in_background, nothing, nothing).version())
         return version if version >= 0 else None
 
     def read(self, table: Table, version: int | None = None) -> DataFrame:
@@ -139,11 +141,11 @@ class Tables:
         old = current.select(F.struct(*names).alias("old"), *(F.col(name).alias(f"_key_{name}") for name in table.key))
         new = content.select(F.struct(*names).alias("new"), *(F.col(name).alias(f"_key_{name}") for name in table.key))
         both = old.join(new, on=[f"_key_{name}" for name in table.key], how="full_outer")
-        change = (
-            F.when(F.col("old").isNull(), "insert").when(F.col("new").isNull(), "delete").otherwise("update")
-        )
+        change = F.when(F.col("old").isNull(), "insert").when(F.col("new").isNull(), "delete").otherwise("update")
         differing = both.where(~F.col("old").eqNullSafe(F.col("new")))
-        return differing.select(F.coalesce("new", "old").alias("row"), change.alias("_change")).select("row.*", "_change")
+        return differing.select(F.coalesce("new", "old").alias("row"), change.alias("_change")).select(
+            "row.*", "_change"
+        )
 
     def _merge(self, table: Table, changes: DataFrame) -> None:
         on = " and ".join(f"target.`{name}` = source.`{name}`" for name in table.key)
@@ -158,9 +160,7 @@ class Tables:
         )
         self._versions.pop(table.path, None)
 
-    def _write(
-        self, table: Table, content: DataFrame, mode: str, options: dict[str, str] | None = None
-    ) -> int | None:
+    def _write(self, table: Table, content: DataFrame, mode: str, options: dict[str, str] | None = None) -> int | None:
         writer = content.write.format("delta").mode(mode).options(**(options or {}))
         if self.version(table) is None:
             writer = writer.options(**properties(table))

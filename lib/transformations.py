@@ -27,7 +27,8 @@ def transform(spark: SparkSession, table: Table, parameters: Mapping[str, Any]) 
     if table.transformation is None:
         raise UsageError(f"{table.path} has no transformation.", "Put a .sql or .py file of its name beside it.")
     if table.transformation.suffix == ".py":
-        return _function(table.transformation)({name: spark.table(name) for name in table.inputs})
+        frame: DataFrame = _function(table.transformation)({name: spark.table(name) for name in table.inputs})
+        return frame
     text = COMMENT.sub("", table.transformation.read_text(encoding="utf-8"))
     return spark.sql(_bound(table, text, {**parameters, **table.parameters}))
 

@@ -20,13 +20,13 @@ class Known:
     """What the batches so far say of each user of a block."""
 
     def __init__(self, users: int) -> None:
-        self.seen = np.zeros(users, dtype=np.bool_)
+        self.seen: Flags = np.zeros(users, dtype=np.bool_)
         self.stated = np.full(users, NEVER)
         self.first_activity = np.full(users, NEVER)
         self.last_bought = np.full(users, NEVER_YET)
-        self.region = np.full(users, UNKNOWN_REGION, dtype=np.int64)
-        self.minor = np.zeros(users, dtype=np.bool_)
-        self.churned = np.zeros(users, dtype=np.bool_)
+        self.region: Ints = np.full(users, UNKNOWN_REGION, dtype=np.int64)
+        self.minor: Flags = np.zeros(users, dtype=np.bool_)
+        self.churned: Flags = np.zeros(users, dtype=np.bool_)
 
     @property
     def sign_up(self) -> Ints:

@@ -156,7 +156,8 @@ def _load(plan: Plan, shoppers: _Shoppers, batch: int, first_row: int) -> Layout
 def _repeats(plan: Plan, row_id: Ints, follows: Flags, place: Ints) -> Ints:
     planted = plan.dice.planted("duplicate", row_id, plan.every("duplicate")) > 0
     source = np.where(planted & follows, place - 1, place)
-    return source[source]  # a repeat of a repeat leads to its root
+    root: Ints = source[source]
+    return root  # a repeat of a repeat leads to its root
 
 
 def _with_later(plan: Plan, load: Layout, batch: int, rows: tuple[int, int]) -> Layout:

@@ -1,0 +1,48 @@
+"""Time the way of generated rows against a plain Spark copy of the same file; then a 1 % increment and its repeat."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from lib import cli
+
+
+def arguments() -> Namespace:
+    """The command line of this job."""
+    parser = cli.parser(__doc__ or "")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the full load (default: 1000000)")
+    parser.add_argument(
+        "--work", type=Path, default=Path("data/benchmark"), help="folder for files and lake; emptied first"
+    )
+    return parser.parse_args()
+
+
+def main(options: Namespace) -> str:
+    """Run the benchmark and print its JSON; the result is what the last line says."""
+    import datetime as dt
+    import json
+    import shutil
+
+    from lib import benchmark
+    from lib.session import session
+    from splitter.sample import batch_paths, write_sample
+    from splitter.sample_plan import Plan
+
+    shutil.rmtree(options.work, ignore_errors=True)
+    options.work.mkdir(parents=True)
+    plan = Plan(rows=options.rows, batches=2)
+    csv = options.work / "sample.csv"
+    write_sample(plan, csv)
+    days = [plan.extract_date + dt.timedelta(days=plan.step_days * i) for i in range(plan.batches)]
+    inputs = list(zip(batch_paths(plan, csv, date_in_name=False), days, strict=True))
+    options.lake = str(options.work / "lake")
+    figures = benchmark.measure(session("benchmark"), cli.settings(options), inputs, "ecommerce")
+    print(json.dumps({"rows": options.rows, **figures}, indent=2))
+    return f"Benchmark of {options.rows:,} rows done; its lake and files are in {options.work}."
+
+
+if __name__ == "__main__":
+    options = arguments()
+    sys.exit(cli.run(main, options))

@@ -1,0 +1,89 @@
+"""Speed and memory as ratios against a floor in the same run, and as counts that do not depend on the machine.
+
+The floor is a plain Spark copy of the full load's file, all columns as text, into one Delta table: nothing that
+reads the file and writes a table can cost less.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from lib import pipeline
+from lib.lake import Lake, open_lake
+from lib.lock import writer_of
+from lib.settings import Settings
+
+KIB_PER_MIB = 1024
+
+
+def measure(
+    spark: SparkSession, settings: Settings, inputs: Sequence[tuple[Path, dt.date]], source: str
+) -> dict[str, Any]:
+    """Warm up, then time the floor, the full load of the first input, the increment of the second, and its repeat."""
+    floor = str(Path(settings.lake).parent / "floor")
+    full, increment = inputs
+    _copy(spark, increment[0], f"{floor}_warm_up")
+    seconds = {"floor": _timed(lambda: _copy(spark, full[0], floor))}
+    runs: dict[str, Any] = {}
+    for name, (path, day) in {"full_load": full, "increment": increment, "repeat": increment}.items():
+        lake = open_lake(spark, settings)
+        before = _commits(lake)
+        request = pipeline.Request("benchmark", source, [str(path)], extract_date=day)
+        seconds[name] = _timed(lambda lake=lake, request=request: _run(lake, request))  # type: ignore[misc]
+        runs[name] = {"commits": _commits(lake) - before, "steps": _steps(lake)}
+    return {
+        "cores": os.cpu_count(),
+        "seconds": {name: round(value, 2) for name, value in seconds.items()},
+        "ratios": {
+            "full_load_to_floor": round(seconds["full_load"] / seconds["floor"], 2),
+            "increment_to_full_load": round(seconds["increment"] / seconds["full_load"], 3),
+        },
+        "peak_memory_mib": {"driver": _peak_of_jvm(spark), "python": _peak(os.getpid())},
+        "runs": runs,
+    }
+
+
+def _run(lake: Lake, request: pipeline.Request) -> None:
+    with writer_of(lake.spark, lake.settings.lake, lake.settings.secrets, request.job):
+        pipeline.run(lake, request)
+
+
+def _timed(work: Callable[[], None]) -> float:
+    started = time.monotonic()
+    work()
+    return time.monotonic() - started
+
+
+def _copy(spark: SparkSession, file: Path, target: str) -> None:
+    frame = spark.read.option("header", "true").csv(str(file))
+    frame.write.format("delta").mode("overwrite").save(target)
+
+
+def _commits(lake: Lake) -> int:
+    versions = [lake.tables.version(table) for table in lake.catalog if not table.is_view]
+    return sum(version + 1 for version in versions if version is not None)
+
+
+def _steps(lake: Lake) -> dict[str, dict[str, float]]:
+    return {step.name: {"seconds": round(step.seconds, 2), "jobs": step.jobs} for step in lake.steps.done}
+
+
+def _peak_of_jvm(spark: SparkSession) -> int:
+    jvm: Any = spark._jvm
+    return _peak(int(jvm.java.lang.ProcessHandle.current().pid()))
+
+
+def _peak(process: int) -> int:
+    """Peak resident memory of a process in MiB, as Linux tells it; 0 elsewhere."""
+    status = Path(f"/proc/{process}/status")
+    if not status.exists():
+        return 0
+    lines = [line.split() for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM")]
+    return int(lines[0][1]) // KIB_PER_MIB if lines else 0
