@@ -9,10 +9,11 @@ from __future__ import annotations
 import importlib
 import os
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from types import ModuleType
-from typing import cast
+from typing import Any, cast
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
@@ -27,6 +28,8 @@ __all__ = ["Finding", "audit", "prepare"]
 EXPECTATIONS = "lib.expectations"
 # Planning on Python's and Spark's side alternate; a few threads keep both busy.
 THREADS = 4
+# Bytes on disk up to which a table is kept in memory while it is audited.
+SMALL = 4_000_000
 # Of the caller's session, what the answers and their speed depend on.
 INHERITED = ("spark.sql.session.timeZone", "spark.sql.ansi.enabled", "spark.sql.shuffle.partitions")
 # Aggregates that give one row: planning again after every stage costs more jobs than it could save.
@@ -54,7 +57,9 @@ def audit(
     shapes = [_shape(table, frames[table.name]) for table in changed]
     wrong = {finding.table for finding in shapes if not finding.passed}
     sound = [table for table in stored if table.path not in wrong]
-    found = [*shapes, *_content(spark, catalog, sound, [table for table in changed if table.path not in wrong], frames)]
+    judged = [table for table in changed if table.path not in wrong]
+    with _kept(tables, judged, frames):
+        found = [*shapes, *_content(spark, catalog, sound, judged, frames)]
     order = {table.path: number for number, table in enumerate(catalog)}
     return tuple(sorted(found, key=lambda finding: order[finding.table]))
 
@@ -76,6 +81,28 @@ def _content(
         examiner = _expectations().Examiner()
         parts += [pool.submit(examiner.add(table), frames[table.name]) for table in changed]
         return [finding for part in parts for finding in part.result()]
+
+
+@contextmanager
+def _kept(tables: Tables, judged: Sequence[Table], frames: Mapping[str, DataFrame]) -> Iterator[None]:
+    """Keep the small tables in memory meanwhile: each is read by several queries, and whenever a query over a Delta
+    table is planned a job lists its files, which for a small table is most of the work.
+    """
+    small = [frames[table.name] for table in judged if _is_small(tables, table)]
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="audit") as pool:
+        list(pool.map(DataFrame.persist, small))
+    try:
+        yield
+    finally:
+        for frame in small:
+            frame.unpersist()
+
+
+def _is_small(tables: Tables, table: Table) -> bool:
+    """By the size that the newest log entry states, which asks no file; a guess for the staged version."""
+    jvm: Any = tables.spark._jvm
+    log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(tables.spark._jsparkSession, tables.location(table))
+    return int(log.unsafeVolatileSnapshot().sizeInBytes()) <= SMALL
 
 
 def _checks(
