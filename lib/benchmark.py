@@ -63,6 +63,8 @@ def _timed(work: Callable[[], None]) -> float:
 
 def _copy(spark: SparkSession, file: Path, target: str) -> None:
     frame = spark.read.option("header", "true").csv(str(file))
+    # Delta refuses names with blanks.
+    frame = frame.toDF(*(name.replace(" ", "_") for name in frame.columns))
     frame.write.format("delta").mode("overwrite").save(target)
 
 

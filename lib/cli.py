@@ -57,6 +57,12 @@ def run(job: Callable[[argparse.Namespace], str], options: argparse.Namespace) -
     return 0
 
 
+def _kind(error: Exception) -> str:
+    """The error's class and, of Spark's errors, their condition; never the text."""
+    condition = getattr(error, "getCondition", lambda: None)()
+    return type(error).__name__ + (f", {condition}" if condition else "")
+
+
 def _unexpected(error: Exception) -> int:
     text = str(error)
     if "No space left on device" in text:
@@ -68,7 +74,7 @@ def _unexpected(error: Exception) -> int:
     for frame in frames[-6:]:
         print(f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}", file=sys.stderr)
     print(
-        f"Unexpected error ({type(error).__name__}); nothing has been published. "
+        f"Unexpected error ({_kind(error)}); nothing has been published. "
         "Run the same command again; if it stays, report the lines above.",
         file=sys.stderr,
         flush=True,

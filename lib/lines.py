@@ -41,7 +41,8 @@ def placed_lines(spark: SparkSession, parts: Sequence[Placed], *, header: bool) 
     """One row per line that is not blank and no header: `value`, and the place: `_file`, `_row` (from 1), and so on."""
     first = 0 if header else 1
     placed = with_places(spark, _lines(spark, parts), parts, first=first)
-    return placed.where("_row > 0") if header else placed
+    # Such that a row without position passes: a plain comparison would let Spark drop it with its block.
+    return placed.where("coalesce(_row, 1) > 0") if header else placed
 
 
 def array_elements(spark: SparkSession, parts: Sequence[Placed]) -> DataFrame:
@@ -132,9 +133,8 @@ def _position(spark: SparkSession, placed: Placed, block: int, shift: int) -> di
 
 
 def _shifted(spark: SparkSession, rows: DataFrame, positions: list[dict[str, object]]) -> DataFrame:
-    known = spark.sql(
-        "select inline(from_json(:positions, :schema))", {"positions": json.dumps(positions), "schema": POSITIONS}
-    )
+    # Through a literal column: Delta's parser drops the arguments of `spark.sql`, and a list would start Python workers.
+    known = spark.range(1).select(F.inline(F.from_json(F.lit(json.dumps(positions)), POSITIONS)))
     # A left join: a block that was not there when rows were counted gives NULLs, which no contract lets through.
     joined = rows.join(F.broadcast(known), ["path", "block"], "left")
     others = [name for name in rows.columns if name not in KEYS]

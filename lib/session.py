@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 from pyspark.sql import SparkSession
@@ -20,10 +21,14 @@ ON_ONE_MACHINE = {
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.autoBroadcastJoinThreshold": "32m",
 }
+PLAN_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 
 
 def session(job: str) -> SparkSession:
     """The session of this process; made by spark-submit's settings if there is none yet."""
+    # PySpark logs the plan of every statement that fails, literals and all, before anybody can catch the error.
+    for name in PLAN_LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     spark = SparkSession.builder.appName(job).getOrCreate()
     for name, value in NEEDED.items():
         spark.conf.set(name, value)
