@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 SHORTEST, LONGEST = 13, 19
 
 # Most values are short or hold few digits: only what passes this pays for the search.
-SUSPECT = f"length({{text}}) >= {SHORTEST} and {{text}} rlike '[0-9](?:[ -]?[0-9]){{{{{SHORTEST - 1}}}}}'"
+SUSPECT = f"octet_length({{text}}) >= {SHORTEST} and {{text}} rlike '[0-9](?:[ -]?[0-9]){{{{{SHORTEST - 1}}}}}'"
 
 # Runs of digits with single separators, and what lies between them: together the whole text.
 TOKENS = "regexp_extract_all({text}, '[0-9]++(?:[ -][0-9]++)*+|[^0-9]++', 0)"
@@ -75,7 +75,7 @@ def mask_card_numbers(column: str) -> Column:
 
 
 def masked_or_null(columns: Sequence[str]) -> Column:
-    """The masked texts of these columns, as an array in their order; NULL where none of them holds a card number's form.
+    """The masked texts of these columns, an array in their order; NULL where none looks like a card number.
 
     One search for many columns: a plan with one per column takes longer to make than a small file to load.
     """

@@ -82,7 +82,7 @@ def columns(spark: SparkSession, table: DatabaseTable) -> tuple[str, ...]:
 
 
 def table_records(spark: SparkSession, table: DatabaseTable, placed: Placed) -> DataFrame:
-    """The rows of a table as `lib.records` gives them: numbered by its column `_row`, else in the order of their text."""
+    """A table's rows in the form of `lib.records`, numbered by its column `_row`, else by the order of their text."""
     header = placed.part.header
     numbered = _numbered(spark, table, header)
     return numbered.select(
@@ -132,9 +132,10 @@ def _numbered(spark: SparkSession, table: DatabaseTable, header: tuple[str, ...]
 
 def _reader(spark: SparkSession, table: DatabaseTable) -> DataFrame:
     options = {"url": table.url, "driver": table.driver, "dbtable": table.qualified, "fetchsize": FETCH}
-    options |= {"open_mode": "1"} if table.url.startswith("jdbc:sqlite:") else {}  # read only
+    sqlite = table.url.startswith("jdbc:sqlite:")
+    options |= {"open_mode": "1"} if sqlite else {}  # read only
     options |= {"user": table.user} if table.user else {}
-    options |= {"password": os.environ["PGPASSWORD"]} if "PGPASSWORD" in os.environ and table.user else {}
+    options |= {"password": os.environ["PGPASSWORD"]} if "PGPASSWORD" in os.environ and not sqlite else {}
     try:
         found = spark.read.format("jdbc").options(**options).load()
         as_text = ", ".join(f"{_name(name)} string" for name in found.columns)

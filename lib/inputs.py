@@ -62,9 +62,9 @@ def _batches(spark: SparkSession, location: str, source: Source, extract_date: d
         return
     files = Files(spark)
     for file in files.find(location):
-        content = manifests.manifest(files, file)
+        content = manifests.content(files, file)
         if content is not None:
-            parts = manifests.parts(spark, files, file, content, source)
+            parts = manifests.Manifest(spark, files, file, content, source).parts()
             digest = hashlib.sha256("\n".join(part.digest for part in parts).encode()).hexdigest()
             name = str(content["input"]["file"])
         else:

@@ -38,7 +38,7 @@ class Placed:
 
 
 def placed_lines(spark: SparkSession, parts: Sequence[Placed], *, header: bool) -> DataFrame:
-    """One row per line that is not blank and no header: `value`, and the place: `_file`, `_row` (from 1), and so on."""
+    """One row per line that is not blank and no header: `value`, and its place: `_file`, `_row` from 1, and so on."""
     first = 0 if header else 1
     placed = with_places(spark, _lines(spark, parts), parts, first=first)
     # Such that a row without position passes: a plain comparison would let Spark drop it with its block.
@@ -58,7 +58,9 @@ def array_elements(spark: SparkSession, parts: Sequence[Placed]) -> DataFrame:
         F.coalesce(F.from_json("value", "array<string>"), F.array(F.lit(None).cast("string"))).alias("elements"),
     )
     elements = arrays.select("path", "block", "broken", F.posexplode("elements").alias("at", "value"))
-    marked = elements.withColumn("broken", F.col("broken") & F.coalesce(F.col("value").contains("\ufffd"), F.lit(True)))
+    marked = elements.withColumn(
+        "broken", F.col("broken") & F.coalesce(F.col("value").contains("\ufffd"), F.expr("true"))
+    )
     return _shifted(spark, marked, [_position(spark, placed, 0, 1) for placed in parts])
 
 
@@ -133,7 +135,7 @@ def _position(spark: SparkSession, placed: Placed, block: int, shift: int) -> di
 
 
 def _shifted(spark: SparkSession, rows: DataFrame, positions: list[dict[str, object]]) -> DataFrame:
-    # Through a literal column: Delta's parser drops the arguments of `spark.sql`, and a list would start Python workers.
+    # As a literal column: Delta's parser drops the arguments of `spark.sql`, and a list would start Python workers.
     known = spark.range(1).select(F.inline(F.from_json(F.lit(json.dumps(positions)), POSITIONS)))
     # A left join: a block that was not there when rows were counted gives NULLs, which no contract lets through.
     joined = rows.join(F.broadcast(known), ["path", "block"], "left")

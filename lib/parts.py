@@ -1,4 +1,4 @@
-"""One file or table of a batch: what it holds is found out, and checked against its mapping, before anything is read."""
+"""One file or table of a batch: what it holds is found out and checked against its mapping before anything is read."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from lib.errors import InputRefused
 from lib.files import File, Files
-from lib.sources import Layout, Source, nearest
+from lib.sources import CSV, Layout, Source, nearest
 
 HEAD = 1 << 16
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 UTF_8_MARK = b"\xef\xbb\xbf"
+CONTROLS = "".join(map(chr, range(0x21)))  # what a blank line may hold
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Part:
     size: int
     digest: str
     header: tuple[str, ...]
-    layout: Layout = Layout()
+    layout: Layout = CSV
     rows: int | None = None
 
 
@@ -39,7 +40,7 @@ def file_part(files: Files, file: File, source: Source, layout: Layout, format_:
     Raises `InputRefused` if it is empty, in another encoding, of another format, or lacks columns that are mapped.
     """
     head = files.head(file, HEAD)
-    _check_bytes(file, head, layout if format_ == "csv" else Layout())
+    _check_bytes(file, head, layout if format_ == "csv" else CSV)
     if format_ == "csv":
         header = _csv_header(file, head, layout, source)
         check_columns(file.uri, header, source, source.source_columns)
@@ -89,7 +90,7 @@ def _csv_header(file: File, head: bytes, layout: Layout, source: Source) -> tupl
 
 
 def _json_header(file: File, head: bytes, format_: str, source: Source) -> tuple[str, ...]:
-    """The names in the objects at the beginning of the file, and those that the mapping reads: a key may be left out."""
+    """The names in the file's first objects, and those that the mapping reads: any object may leave a key out."""
     text = head.removeprefix(UTF_8_MARK).decode("utf-8", "replace").lstrip()
     if format_ == "json" and not text.startswith("["):
         raise InputRefused(f"{file.uri} is no JSON array.", "Use format jsonl for one object per line.")
@@ -115,6 +116,3 @@ def _objects(text: str) -> Iterator[dict[str, object]]:
         if not isinstance(record, dict):
             return
         yield record
-
-
-CONTROLS = "".join(map(chr, range(0x21)))  # what a blank line may hold

@@ -20,6 +20,8 @@ from lib.sources import Layout
 PLACE = ("_file", "_row", "_batch_id", "_extract_date")
 MOST_FIELDS = 20_000  # more make Spark's CSV parser fail the job, with the row in its message
 REPLACED = "\ufffd"
+FRACTION = r"[:,\[][ \t]*-?[0-9]+[.eE]"
+STRING_OR_NUMBER = r'("(?:[^"\\]++|\\.)*+")|(-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)'
 
 
 def csv_records(lines: DataFrame, layout: Layout, header: Sequence[str]) -> DataFrame:
@@ -32,7 +34,7 @@ def csv_records(lines: DataFrame, layout: Layout, header: Sequence[str]) -> Data
         F.when(_undecodable(layout), "undecodable")
         .when(wrong_count, _field_count(layout, len(header)))
         .when(value.contains("\0"), "nul")
-        .when(_suspect_quotes(layout) & ~_framed(layout).rlike(well_formed(layout)), "quoting")
+        .when(_suspect(layout, len(header)) & ~_framed(layout).rlike(well_formed(layout)), "quoting")
     )
     return _judged(parsed, problem)
 
@@ -41,18 +43,17 @@ def multiline_records(spark: SparkSession, parts: Sequence[Placed], layout: Layo
     """Rows of CSV files whose quoted fields may hold line ends; such a file is read by one task."""
     header = parts[0].part.header
     encoding = "utf-8" if layout.encoding == "utf-8" else "iso-8859-1"
-    options = {**_csv_options(layout), "multiLine": "true", "header": str(layout.header).lower(), "encoding": encoding}
-    rows = spark.read.csv(
-        [literal(placed.part.location) for placed in parts],
-        schema=_csv_schema(len(header)),
-        maxColumns=1_000_000,
-        **options,
+    own = {"multiLine": "true", "header": str(layout.header).lower(), "encoding": encoding, "maxColumns": "1000000"}
+    rows = (
+        spark.read.schema(_csv_schema(len(header)))
+        .options(**_csv_options(layout), **own)
+        .csv([literal(placed.part.location) for placed in parts])
     )
     placed_rows = with_places(spark, rows.select("*", *metadata()), parts, first=1)
     fields = [_decoded(F.col(f"c{at}"), layout).alias(f"c{at}") for at in range(len(header))]
     parsed = placed_rows.select(*PLACE, F.col("_bad").alias("value"), F.struct(*fields).alias("parsed"))
     lost = reduce(Column.__or__, (F.col(f"parsed.c{at}").contains(REPLACED) for at in range(len(header))))
-    problem = F.when(F.coalesce(lost, F.lit(False)), "undecodable").when(
+    problem = F.when(F.coalesce(lost, F.expr("false")), "undecodable").when(
         F.col("value").isNotNull(), _field_count(layout, len(header))
     )
     return _judged(parsed, problem)
@@ -65,21 +66,31 @@ def json_records(lines: DataFrame, header: Sequence[str], broken: Column) -> Dat
     """
     fields = ", ".join(f"`{name.replace('`', '``')}` string" for name in header)
     # As an array of one: so whatever follows the object is an error too, not just passed over.
-    wrapped = F.concat(F.lit("["), F.col("value"), F.lit("]"))
+    wrapped = F.concat(F.lit("["), _exact(F.col("value")), F.lit("]"))
     parsed = lines.select(
         *PLACE,
-        F.coalesce(broken, F.lit(True)).alias("broken"),
-        F.col("value").rlike(r"^\s*\{").alias("object"),
+        F.coalesce(broken, F.expr("true")).alias("broken"),
+        (F.col("value").startswith("{") | F.col("value").rlike(r"^\s*\{")).alias("object"),
         F.from_json(wrapped, f"array<struct<{fields}>>").alias("array"),
     )
     whole = (F.size("array") == 1) & F.col("array")[0].isNotNull()
     problem = (
         F.when(F.col("broken"), "undecodable")
-        .when(~F.coalesce("object", F.lit(False)), "not an object")
-        .when(~F.coalesce(whole, F.lit(False)), "not JSON")
+        .when(~F.coalesce("object", F.expr("false")), "not an object")
+        .when(~F.coalesce(whole, F.expr("false")), "not JSON")
     )
     named = [F.col("array")[0][name].alias(f"c{at}") for at, name in enumerate(header)]
     return _judged(parsed.select("*", F.struct(*named).alias("parsed")), problem)
+
+
+def _exact(value: Column) -> Column:
+    """JSON in which numbers with a fraction or exponent stand in quotes: Spark would take them through floating point.
+
+    Strings and numbers are found by one expression, and only numbers get marks; NUL, which no JSON holds, is the mark.
+    """
+    marked = F.regexp_replace(value, STRING_OR_NUMBER, "$1\0$2\0")
+    quoted = F.replace(F.replace(marked, F.lit("\0\0"), F.lit("")), F.lit("\0"), F.lit('"'))
+    return F.when(value.rlike(FRACTION) & ~value.contains("\0"), quoted).otherwise(value)
 
 
 def _judged(parsed: DataFrame, problem: Column) -> DataFrame:
@@ -88,7 +99,7 @@ def _judged(parsed: DataFrame, problem: Column) -> DataFrame:
 
 
 def _decoded(value: Column, layout: Layout) -> Column:
-    """The characters meant: a single-byte encoding is read as ISO 8859-1 and translated, which needs no Java charset."""
+    """The characters meant: a single-byte encoding is read as ISO 8859-1 and translated, without any Java charset."""
     if layout.encoding == "utf-8":
         return value
     upper = bytes(range(128, 256))
@@ -122,23 +133,29 @@ def _parsed(layout: Layout, fields: int) -> Column:
     return F.when(narrow, F.from_csv(value, _csv_schema(fields), _csv_options(layout)))
 
 
-def _count(letters: str) -> Column:
-    """How often these ASCII characters stand in the line."""
+def _count(letter: str) -> Column:
+    """How often an ASCII character stands in the line."""
     value = F.col("value")
-    removed = F.octet_length(value) - F.octet_length(F.replace(value, F.lit(letters), F.lit("")))
-    return removed if len(letters) == 1 else (removed / len(letters)).cast("int")
+    return F.octet_length(value) - F.octet_length(F.replace(value, F.lit(letter), F.lit("")))
 
 
-def _suspect_quotes(layout: Layout) -> Column:
-    """Whether quotes stand elsewhere than at the borders of fields: only then the line is worth a closer look."""
-    value, quote, delimiter = F.col("value"), layout.quote, layout.delimiter
-    borders = (
-        _count(delimiter + quote)
-        + _count(quote + delimiter)
-        + value.startswith(quote).cast("int")
-        + value.endswith(quote).cast("int")
+def _suspect(layout: Layout, fields: int) -> Column:
+    """Whether a row with the right number of fields may still be quoted badly; a closer look costs far more than this.
+
+    A quote with something behind it leaves a quote at the beginning of the field, or a blank behind itself. One that
+    is never closed is in the last field, and the line does not end as that field's text would have it.
+    """
+    value, quote, last = F.col("value"), layout.quote, F.coalesce(F.col(f"parsed.c{fields - 1}"), F.lit(""))
+    before = "" if fields == 1 else layout.delimiter
+    ends = value.endswith(F.concat(F.lit(before), last)) & ~last.contains(quote)
+    ends_quoted = value.endswith(F.concat(F.lit(before + quote), last, F.lit(quote))) & ~last.contains(quote)
+    begins = [F.coalesce(F.col(f"parsed.c{at}").startswith(quote), F.expr("false")) for at in range(fields)]
+    return (
+        reduce(Column.__or__, begins)
+        | value.contains(f"{quote} ")
+        | value.contains(f"{quote}\t")
+        | ~(ends | ends_quoted)
     )
-    return value.contains(quote) & ((_count(quote) != borders) | value.contains(delimiter + quote + delimiter))
 
 
 def _framed(layout: Layout) -> Column:
@@ -153,7 +170,7 @@ def _field_count(layout: Layout, expected: int) -> Column:
 
 
 def well_formed(layout: Layout) -> str:
-    """A regular expression of lines (a delimiter put in front) whose quotes are all closed, with nothing behind them."""
+    """A regular expression of lines (a delimiter put in front) whose quotes are closed, with nothing behind them."""
     delimiter = re.escape(layout.delimiter)
     bare = f"[^{_in_class(layout.delimiter)}{_in_class(layout.quote)}]{_plain(layout)}"
     return f"^(?:{delimiter}(?:{_quoted(layout)}(?={delimiter}|\\z)|{bare}|(?={delimiter}|\\z)))*+\\z"

@@ -49,6 +49,9 @@ class Layout:
     multiline: bool = False
 
 
+CSV = Layout()
+
+
 @dataclass(frozen=True)
 class ExtractDate:
     """The extract date in a file's name: the group `date` of `pattern`, written as the date pattern `format`."""
@@ -81,7 +84,7 @@ class Source:
     columns: Mapping[str, Origin]
     declares: Mapping[str, str]
     currency: str
-    layout: Layout = Layout()
+    layout: Layout = CSV
     names: tuple[str, ...] = ()
     date_formats: tuple[str, ...] = ("yyyy-MM-dd",)
     decimal_separator: str = "."
@@ -200,7 +203,7 @@ def _check_layout(entries: Mapping[str, Any], problems: _Problems) -> None:
 
 
 def is_readable(encoding: object) -> bool:
-    """Whether text in this encoding can be split at its line feeds: UTF-8, or one byte per character, ASCII included."""
+    """Whether lines can be told before characters: UTF-8, or one byte per character with ASCII among them."""
     try:
         info = codecs.lookup(str(encoding))
         if info.name == "utf-8":
