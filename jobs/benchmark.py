@@ -7,6 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from lib import cli
+from lib.errors import UsageError
 
 
 def arguments() -> Namespace:
@@ -14,7 +15,10 @@ def arguments() -> Namespace:
     parser = cli.parser(__doc__ or "")
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the full load (default: 1000000)")
     parser.add_argument(
-        "--work", type=Path, default=Path("data/benchmark"), help="folder for files and lake; emptied first"
+        "--work",
+        type=Path,
+        default=Path("data/benchmark"),
+        help="folder for files and lake; one of an earlier benchmark is emptied",
     )
     return parser.parse_args()
 
@@ -30,8 +34,12 @@ def main(options: Namespace) -> str:
     from splitter.sample import batch_paths, write_sample
     from splitter.sample_plan import Plan
 
+    marker = options.work / ".benchmark"
+    if options.work.exists() and not marker.exists():
+        raise UsageError(f"{options.work} exists and is no folder of a benchmark.", "Name another one with --work.")
     shutil.rmtree(options.work, ignore_errors=True)
     options.work.mkdir(parents=True)
+    marker.touch()
     plan = Plan(rows=options.rows, batches=2)
     csv = options.work / "sample.csv"
     write_sample(plan, csv)

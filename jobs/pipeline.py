@@ -37,12 +37,13 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Run the pipeline; the result is what the last line says."""
-    from lib import pipeline, summary
+    from lib import audit, pipeline, summary
     from lib.lake import open_lake
     from lib.lock import writer_of
     from lib.session import session
 
     settings = cli.settings(options)
+    audit.prepare()
     spark = session("pipeline")
     lake = open_lake(spark, settings, verbose=options.verbose)
     with writer_of(spark, settings.lake, settings.secrets, "pipeline"):

@@ -32,6 +32,11 @@ class Layers:
         self._subjects: DataFrame | None = None
         self.versions: dict[str, int] = {}
 
+    @property
+    def has_batches(self) -> bool:
+        """Whether any batch is under way."""
+        return bool(self._batches)
+
     def provide(self, name: str, frame: DataFrame) -> None:
         """Make `frame` known to transformations as `name`."""
         self._frames[name] = frame

@@ -19,7 +19,10 @@ from lib.lake import Lake
 from lib.layers import SUBJECTS, Layers
 from lib.ledger import Entry, as_of
 from lib.publication import Publication, current, now, publish
+from lib.session import expect_rows
 from lib.sources import load_source
+
+BYTES_A_ROW = 250  # of an export, roughly
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,15 @@ def run(lake: Lake, request: Request) -> Result:
     Raises `AuditFailed` (nothing published), `InputRefused`, `UsageError`.
     """
     _load(lake, request)
+    _reopen(lake, request)
     entries = lake.ledger.entries()
-    pending = _pending(entries, request)
+    pending = [entry for entry in entries if entry.pending]
     published = current(lake.storage)
     if not pending and not _as_of_changes(entries, request, published):
         return Result(None, (), (), _nothing(published))
     if not entries:
         raise UsageError("This lake holds no batch yet.", "Name one with --input.")
+    expect_rows(lake.spark, sum(entry.rows for entry in entries))
     return _carry_through(lake, request, entries, pending)
 
 
@@ -86,14 +91,19 @@ def _load(lake: Lake, request: Request) -> None:
     known = {entry.batch_id for entry in lake.ledger.entries()}
     new = [batch for batch in batches if batch.id not in known]
     if new:
+        expect_rows(lake.spark, sum(part.size for batch in new for part in batch.parts) // BYTES_A_ROW)
         with lake.steps.step("bronze"):
             bronze.load(lake, source, new)
 
 
-def _pending(entries: Sequence[Entry], request: Request) -> list[Entry]:
-    if request.rebuild:
-        return list(entries)
-    return [entry for entry in entries if entry.pending or entry.batch_id in request.reopen]
+def _reopen(lake: Lake, request: Request) -> None:
+    """Batches that are judged anew are pending again from now on, so that a killed run is taken up by the next."""
+    again = [
+        dataclasses.replace(entry, published_run=None)
+        for entry in lake.ledger.entries()
+        if not entry.pending and (request.rebuild or entry.batch_id in request.reopen)
+    ]
+    lake.ledger.record(again)
 
 
 def _as_of_changes(entries: Sequence[Entry], request: Request, published: Publication | None) -> bool:
@@ -177,7 +187,9 @@ def judged_table(lake: Lake) -> Table:
 def _gold_and_marts(lake: Lake, layers: Layers, day: dt.date, entries: Sequence[Entry]) -> None:
     newest = [entry.newest_date for entry in entries if entry.newest_date]
     parameters = {"as_of": day, "last_date": max([day, *newest])}
-    layers.build(lake.catalog.layer("gold"), parameters)
+    # Without batches only the calendar of the marts has moved.
+    gold = [table for table in lake.catalog.layer("gold") if layers.has_batches or table.load != "subject"]
+    layers.build(gold, parameters)
     layers.build(lake.catalog.marts, parameters)
 
 

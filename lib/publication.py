@@ -13,6 +13,7 @@ from lib.storage import Storage
 CURRENT = "published.json"
 OPERATIONS = "published_operations.json"
 HISTORY = "publications"
+WITHDRAWN = "publications/withdrawn"
 LAST_ERASURE = "last_erasure.json"
 
 
@@ -69,9 +70,12 @@ def rollback(storage: Storage, run_id: str | None = None) -> tuple[Publication, 
     present = current(storage)
     if present is None:
         raise UsageError("Nothing is published in this lake, so there is nothing to roll back.")
-    earlier = [p for p in _history(storage) if p.published_at < present.published_at]
+    history = _history(storage)
+    # What was rolled back from before lies behind the present publication and is not offered again.
+    withdrawn = set((storage.read(WITHDRAWN) or "").split())
+    earlier = [p for p in history if p.published_at < present.published_at and p.run_id not in withdrawn]
     if run_id:
-        earlier = [p for p in _history(storage) if p.run_id == run_id]
+        earlier = [p for p in history if p.run_id == run_id]
     if not earlier:
         wanted = f"no publication '{run_id}'" if run_id else "no earlier publication"
         raise UsageError(f"There is {wanted} in this lake.", _known(storage))
@@ -83,6 +87,8 @@ def rollback(storage: Storage, run_id: str | None = None) -> tuple[Publication, 
             "It would show erased persons again; publish anew with the pipeline.",
         )
     storage.write(CURRENT, target.to_json())
+    later = {p.run_id for p in history if target.published_at < p.published_at <= present.published_at}
+    storage.write(WITHDRAWN, "\n".join(sorted((withdrawn | later) - {target.run_id})))
     return present, target
 
 

@@ -21,6 +21,10 @@ ON_ONE_MACHINE = {
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.autoBroadcastJoinThreshold": "32m",
 }
+# Below so many rows compiling a query takes longer than interpreting it.
+FEW_ROWS = 100_000
+COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
+INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 PLAN_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 
 
@@ -38,3 +42,9 @@ def session(job: str) -> SparkSession:
             if stated.get(name) is None:
                 spark.conf.set(name, value)
     return spark
+
+
+def expect_rows(spark: SparkSession, rows: int) -> None:
+    """Let queries be compiled or interpreted, whichever is faster for so many rows."""
+    for name, value in (INTERPRETED if rows < FEW_ROWS else COMPILED).items():
+        spark.conf.set(name, value)

@@ -13,7 +13,7 @@ from lib.keys import BLOCK_BYTES
 from tests.e2e.lakes import Ending, Site, records
 from tests.oracle.case import batch, row
 
-pytestmark = [pytest.mark.spark, pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.spark, pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 USER = "canary-user-5f0c7ad1"
 CARD = "4111111111111111"  # a test number that nobody owns

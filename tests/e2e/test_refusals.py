@@ -17,7 +17,7 @@ from tests.e2e.conftest import Sample
 from tests.e2e.lakes import PROJECT, Site, commits, differences, records
 from tests.oracle.case import batch, row
 
-pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
 
 
 def test_an_input_that_is_not_there(site: Site, tmp_path: Path) -> None:

@@ -42,8 +42,10 @@ def values(rows: list[Row], name: str, texts: Iterable[str]) -> dict[str, object
 
 INTEGERS = {
     "5": 5, " 5\u00a0": 5, "+5": 5, "-05": -5, "5.0": 5, "5.": 5, ".0": 0, "5.00000000000000000000": 5,
-    "2147483647": 2147483647, "2147483648": None, "5.5": None, "5.00000000000000000001": None, "1e3": None, "NaN": None,
-    "5 5": None, "": None, "0x10": None, "\u0665": None, "5,0": None, "--5": None, "9" * 60: None, "5L": None, "1.0\n": 1,
+    "2147483647": 2147483647, "2147483648": None, "5.5": None, "5.00000000000000000001": None, "1e3": None,
+    "NaN": None,
+    "5 5": None, "": None, "0x10": None, "\u0665": None, "5,0": None, "--5": None, "9" * 60: None, "5L": None,
+    "1.0\n": 1,
 }  # fmt: skip
 NUMBERS = {
     "5": Decimal(5), "-5.25": Decimal("-5.25"), ".5": Decimal("0.5"), "5.": Decimal(5), "1.00005": Decimal("1.0001"),

@@ -1,0 +1,71 @@
+"""Whatever the order in which batches arrive, and from whatever state: the same marts, and those that are right."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Sample
+from tests.e2e.lakes import Site, content, differences, gold, records
+from tests.oracle.delta import published
+
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
+OUTCOMES = ("accepted", "quarantined", "duplicates")
+
+
+def total(lake: Path, mart: str, column: str) -> object:
+    return sum(published(lake)[mart].column(column).to_pylist())
+
+
+def outcomes(lake: Path) -> dict[str, int]:
+    """Source rows by outcome over all runs of a lake."""
+    runs = records(lake, "mart_operations/runs")
+    return {name: sum(int(str(run[name])) for run in runs) for name in OUTCOMES}
+
+
+def violations(lake: Path) -> dict[str, int]:
+    """Source rows by reason over all runs of a lake."""
+    found: dict[str, int] = {}
+    for row in records(lake, "mart_operations/quality"):
+        found[str(row["rule"])] = found.get(str(row["rule"]), 0) + int(str(row["violations"]))
+    return found
+
+
+def test_the_marts_are_those_of_the_second_computation(in_order: Path, sample: Sample) -> None:
+    assert differences(in_order, *sample.batches) == []
+
+
+def test_the_marts_show_what_was_planted(in_order: Path, sample: Sample) -> None:
+    truth = sample.truth["after"][-1]
+    assert total(in_order, "mart_sales/monthly", "revenue") == Decimal(truth["revenue"])
+    assert total(in_order, "mart_sales/monthly", "order_lines") == truth["order_lines"]
+    assert total(in_order, "mart_sales/monthly", "units") == truth["units"]
+    assert total(in_order, "mart_users/demographics", "users") == truth["users"]
+    assert total(in_order, "mart_users/churn", "churned_users") == truth["users_churned"]
+    assert total(in_order, "mart_users/churn", "declared_churned") == truth["users_declared_churned"]
+
+
+def test_every_row_has_the_outcome_and_the_reasons_that_were_planted(in_order: Path, sample: Sample) -> None:
+    overall = sample.truth["overall"]
+    assert outcomes(in_order) == {name: overall[name] for name in OUTCOMES}
+    assert violations(in_order) == overall["reasons"]
+
+
+def test_an_older_file_loaded_later_lands_where_it_belongs(site: Site, in_order: Path, sample: Sample) -> None:
+    first, second, third = sample.batches
+    lake = site.lake("newest-first")
+    for batch in (third, first, second):
+        site.run(lake, batch)
+    assert content(lake) == content(in_order)
+    assert gold(lake) == gold(in_order)
+    assert outcomes(lake) == outcomes(in_order)
+
+
+def test_a_rebuild_changes_nothing(site: Site, in_order: Path) -> None:
+    lake = site.copy(in_order, "rebuilt")
+    result = site.run(lake, rebuild=True)
+    assert result.publication is not None
+    assert content(lake) == content(in_order)
+    assert gold(lake) == gold(in_order)

@@ -1,0 +1,51 @@
+"""What fails its audit is not published, leaves what is published as it was, and is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.e2e.conftest import Sample
+from tests.e2e.lakes import Site, change_contract, contracts, differences, records
+
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
+
+
+def impossible(folder: Path) -> Path:
+    """Contracts of which one states a check that no content can meet."""
+    copied = contracts(folder)
+    file = copied / "mart_sales" / "yearly.yaml"
+    stated = yaml.safe_load(file.read_text(encoding="utf-8"))["schema"][0].get("quality", [])
+    check = {
+        "name": "never_met",
+        "description": "No content meets this",
+        "type": "sql",
+        "query": "select count(*) from yearly where 1 = 0",
+        "mustBe": 1,
+    }
+    change_contract(file, {"quality": [*stated, check]})
+    return copied
+
+
+def test_a_failed_audit_publishes_nothing_until_it_passes(
+    site: Site, small: Sample, first_batch: Path, tmp_path: Path
+) -> None:
+    lake = site.copy(first_batch, "audited")
+    before = (lake / "published.json").read_bytes()
+    batch = small.batches[1]
+    options = ("--input", str(batch.path), "--extract-date", f"{batch.extract_date:%Y-%m-%d}")
+    failed = site.job("pipeline", lake, *options, deployment=site.deployment(impossible(tmp_path / "contracts")))
+    assert failed.code == 4, failed.err
+    assert failed.last_line.startswith("The audit failed: mart_sales/yearly, never_met: 0, expected 1.")
+    assert (lake / "published.json").read_bytes() == before
+    assert differences(lake, small.batches[0]) == []
+    runs = sorted(records(lake, "mart_operations/runs"), key=lambda run: str(run["finished_at"]))
+    assert [run["status"] for run in runs] == ["published", "audit_failed"]
+    assert "never_met" in str(runs[-1]["message"])
+    assert (lake / "reports" / f"{runs[-1]['run_id']}.html").is_file()
+
+    passed = site.job("pipeline", lake, *options)
+    assert passed.code == 0, passed.err
+    assert differences(lake, *small.batches) == []
