@@ -117,7 +117,8 @@ def test_what_a_page_points_to_exists(page: Path) -> None:
     files = set(
         re.findall(r"`((?:conf|docs|jobs|lakehouse|lib|splitter|tests)/[\w./-]+\.(?:py|sql|yaml|md|sh))`", text)
     )
-    assert {file for file in files - NOT_IN_THE_REPOSITORY if not (ROOT / file).is_file()} == set()
+    named = {file for file in files - NOT_IN_THE_REPOSITORY if "NAME" not in file}  # NAME stands for any
+    assert {file for file in named if not (ROOT / file).is_file()} == set()
 
 
 def test_the_mapping_is_one(tmp_path: Path) -> None:

@@ -93,6 +93,8 @@ def test_killed_while_publishing(tmp_path: Path, rename: int) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped(large: Path, number: signal.Signals) -> None:
+    # Whoever runs the tests in the background has them ignore SIGINT, and their children too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command(large), cwd=ROOT, stderr=subprocess.PIPE, text=True)
     wait_for(large.parent / "out" / STAGED / "part.jsonl", 1 << 20)
     process.send_signal(number)
