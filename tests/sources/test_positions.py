@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,11 @@ def test_a_hundred_small_files_are_one_plan(read: Read, tmp_path: Path) -> None:
     assert [row["user_id"] for row in rows] == [str(row["_row"]) for row in rows]
     assert len({row["_batch_id"] for row in rows}) == 100
     assert len({(row["_file"], row["_batch_id"]) for row in rows}) == 100
+
+
+def test_a_packed_file_is_unpacked(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"Nr,Text\n1,x\n2,y\n"))
+    assert [(row["_row"], row["user_id"]) for row in read(NUMBERS, tmp_path / "a.csv.gz")] == [(1, "1"), (2, "2")]
 
 
 def test_files_with_other_headers_are_read_by_their_own(read: Read, tmp_path: Path) -> None:
