@@ -1,6 +1,6 @@
 # Every target uses the environment that spark-submit.sh sets up (.venv, .jars).
 .DEFAULT_GOAL := help
-.PHONY: help setup format check test lock benchmark clean
+.PHONY: help setup format check test test-long lock benchmark clean
 SHELL := /bin/bash
 ROWS ?= 1000000
 PYTHON_FILES := lib lakehouse splitter jobs tests
@@ -9,7 +9,7 @@ run := .venv/bin/python -m
 export SPARK_SUBMIT_OPTS ?= -XX:TieredStopAtLevel=1
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## make .venv and .jars, if they are missing
 	@./spark-submit.sh --setup-only
@@ -27,7 +27,10 @@ check: setup ## format, lint, types, import rules and the tests without Spark (u
 	$(run) pytest -q -m "not spark and not e2e"
 
 test: setup ## all tests
-	$(run) pytest
+	$(run) pytest -m "not long"
+
+test-long: setup ## the tests that kill, reorder, replay and roll back whole runs (many minutes)
+	$(run) pytest -m long
 
 lock: setup ## pin all packages and jars anew, after a change of pyproject.toml or conf/setup/ivy.xml
 	conf/setup/lock.sh

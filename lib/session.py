@@ -20,6 +20,8 @@ ON_ONE_MACHINE = {
     "spark.sql.shuffle.partitions": str(max(2, os.cpu_count() or 2)),
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.autoBroadcastJoinThreshold": "32m",
+    # The JVM never compiles a method longer than this: such a query is better not generated as one.
+    "spark.sql.codegen.hugeMethodLimit": "8000",
 }
 # Below so many rows compiling a query takes longer than interpreting it.
 FEW_ROWS = 100_000

@@ -11,7 +11,7 @@ from tests.e2e.conftest import Sample
 from tests.e2e.lakes import Site, content, differences, gold, records
 from tests.oracle.delta import published
 
-pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.long, pytest.mark.spark, pytest.mark.timeout(1800)]
 OUTCOMES = ("accepted", "quarantined", "duplicates")
 
 

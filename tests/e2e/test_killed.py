@@ -12,7 +12,7 @@ from tests.e2e.conftest import Sample
 from tests.e2e.lakes import Killed, Site, differences, records
 from tests.oracle import Batch
 
-pytestmark = [pytest.mark.spark, pytest.mark.e2e, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.long, pytest.mark.spark, pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 
 def kill(site: Site, at: str, lake: Path, batch: Batch) -> Killed:

@@ -10,7 +10,7 @@ import yaml
 from tests.e2e.lakes import Site, change_contract, content, contracts, differences, records
 from tests.oracle.case import batch, row
 
-pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.long, pytest.mark.spark, pytest.mark.timeout(1800)]
 
 
 def dear_only(folder: Path) -> Path:

@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.conftest import Sample
 from tests.e2e.lakes import Site, differences
 
-pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.long, pytest.mark.spark, pytest.mark.timeout(1800)]
 
 
 def publication(lake: Path) -> dict[str, Any]:

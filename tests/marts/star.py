@@ -78,7 +78,9 @@ class Star:
         """A mart with the columns and types of its contract."""
         self._provide()
         for table in _needed(CATALOG[mart]):
-            self._compute(table, as_of).createOrReplaceTempView(table.name)
+            frame = self._compute(table, as_of)
+            # As the engine does: the plan behind what several tables read is cut.
+            (frame.localCheckpoint() if table.persist else frame).createOrReplaceTempView(table.name)
         return self.spark.table(mart)
 
     def _compute(self, table: Table, as_of: str) -> DataFrame:
