@@ -33,9 +33,11 @@ def judge(frame: DataFrame, table: Table) -> DataFrame:
     judging = [(i, rule) for i, rule in enumerate(table.rules) if not rule.clears]
     first = frame.select("*", _bits(table, clearing).alias("_clearing"))
     cleared = {rule.clears: i for i, rule in clearing}
-    columns = [_cleared(name, cleared) for name in frame.columns]
-    second = first.select(*columns, _bits(table, judging).bitwiseOR(F.col("_clearing")).alias(BROKEN))
-    return second.select("*", _codes(table.rules).alias(REASONS), *_acceptances(table.rules))
+    # A selection of its own: in the one that clears, the other rules would still see what is cleared.
+    second = first.select("_clearing", *(_cleared(name, cleared) for name in frame.columns))
+    broken = _bits(table, judging).bitwiseOR(F.col("_clearing")).alias(BROKEN)
+    third = second.select(*(F.col(f"`{name}`") for name in frame.columns), broken)
+    return third.select("*", _codes(table.rules).alias(REASONS), *_acceptances(table.rules))
 
 
 def counts(frame: DataFrame, rules: Sequence[RowRule], by: Sequence[str]) -> DataFrame:
