@@ -26,8 +26,11 @@ check: setup ## format, lint, types, import rules and the tests without Spark (u
 	.venv/bin/lint-imports --no-cache
 	$(run) pytest -q -m "not spark and not e2e"
 
-test: setup ## all tests
-	$(run) pytest -m "not long"
+test: setup ## all tests but those of test-long; a Spark session a folder, since one process can have but one
+	$(run) pytest -q -m "not spark and not e2e"
+	for folder in audit sources marts setup e2e; do \
+	  $(run) pytest -q -m "(spark or e2e) and not long" tests/$$folder || exit 1; \
+	done
 
 test-long: setup ## the tests that kill, reorder, replay and roll back whole runs (many minutes)
 	$(run) pytest -m long
