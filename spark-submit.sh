@@ -108,12 +108,12 @@ require_job() {
   fail "there is no job $job${nearest:+; did you mean $nearest?} (./spark-submit.sh --help lists the jobs)"
 }
 
-# A quarter of the machine's memory, 1 to 6 GB: Spark's own default of 1 GB is too little for a million rows.
+# A quarter of the machine's memory, 1 to 5 GB: Spark's own default of 1 GB is too little for a million rows.
 driver_memory() {
   local mb=8192
   [[ ! -r /proc/meminfo ]] || mb=$(awk '/^MemTotal:/ { print int($2 / 1024) }' /proc/meminfo)
   mb=$((mb / 4))
-  ((mb <= 6144)) || mb=6144
+  ((mb <= 5120)) || mb=5120
   ((mb >= 1024)) || mb=1024
   printf '%dm' "$mb"
 }

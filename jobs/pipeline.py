@@ -11,7 +11,9 @@ from argparse import Namespace
 from pathlib import Path
 
 from lib import cli
+from lib.errors import UsageError
 
+SAMPLE_SOURCE = "ecommerce"
 SAMPLE_ROWS = 10_000
 SAMPLE_DATE = dt.date(2023, 8, 25)
 
@@ -20,7 +22,10 @@ def arguments() -> Namespace:
     """The command line of this job."""
     parser = cli.parser(__doc__ or "")
     parser.add_argument(
-        "--source", metavar="NAME", default="ecommerce", help="mapping under conf/sources (default: ecommerce)"
+        "--source",
+        metavar="NAME",
+        default=SAMPLE_SOURCE,
+        help=f"mapping under conf/sources (default: {SAMPLE_SOURCE})",
     )
     parser.add_argument(
         "--input",
@@ -49,6 +54,8 @@ def main(options: Namespace) -> str:
     with writer_of(spark, settings.lake, settings.secrets, "pipeline"):
         chosen, extract_date = options.input, options.extract_date
         if not chosen and not lake.ledger.entries():
+            if options.source != SAMPLE_SOURCE:
+                raise UsageError(f"Source '{options.source}' was named, but no input.", "Name it with --input.")
             chosen, extract_date = [str(_sample(lake.storage.root))], SAMPLE_DATE
         request = pipeline.Request(
             job="pipeline",

@@ -19,9 +19,11 @@ def main(options: Namespace) -> str:
     from lib.lake import open_lake
     from lib.lock import writer_of
     from lib.session import session
+    from lib.storage import Storage
 
     settings = cli.settings(options)
     spark = session("replay_quarantine")
+    Storage(spark, settings.lake).require()
     lake = open_lake(spark, settings, verbose=options.verbose)
     with writer_of(spark, settings.lake, settings.secrets, "replay_quarantine"):
         return replay.run(lake)

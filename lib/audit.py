@@ -73,7 +73,7 @@ def _content(
 ) -> list[Finding]:
     names = {table.name for table in changed}
     asked = integrity.questions(catalog, {table.name for table in sound}, names)
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="audit") as pool:
+    with _pool(spark) as pool:
         parts: list[Future[tuple[Finding, ...]]] = [
             pool.submit(integrity.findings, asked, frames),
             pool.submit(_checks, spark, catalog, names, frames),
@@ -88,9 +88,11 @@ def _kept(tables: Tables, judged: Sequence[Table], frames: Mapping[str, DataFram
     """Keep the small tables in memory meanwhile: each is read by several queries, and whenever a query over a Delta
     table is planned a job lists its files, which for a small table is most of the work.
     """
-    small = [frames[table.name] for table in judged if _is_small(tables, table)]
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="audit") as pool:
-        list(pool.map(DataFrame.persist, small))
+    with _pool(tables.spark) as pool:
+        sizes = pool.map(lambda table: _size(tables, table), judged)
+        small = [frames[table.name] for table, size in zip(judged, sizes, strict=True) if size <= SMALL]
+    for frame in small:
+        frame.persist()
     try:
         yield
     finally:
@@ -98,11 +100,22 @@ def _kept(tables: Tables, judged: Sequence[Table], frames: Mapping[str, DataFram
             frame.unpersist()
 
 
-def _is_small(tables: Tables, table: Table) -> bool:
-    """By the size that the newest log entry states, which asks no file; a guess for the staged version."""
+def _pool(spark: SparkSession) -> ThreadPoolExecutor:
+    """Threads whose Spark jobs are counted as the caller's."""
+    tags = spark.sparkContext.getJobTags()
+
+    def inherit() -> None:
+        for tag in tags:
+            spark.sparkContext.addJobTag(tag)
+
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="audit", initializer=inherit)
+
+
+def _size(tables: Tables, table: Table) -> int:
+    """Bytes of the newest version, as the log states them: a guess for the staged version."""
     jvm: Any = tables.spark._jvm
     log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(tables.spark._jsparkSession, tables.location(table))
-    return int(log.unsafeVolatileSnapshot().sizeInBytes()) <= SMALL
+    return int(log.unsafeVolatileSnapshot().sizeInBytes())
 
 
 def _checks(

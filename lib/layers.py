@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -15,6 +17,8 @@ from lib.tables import BATCH, IN_MEMORY
 from lib.transformations import transform
 
 SUBJECTS = "subjects"
+# Planning, committing and computing small tables alternate; a few at once keep the driver and the cores busy.
+AT_ONCE = 3
 
 
 class Layers:
@@ -30,6 +34,8 @@ class Layers:
         self._whole = whole
         self._frames: dict[str, DataFrame] = {}
         self._subjects: DataFrame | None = None
+        # Inputs have the same names in the session, but not the same rows for every table.
+        self._naming = threading.Lock()
         self.versions: dict[str, int] = {}
 
     @property
@@ -42,13 +48,30 @@ class Layers:
         self._frames[name] = frame
 
     def build(self, tables: Sequence[Table], parameters: Mapping[str, Any]) -> None:
-        """Compute the tables in the given order; stored ones are written."""
-        for table in tables:
-            with self._lake.steps.step(table.path):
-                if table.is_view:
-                    self._view(table, parameters)
-                else:
-                    self._store(table, parameters)
+        """Compute the tables, each as soon as its inputs are there; stored ones are written.
+
+        After an error no further table is begun, but those under way end first.
+        """
+        waiting = {table.name: table for table in tables}
+        running: dict[Future[None], str] = {}
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="layers") as pool:
+            while waiting or running:
+                unfinished = {*waiting, *running.values()}
+                ready = [table for table in waiting.values() if unfinished.isdisjoint(table.inputs)]
+                for table in ready:
+                    del waiting[table.name]
+                    running[pool.submit(self._build, table, parameters)] = table.name
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    del running[future]
+                    future.result()
+
+    def _build(self, table: Table, parameters: Mapping[str, Any]) -> None:
+        with self._lake.steps.step(table.path):
+            if table.is_view:
+                self._view(table, parameters)
+            else:
+                self._store(table, parameters)
 
     def frame(self, name: str) -> DataFrame:
         """A table or view as this run sees it."""
@@ -89,11 +112,12 @@ class Layers:
         return frame.localCheckpoint(eager=True, storageLevel=IN_MEMORY) if table.persist else frame
 
     def _compute(self, table: Table, parameters: Mapping[str, Any]) -> DataFrame:
-        for name in table.inputs:
-            self._scoped(table, name).createOrReplaceTempView(name)
-        for name in table.remembers:
-            self._known(table, self._lake.catalog[name]).createOrReplaceTempView(f"known_{name}")
-        return transform(self._lake.spark, table, parameters)
+        inputs = {name: self._scoped(table, name) for name in table.inputs}
+        inputs |= {f"known_{name}": self._known(table, self._lake.catalog[name]) for name in table.remembers}
+        with self._naming:
+            for name, frame in inputs.items():
+                frame.createOrReplaceTempView(name)
+            return transform(self._lake.spark, table, parameters)
 
     def _scoped(self, table: Table, name: str) -> DataFrame:
         """An input as `table` sees it: of the affected subjects only, where it is recomputed for these."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from pyspark.sql import SparkSession
 
 @dataclass(frozen=True)
 class Step:
-    """What one step took: seconds of wall time and Spark jobs."""
+    """What one step took: seconds of wall time and Spark jobs. Steps may overlap."""
 
     name: str
     seconds: float
@@ -24,22 +25,32 @@ class Steps:
     """Recorder of steps. Tells of each on stderr if that is a terminal, or if it is asked to be `verbose`."""
 
     def __init__(self, spark: SparkSession, *, verbose: bool = False) -> None:
-        self.done: list[Step] = []
-        self._scheduler = spark.sparkContext._jsc.sc().dagScheduler()
+        self._context = spark.sparkContext
+        self._tag = f"run-{secrets.token_hex(4)}"
+        self._ended: list[tuple[str, float, str]] = []
         self._aloud = verbose or sys.stderr.isatty()
+
+    @property
+    def done(self) -> list[Step]:
+        """The steps so far, in the order in which they ended."""
+        return [Step(name, seconds, self._jobs(tag)) for name, seconds, tag in self._ended]
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """One step; a step that fails is not recorded."""
+        """One step of the calling thread, whose jobs are its jobs; a step that fails is not recorded."""
         self._say(f"{name} ...")
-        started, jobs = time.monotonic(), self._jobs()
-        yield
-        step = Step(name, time.monotonic() - started, self._jobs() - jobs)
-        self.done.append(step)
-        self._say(f"{name}: {step.seconds:.1f} s, {step.jobs} jobs")
+        started, tag = time.monotonic(), f"{self._tag}-{name}"
+        self._context.addJobTag(tag)
+        try:
+            yield
+        finally:
+            self._context.removeJobTag(tag)
+        seconds = time.monotonic() - started
+        self._ended.append((name, seconds, tag))
+        self._say(f"{name}: {seconds:.1f} s")
 
-    def _jobs(self) -> int:
-        return int(self._scheduler.numTotalJobs())
+    def _jobs(self, tag: str) -> int:
+        return len(self._context._jsc.sc().statusTracker().getJobIdsForTag(tag))
 
     def _say(self, text: str) -> None:
         if self._aloud:

@@ -88,7 +88,7 @@ install_packages() {
   local uv
   rm -f -- "$venv/.stamp"
   if uv=$(find_uv); then
-    "$uv" pip sync --quiet --require-hashes --python "$venv/bin/python" "$requirements" && return
+    "$uv" pip sync --quiet --compile-bytecode --require-hashes --python "$venv/bin/python" "$requirements" && return
   fi
   "$venv/bin/python" -m pip --version || "$venv/bin/python" -m ensurepip
   "$venv/bin/python" -m pip install --quiet --require-hashes -r "$requirements"

@@ -4,7 +4,7 @@ with source as (
 ),
 
 resolved as (
-    select
+    select /*+ broadcast(country_names) */
         source.*,
         country_names.country_code,
         coalesce(source._extract_date, cast(source._ingested_at as date)) as latest_date

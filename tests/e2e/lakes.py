@@ -78,12 +78,17 @@ class Site:
         return file
 
     def run(
-        self, lake: Path, *batches: Batch, rebuild: bool = False, contracts: Path = PROJECT / "lakehouse"
+        self,
+        lake: Path,
+        *batches: Batch,
+        rebuild: bool = False,
+        contracts: Path = PROJECT / "lakehouse",
+        sources: Path = PROJECT / "conf/sources",
     ) -> pipeline.Result:
         """The pipeline on this process's session; all batches have one extract date, or none."""
         days = {batch.extract_date for batch in batches}
         assert len(days) <= 1
-        opened = open_lake(self.spark, load(self.deployment(contracts), str(lake)))
+        opened = open_lake(self.spark, load(self.deployment(contracts, sources), str(lake)))
         request = pipeline.Request(
             job="pipeline",
             source="ecommerce",

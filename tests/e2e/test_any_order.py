@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import Sample
-from tests.e2e.lakes import Site, content, differences, gold, records
+from tests.e2e.lakes import PROJECT, Site, content, differences, gold, records
+from tests.oracle import Batch
 from tests.oracle.delta import published
 
 pytestmark = [pytest.mark.long, pytest.mark.spark, pytest.mark.timeout(1800)]
@@ -58,6 +60,22 @@ def test_an_older_file_loaded_later_lands_where_it_belongs(site: Site, in_order:
     lake = site.lake("newest-first")
     for batch in (third, first, second):
         site.run(lake, batch)
+    assert content(lake) == content(in_order)
+    assert gold(lake) == gold(in_order)
+    assert outcomes(lake) == outcomes(in_order)
+
+
+def test_all_at_once_with_the_days_in_the_files_names(
+    site: Site, in_order: Path, sample: Sample, tmp_path: Path
+) -> None:
+    sources = Path(shutil.copytree(PROJECT / "conf/sources", tmp_path / "sources"))
+    with (sources / "ecommerce.yaml").open("a", encoding="utf-8") as mapping:
+        mapping.write("extract_date: {pattern: 'of_(?P<date>.{10})[.]csv'}\n")
+    files = [tmp_path / f"of_{batch.extract_date}.csv" for batch in sample.batches]
+    for batch, file in zip(sample.batches, files, strict=True):
+        shutil.copyfile(batch.path, file)
+    lake = site.lake("at-once")
+    site.run(lake, *(Batch(file, None) for file in files), sources=sources)
     assert content(lake) == content(in_order)
     assert gold(lake) == gold(in_order)
     assert outcomes(lake) == outcomes(in_order)
