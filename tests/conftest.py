@@ -13,8 +13,7 @@ from lib.session import session
 PROJECT = Path(__file__).resolve().parent.parent
 SETTINGS = {
     "spark.driver.memory": "2g",
-    # A test's Spark lives for minutes: neither Java's second compiler nor generated code earns its cost.
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+    # Queries over a few rows: compiling them costs more than interpreting them.
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.shuffle.partitions": "2",
     "spark.sql.adaptive.enabled": "false",

@@ -1,0 +1,97 @@
+"""What is published, for notebooks and other programs: the marts at the versions of one publication, nothing else.
+
+A reader that keeps the object it got from `published` sees one publication throughout, whatever is published meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from delta.tables import DeltaTable
+from deltalake import DeltaTable as TableWithoutSpark
+from pyarrow.fs import FileSystem
+from pyspark.sql import DataFrame, SparkSession
+
+from lib import publication
+from lib.errors import UsageError
+from lib.session import session
+from lib.settings import PROJECT
+
+
+@dataclass(frozen=True)
+class Marts:
+    """The marts of one publication: `tables` maps their names (such as `mart/table`) to Delta versions."""
+
+    root: str
+    run_id: str
+    as_of: str
+    tables: dict[str, int]
+
+    @cached_property
+    def spark(self) -> SparkSession:
+        """A Spark session of this project's settings; started on first use."""
+        return local_session()
+
+    def frame(self, name: str, version: int | None = None) -> DataFrame:
+        """A mart as a Spark DataFrame, as it is published or (`version`) as it was.
+
+        Raises `UsageError` if there is no such mart.
+        """
+        reader = self.spark.read.format("delta").option("versionAsOf", self._version(name, version))
+        return reader.load(self._location(name))
+
+    def history(self, name: str) -> DataFrame:
+        """The versions of a mart, newest first: when each was written, by which operation and run."""
+        self._version(name)
+        return DeltaTable.forPath(self.spark, self._location(name)).history()
+
+    def arrow(self, name: str, version: int | None = None) -> pa.Table:
+        """A mart as an Arrow table, read without Spark and without Java."""
+        return TableWithoutSpark(self._location(name), version=self._version(name, version)).to_pyarrow_table()
+
+    def _version(self, name: str, version: int | None = None) -> int:
+        if name not in self.tables:
+            raise UsageError(f"'{name}' is not published.", f"Published are: {', '.join(sorted(self.tables))}.")
+        return self.tables[name] if version is None else version
+
+    def _location(self, name: str) -> str:
+        return f"{self.root}/{name}"
+
+
+def published(lake: str | os.PathLike[str]) -> Marts:
+    """The marts that the lake publishes now; `lake` is a folder or a URI.
+
+    Raises `UsageError` if nothing is published there.
+    """
+    root = str(lake)
+    if "://" not in root:
+        root = str(Path(root).absolute())
+    files, folder = FileSystem.from_uri(root)
+    try:
+        with files.open_input_stream(f"{folder}/{publication.CURRENT}") as stream:
+            text = stream.read().decode()
+    except FileNotFoundError:
+        raise UsageError(
+            f"Nothing is published in {root}.", "Run ./spark-submit.sh first, or name another lake."
+        ) from None
+    current = publication.from_json(text)
+    return Marts(root, current.run_id, current.as_of, dict(current.tables))
+
+
+def local_session(**settings: str) -> SparkSession:
+    """A Spark session in this process, for notebooks and tests: the project's settings and jars, and `settings`.
+
+    Jobs get theirs from spark-submit instead.
+    """
+    os.environ.setdefault("SPARK_CONF_DIR", str(PROJECT / "conf"))
+    jars = ":".join(str(jar) for jar in sorted((PROJECT / ".jars").glob("*.jar")))
+    builder: Any = SparkSession.builder.config("spark.driver.extraClassPath", jars)
+    for name, value in {"spark.driver.memory": "2g", **settings}.items():
+        builder = builder.config(name, value)
+    builder.getOrCreate()
+    return session("interactive")
