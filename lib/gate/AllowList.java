@@ -66,7 +66,7 @@ final class AllowList {
               // Choice.
               + " coalesce nvl nvl2 nullif ifnull nullifzero zeroifnull if isnull isnotnull isnan nanvl greatest least"
               // Numbers.
-              + " abs ceil ceiling floor round bround sign signum sqrt cbrt exp ln log log10 log2 power pow mod pmod"
+              + " between abs ceil ceiling floor round bround sign signum sqrt cbrt exp ln log log10 log2 power pow mod pmod"
               + " try_add try_subtract try_multiply try_divide try_mod div width_bucket"
               // Text.
               + " lower lcase upper ucase initcap trim btrim ltrim rtrim length len char_length character_length"

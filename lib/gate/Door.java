@@ -11,8 +11,16 @@ import org.apache.hive.service.cli.HiveSQLException;
 import org.apache.hive.service.cli.session.HiveSession;
 import org.apache.hive.service.cli.session.SessionManager;
 import org.apache.hive.service.cli.thrift.ThriftBinaryCLIService;
+import org.apache.hive.service.rpc.thrift.TExecuteStatementReq;
+import org.apache.hive.service.rpc.thrift.TExecuteStatementResp;
+import org.apache.hive.service.rpc.thrift.TFetchResultsReq;
+import org.apache.hive.service.rpc.thrift.TFetchResultsResp;
+import org.apache.hive.service.rpc.thrift.TGetOperationStatusReq;
+import org.apache.hive.service.rpc.thrift.TGetOperationStatusResp;
 import org.apache.hive.service.rpc.thrift.TOpenSessionReq;
 import org.apache.hive.service.rpc.thrift.TOpenSessionResp;
+import org.apache.hive.service.rpc.thrift.TStatus;
+import org.apache.thrift.TException;
 
 /** Opens sessions: of known users only, so many of each, and without the settings that a client sends along. */
 final class Door extends ThriftBinaryCLIService {
@@ -30,21 +38,59 @@ final class Door extends ThriftBinaryCLIService {
   }
 
   @Override
-  public TOpenSessionResp OpenSession(TOpenSessionReq request) {
+  public TOpenSessionResp OpenSession(TOpenSessionReq request) throws TException {
     String login = TSetIpAddressProcessor.getUserName();
     try {
       Map<String, String> settings = kept(request.getConfiguration());
       admit(Accounts.find(login), settings.getOrDefault(PROXY, login));
       request.setConfiguration(settings);
-      return super.OpenSession(request);
+      TOpenSessionResp response = super.OpenSession(request);
+      shorten(response.getStatus());
+      return response;
     } catch (Refused refused) {
       Journal.line("refused to open a session: " + refused.kind + " user=" + (Accounts.find(login) == null ? "-" : login));
       TOpenSessionResp response = new TOpenSessionResp();
       response.setStatus(HiveSQLException.toTStatus(new HiveSQLException(refused.getMessage())));
       return response;
-    } catch (org.apache.thrift.TException broken) {
-      throw new IllegalStateException(broken);
     }
+  }
+
+  // What clients are told of errors: Spark's own texts end with the plan, which shows the views' filters and paths.
+
+  @Override
+  public TExecuteStatementResp ExecuteStatement(TExecuteStatementReq request) throws TException {
+    TExecuteStatementResp response = super.ExecuteStatement(request);
+    shorten(response.getStatus());
+    return response;
+  }
+
+  @Override
+  public TGetOperationStatusResp GetOperationStatus(TGetOperationStatusReq request) throws TException {
+    TGetOperationStatusResp response = super.GetOperationStatus(request);
+    shorten(response.getStatus());
+    response.setErrorMessage(shortened(response.getErrorMessage()));
+    return response;
+  }
+
+  @Override
+  public TFetchResultsResp FetchResults(TFetchResultsReq request) throws TException {
+    TFetchResultsResp response = super.FetchResults(request);
+    shorten(response.getStatus());
+    return response;
+  }
+
+  private static void shorten(TStatus status) {
+    status.setErrorMessage(shortened(status.getErrorMessage()));
+    status.setInfoMessages(null);
+  }
+
+  /** The first line that says something, without paths. */
+  private static String shortened(String message) {
+    if (message == null) {
+      return null;
+    }
+    String text = message.replaceFirst("^Error running query: (\\[[\\w.]+\\] )?([\\w.$]+: )?\\s*", "");
+    return text.lines().findFirst().orElse("").replaceAll("\\S*/\\S*/\\S*", "...");
   }
 
   /** Whether the login may act for another is for {@link Impersonation} to say. */
