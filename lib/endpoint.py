@@ -35,7 +35,6 @@ from lib.storage import Storage
 from lib.views import View, by_database
 
 EXTENSION = "lakehouse.gate.Gate"
-HIVE = "org.apache.hadoop.hive.ql"
 POLL_MS = 1000
 SECONDS_PER_STATEMENT = 45  # dashboards give up after 60
 SESSIONS_PER_USER = 20
@@ -157,8 +156,7 @@ class Endpoint:
             "hive.server2.enable.doAs": "false",
             # When a session ends, Hive looks for a metastore, and would make one on disk. There is none to be found.
             "hive.metastore.rawstore.impl": "none",
-            "hive.security.authorization.manager": f"{HIVE}.security.authorization.plugin.fallback."
-            "FallbackHiveAuthorizerFactory",
+            "hive.security.authorization.manager": "lakehouse.gate.NoMetastore",
             "hive.server2.logging.operation.enabled": "false",
             "hive.server2.idle.session.timeout": "1h",
             "hive.server2.idle.operation.timeout": "10m",
