@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-STATEMENTS = (
+STATEMENTS: tuple[str, ...] = (
     # The process: environment, properties, settings, commands, classes.
     "select '${env:PATH}'",
     "select '${system:java.home}'",

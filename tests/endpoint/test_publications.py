@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,10 @@ def within(seconds: float, condition: Callable[[], bool]) -> bool:
     return False
 
 
+def has_row(seen: list[tuple[int, ...]], generation: int) -> bool:
+    return (generation, generation) in seen[-20:]
+
+
 def test_a_new_publication_is_followed_by_whole_statements(own: Server, own_lake: Path) -> None:
     seen: list[tuple[int, ...]] = []
     errors: list[BaseException] = []
@@ -63,7 +68,7 @@ def test_a_new_publication_is_followed_by_whole_statements(own: Server, own_lake
     for generation in (2, 3):
         time.sleep(2)
         publish(own_lake, generation)
-        followed = within(SECONDS_TO_FOLLOW, lambda newest=generation: (newest, newest) in seen[-20:])
+        followed = within(SECONDS_TO_FOLLOW, partial(has_row, seen, generation))
         assert followed
     ended.set()
     for thread in threads:
