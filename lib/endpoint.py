@@ -35,6 +35,7 @@ from lib.storage import Storage
 from lib.views import View, by_database
 
 EXTENSION = "lakehouse.gate.Gate"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 POLL_MS = 1000
 SECONDS_PER_STATEMENT = 45  # dashboards give up after 60
 SESSIONS_PER_USER = 20
@@ -127,6 +128,10 @@ class Endpoint:
             self.say(f"Made a demo user for each role; their passwords are in {demo}.")
 
     def _open(self, host: str, port: int) -> None:
+        if host not in LOOPBACK:
+            self.say(
+                f"Passwords and rows travel as plain text to and from {host}; put a tunnel or TLS proxy before it."
+            )
         passed = list(self._gate.Server.selfTest(self.spark._jsparkSession, self._java_list(hostile.STATEMENTS)))
         if passed:
             raise LakehouseError(

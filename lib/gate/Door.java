@@ -89,7 +89,7 @@ final class Door extends ThriftBinaryCLIService {
     if (message == null) {
       return null;
     }
-    String text = message.replaceFirst("^Error running query: (\\[[\\w.]+\\] )?([\\w.$]+: )?\\s*", "");
+    String text = message.replaceFirst("^Error running query: (\\[[\\w.]+\\] )?([\\w$]+\\.[\\w.$]+: )?\\s*", "");
     return text.lines().findFirst().orElse("").replaceAll("\\S*/\\S*/\\S*", "...");
   }
 
