@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
@@ -40,6 +41,7 @@ POLL_MS = 1000
 SECONDS_PER_STATEMENT = 45  # dashboards give up after 60
 SESSIONS_PER_USER = 20
 THREADS = 16
+READERS = 4
 # All of it is static: a client's session begins with these, whatever the launcher's own session is set to.
 SPARK = {
     "spark.sql.extensions": f"io.delta.sql.DeltaSparkSessionExtension,{EXTENSION}",
@@ -215,9 +217,11 @@ class Endpoint:
 
     def _warm(self, versions: Mapping[str, int]) -> None:
         """Read a row of what is new: the first reader does not wait, and what cannot be read is not served."""
-        for path, version in versions.items():
-            if self.warm.get(path) != version:
-                self.spark.sql(f"{View(self.catalog[path]).source(self.settings.lake, version)} limit 1").collect()
+        lake = self.settings.lake
+        new = [path for path, version in versions.items() if self.warm.get(path) != version]
+        queries = [f"{View(self.catalog[path]).source(lake, versions[path])} limit 1" for path in new]
+        with ThreadPoolExecutor(READERS) as readers:
+            list(readers.map(lambda query: self.spark.sql(query).collect(), queries))
         self.warm = dict(versions)
 
     def _make_views(self, versions: Mapping[str, int]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from pyhive.exc import Error
@@ -56,3 +58,13 @@ def test_a_heavy_query_is_ended_and_starves_nobody(server: Server) -> None:
     thread.join()
     assert time.monotonic() - began < LIMIT_SECONDS + 10
     assert len(told) == 1
+    time.sleep(3)
+    before = cpu_seconds(server)
+    time.sleep(3)
+    assert cpu_seconds(server) - before < 2, "the query's tasks go on after its end"
+
+
+def cpu_seconds(server: Server) -> float:
+    """Processor time that the server has used."""
+    fields = Path(f"/proc/{server.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
