@@ -4,6 +4,7 @@ import java.util.Map;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.SparkSessionExtensions;
 import org.apache.spark.sql.catalyst.parser.ParserInterface;
+import org.apache.spark.sql.execution.ColumnarRule;
 import scala.runtime.AbstractFunction1;
 import scala.runtime.AbstractFunction2;
 import scala.runtime.BoxedUnit;
@@ -31,6 +32,13 @@ public final class Gate extends AbstractFunction1<SparkSessionExtensions, BoxedU
           @Override
           public ParserInterface apply(SparkSession session, ParserInterface parser) {
             return new GuardedParser(session, parser);
+          }
+        });
+    extensions.injectColumnar(
+        new AbstractFunction1<SparkSession, ColumnarRule>() {
+          @Override
+          public ColumnarRule apply(SparkSession session) {
+            return new Interruptible.Joins();
           }
         });
     return BoxedUnit.UNIT;
