@@ -6,12 +6,13 @@ bodies in one step, and statements under way keep the old ones.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import FrameType
@@ -200,7 +201,7 @@ class Endpoint:
         accounts = list(users.parsed(seen.accounts or "").values())
         published = [publication.from_json(text) for text in (seen.published, seen.operations) if text]
         versions = self._versions(published)
-        self._warm(versions)
+        self._require(versions)
         self._make_views(versions)
         self._gate.Server.serve(
             self._java_map({mart: self._java_set(names) for mart, names in by_database(self.views.values()).items()}),
@@ -209,20 +210,38 @@ class Endpoint:
         if self.server is not None and self.seen is not None and seen.published != self.seen.published:
             self.say(f"Follows run {published[0].run_id} ({time.monotonic() - began:.1f} s).")
         self.seen = seen
+        self._warm(versions)
 
     def _versions(self, published: list[Publication]) -> dict[str, int]:
         """The published tables that have a contract in a mart; nothing else is ever shown."""
         marts = {table.path for table in self.catalog if table.layer.startswith("mart_")}
         return {path: v for p in published for path, v in p.tables.items() if path in marts}
 
+    def _new(self, versions: Mapping[str, int]) -> list[str]:
+        return [path for path, version in versions.items() if self.warm.get(path) != version]
+
+    def _require(self, versions: Mapping[str, int]) -> None:
+        """Read what is new, or, while clients wait to see it, only look whether its version is there."""
+        unsure = [
+            path for path in self._new(versions) if self.server is None or not self._is_there(path, versions[path])
+        ]
+        self._read_ahead(unsure, versions)
+
+    def _is_there(self, path: str, version: int) -> bool:
+        return self.storage.exists(f"{path}/_delta_log/{version:020d}.json")
+
     def _warm(self, versions: Mapping[str, int]) -> None:
-        """Read a row of what is new: the first reader does not wait, and what cannot be read is not served."""
-        lake = self.settings.lake
-        new = [path for path, version in versions.items() if self.warm.get(path) != version]
-        queries = [f"{View(self.catalog[path]).source(lake, versions[path])} limit 1" for path in new]
+        """Read a row of what is new, so that its first reader does not wait for Delta's log."""
+        new = self._new(versions)
+        self.warm = dict(versions)
+        if self.server is not None:  # else it has been read
+            with contextlib.suppress(Py4JJavaError, PySparkException):  # which its readers will be told
+                self._read_ahead(new, versions)
+
+    def _read_ahead(self, paths: Sequence[str], versions: Mapping[str, int]) -> None:
+        queries = [f"{View(self.catalog[path]).source(self.settings.lake, versions[path])} limit 1" for path in paths]
         with ThreadPoolExecutor(READERS) as readers:
             list(readers.map(lambda query: self.spark.sql(query).collect(), queries))
-        self.warm = dict(versions)
 
     def _make_views(self, versions: Mapping[str, int]) -> None:
         for path in versions:

@@ -14,7 +14,12 @@ from tests.endpoint.lakes import CANARY
 from tests.endpoint.server import Server, refusal, rows
 
 pytestmark = pytest.mark.e2e
-NO_SQL = ("[PARSE_SYNTAX_ERROR]", "[INVALID_SET_SYNTAX]", "[INVALID_RESET_COMMAND_FORMAT]")
+NO_SQL = (
+    "[PARSE_SYNTAX_ERROR]",
+    "[INVALID_SET_SYNTAX]",
+    "[INVALID_RESET_COMMAND_FORMAT]",
+    "[FAILED_TO_PARSE_TOO_COMPLEX]",
+)
 
 
 def outcomes(server: Server, user: str, statements: list[str]) -> dict[str, str]:
