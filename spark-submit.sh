@@ -137,6 +137,21 @@ modules_zip() {
   printf '%s' "$zip"
 }
 
+# What serves others holds no secret of whoever started it: of the environment only what Java, Spark and Python need.
+# And the jars are Java's own: when a session ends, Hive closes the class loader into which Spark puts --jars.
+endpoint_environment() {
+  local name
+  while read -r name; do
+    case $name in
+      PATH | HOME | LANG | LC_* | TZ | TMPDIR | JAVA_HOME | HADOOP_CONF_DIR | PYTHONPATH | PYTHONUNBUFFERED) ;;
+      SPARK_HOME | SPARK_CONF_DIR | SPARK_DRIVER_MEMORY | SPARK_LOCAL_DIRS | SPARK_SUBMIT_OPTS) ;;
+      PYSPARK_PYTHON | PYSPARK_DRIVER_PYTHON | LAKEHOUSE_*) ;;
+      *) unset -v "$name" 2>/dev/null || true ;;
+    esac
+  done < <(compgen -e)
+  spark_options+=(--driver-class-path "$(jar_list | tr , :)")
+}
+
 # Copies until the writers are gone; a Ctrl-C is theirs to answer.
 relay() {
   trap '' INT TERM HUP
@@ -166,6 +181,7 @@ submit() {
   fi
   [[ -z $extra_modules ]] || spark_options=(--py-files "${extra_modules#,}" ${spark_options[@]+"${spark_options[@]}"})
   keep_streams
+  [[ $job != serve_sql ]] || endpoint_environment
   exec "$SPARK_HOME/bin/spark-submit" --name "$job" --jars "$(jar_list)$extra_jars" ${spark_options[@]+"${spark_options[@]}"} \
     "$jobs_dir/$job.py" ${job_options[@]+"${job_options[@]}"}
 }

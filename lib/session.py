@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 
 from pyspark.sql import SparkSession
 
@@ -30,12 +31,12 @@ INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.facto
 PLAN_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 
 
-def session(job: str) -> SparkSession:
-    """The session of this process; made by spark-submit's settings if there is none yet."""
+def session(job: str, own: Mapping[str, str] | None = None) -> SparkSession:
+    """The session of this process; made by spark-submit's settings, and the job's `own`, if there is none yet."""
     # PySpark logs the plan of every statement that fails, literals and all, before anybody can catch the error.
     for name in PLAN_LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    spark = SparkSession.builder.appName(job).getOrCreate()
+    spark = SparkSession.builder.appName(job).config(map=dict(own or {})).getOrCreate()
     for name, value in NEEDED.items():
         spark.conf.set(name, value)
     stated = spark.sparkContext.getConf()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -16,12 +17,17 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Settings:
-    """One deployment file under `conf/`. `lake` is a path or a URI, the others are local folders."""
+    """One deployment file under `conf/`. `lake` is a path or a URI, the others are local.
+
+    `ldap`, for the SQL endpoint, holds what Hive's settings `hive.server2.authentication.ldap.*` are called there.
+    """
 
     lake: str
     contracts: Path
     sources: Path
     secrets: Path
+    roles: Path = PROJECT / "conf/roles.yaml"
+    ldap: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(file: Path, lake: str | None = None) -> Settings:
@@ -37,13 +43,15 @@ def load(file: Path, lake: str | None = None) -> Settings:
     for name in set(stated) - set(known):
         near = difflib.get_close_matches(name, known, n=1)
         raise UsageError(f"{file}: setting '{name}' is unknown.", f"Did you mean '{near[0]}'?" if near else "")
-    for name in set(known) - set(stated):
+    for name in {"lake", "contracts", "sources", "secrets"} - set(stated):
         raise UsageError(f"{file}: setting '{name}' is missing.")
     return Settings(
         lake=_location(lake or stated["lake"], Path.cwd() if lake else PROJECT),
         contracts=PROJECT / stated["contracts"],
         sources=PROJECT / stated["sources"],
         secrets=PROJECT / stated["secrets"],
+        roles=PROJECT / stated.get("roles", "conf/roles.yaml"),
+        ldap={str(name): str(value) for name, value in (stated.get("ldap") or {}).items()},
     )
 
 

@@ -192,16 +192,49 @@ set_up_jars() {
   cp -- "$setup_dir/jars.sha256" "$jars/.stamp"
 }
 
+# --- The SQL endpoint's gate: our own Java, compiled against pyspark's jars ------------------------------------------
+
+readonly gate_sources=$root/lib/gate
+readonly gate_jar=$jars/lakehouse-gate.jar
+
+gate_stamp() {
+  cat -- "$gate_sources"/*.java "$requirements" | sha256sum | cut -d' ' -f1
+}
+
+gate_is_ready() {
+  [[ ! -d $gate_sources ]] ||
+    [[ -f $gate_jar && -f $jars/.gate && $(<"$jars/.gate") == "$(gate_stamp)" ]]
+}
+
+compile_gate() { # FOLDER
+  local java_folder
+  java_folder=$(dirname -- "$(find_java)")
+  "$java_folder/javac" -nowarn -XDignore.symbol.file -d "$1" -cp "$(spark_home)/jars/*" "$gate_sources"/*.java &&
+    "$java_folder/jar" --create --file "$jars/.gate.jar" -C "$1" .
+}
+
+set_up_gate() {
+  gate_is_ready && return
+  local fresh=$jars/.gate-classes
+  say "the SQL endpoint's gate ..."
+  rm -rf -- "$fresh" "$jars/.gate"
+  compile_gate "$fresh" >>"$setup_log" 2>&1 || fail "could not compile $gate_sources (details: $setup_log)"
+  mv -f -- "$jars/.gate.jar" "$gate_jar"
+  rm -rf -- "$fresh"
+  gate_stamp >"$jars/.gate"
+}
+
 # --- Both -------------------------------------------------------------------------------------------------------------
 
 set_up() {
   require_java
-  if venv_is_ready && jars_are_ready; then return; fi
+  if venv_is_ready && jars_are_ready && gate_is_ready; then return; fi
   mkdir -p -- "$jars" || fail "cannot write to $root; run from a folder of your own"
   ( # two first starts at once: the second waits, then finds all done
     flock --nonblock 9 || { say "waiting for another setup ..." && flock 9; }
     : >"$setup_log"
     set_up_venv
     set_up_jars
+    set_up_gate
   ) 9>"$jars/.lock" || exit $?
 }

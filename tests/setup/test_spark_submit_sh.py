@@ -186,6 +186,21 @@ def test_conf_with_a_file_belongs_to_the_job(stubbed: Path) -> None:
     assert given == ["leave", "--conf", "spark.ui.enabled=true", "jobs/leave.py", "--conf", "conf/docker.yaml"]
 
 
+def test_the_endpoint_gets_the_variables_it_needs_and_no_other(stubbed: Path) -> None:
+    (stubbed / "jobs" / "serve_sql.py").write_text(PIPELINE)
+    program(
+        next(stubbed.glob(".venv/lib/*/site-packages/pyspark")) / "bin" / "spark-submit", 'env; printf "%s\\n" "$@"'
+    )
+    secrets = {"PGPASSWORD": "a secret", "AWS_SECRET_ACCESS_KEY": "a secret", "SPARK_USER": "executive"}
+    for job, kept in (("leave", True), ("serve_sql", False)):
+        given = launch(stubbed, job, **secrets, TZ="UTC").stdout.splitlines()
+        assert ("PGPASSWORD=a secret" in given, "AWS_SECRET_ACCESS_KEY=a secret" in given) == (kept, kept)
+        assert ("SPARK_USER=executive" in given) == kept
+        assert "TZ=UTC" in given
+        # Hive closes the class loader of --jars at the end of a session.
+        assert ("--driver-class-path" in given) != kept
+
+
 def test_own_jars_are_added_and_an_own_properties_file_keeps_the_defaults(stubbed: Path) -> None:
     given = launch(stubbed, "leave", "--jars", "my.jar", "--properties-file", "my.conf").stdout.splitlines()
     assert given[2:4] == ["--jars", f"{stubbed}/.jars/delta.jar,my.jar"]

@@ -1,0 +1,41 @@
+"""Serve the published marts over SQL (Spark Thrift Server), to each user what the role may see; until it is stopped."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+from lib import cli
+
+
+def arguments() -> Namespace:
+    """The command line of this job."""
+    parser = cli.parser(__doc__ or "")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine only)")
+    parser.add_argument("--port", type=int, default=10000, help="port to listen at (default: 10000)")
+    return parser.parse_args()
+
+
+def main(options: Namespace) -> str:
+    """Serve; the result is what the last line says."""
+    from lib import contracts, endpoint
+    from lib.accounts import Accounts
+    from lib.session import session
+    from lib.storage import Storage
+
+    settings = cli.settings(options)
+    catalog = contracts.load(settings.contracts)
+    endpoint.require_free(options.host, options.port)
+    spark = session("serve_sql", endpoint.settings())
+    storage = Storage(spark, settings.lake)
+    served = endpoint.Endpoint(spark, settings, catalog, storage, Accounts(settings.secrets), endpoint.tell)
+    try:
+        served.run(options.host, options.port)
+    finally:
+        spark.stop()
+    return "Stopped."
+
+
+if __name__ == "__main__":
+    options = arguments()
+    sys.exit(cli.run(main, options))

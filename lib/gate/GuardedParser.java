@@ -1,0 +1,109 @@
+package lakehouse.gate;
+
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.catalyst.FunctionIdentifier;
+import org.apache.spark.sql.catalyst.TableIdentifier;
+import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.parser.ParameterContext;
+import org.apache.spark.sql.catalyst.parser.ParseException;
+import org.apache.spark.sql.catalyst.parser.ParserInterface;
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.StructType;
+import scala.collection.immutable.Seq;
+
+/** Parses as Spark does, then lets a statement pass only if all of it is on the {@link AllowList}. */
+final class GuardedParser implements ParserInterface {
+  private static final int LONGEST = 100_000;
+
+  private final SparkSession session;
+  private final ParserInterface parser;
+
+  GuardedParser(SparkSession session, ParserInterface parser) {
+    this.session = session;
+    this.parser = parser;
+  }
+
+  @Override
+  public LogicalPlan parsePlan(String text) throws ParseException {
+    return judged(text, () -> parser.parsePlan(text));
+  }
+
+  @Override
+  public LogicalPlan parsePlanWithParameters(String text, ParameterContext parameters) throws ParseException {
+    return judged(text, () -> parser.parsePlanWithParameters(text, parameters));
+  }
+
+  private LogicalPlan judged(String text, Parse parse) throws ParseException {
+    if (!Gate.guards(session)) {
+      return parse.plan();
+    }
+    Gate.pin();
+    try {
+      if (text.length() > LONGEST) {
+        throw new Refused("a statement longer than " + LONGEST + " characters", null);
+      }
+      if (text.contains("${")) { // Spark would put variables of the process in its place
+        throw new Refused("a variable", "${");
+      }
+      LogicalPlan plan = parse.plan();
+      new AllowList().check(plan);
+      return plan;
+    } catch (StackOverflowError deep) {
+      throw logged(new Refused("a statement nested too deeply", null), text);
+    } catch (Refused refused) {
+      throw logged(refused, text);
+    }
+  }
+
+  /** The parser's own work, done once the text alone has passed. */
+  private interface Parse {
+    LogicalPlan plan() throws ParseException;
+  }
+
+  private static Refused logged(Refused refused, String text) {
+    Journal.refused(refused.kind, text);
+    return refused;
+  }
+
+  /** Not for clients: Spark itself reads the text of a view by this. */
+  @Override
+  public LogicalPlan parseQuery(String text) throws ParseException {
+    return parser.parseQuery(Gate.body(text));
+  }
+
+  @Override
+  public Expression parseExpression(String text) throws ParseException {
+    return parser.parseExpression(text);
+  }
+
+  @Override
+  public TableIdentifier parseTableIdentifier(String text) throws ParseException {
+    return parser.parseTableIdentifier(text);
+  }
+
+  @Override
+  public FunctionIdentifier parseFunctionIdentifier(String text) throws ParseException {
+    return parser.parseFunctionIdentifier(text);
+  }
+
+  @Override
+  public Seq<String> parseMultipartIdentifier(String text) throws ParseException {
+    return parser.parseMultipartIdentifier(text);
+  }
+
+  @Override
+  public StructType parseTableSchema(String text) throws ParseException {
+    return parser.parseTableSchema(text);
+  }
+
+  @Override
+  public DataType parseDataType(String text) throws ParseException {
+    return parser.parseDataType(text);
+  }
+
+  @Override
+  public StructType parseRoutineParam(String text) throws ParseException {
+    return parser.parseRoutineParam(text);
+  }
+}

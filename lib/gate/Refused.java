@@ -1,0 +1,23 @@
+package lakehouse.gate;
+
+/** A statement that the gate does not let pass. The message says what of it; the kind alone goes to the journal. */
+public final class Refused extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+  private static final int SHOWN = 60;
+
+  final String kind;
+
+  Refused(String kind, String name) {
+    super("Refused: " + kind + (name == null ? "" : " '" + shortened(name) + "'") + " is not allowed here.");
+    this.kind = kind;
+  }
+
+  private static String shortened(String name) {
+    return name.length() > SHOWN ? name.substring(0, SHOWN) + "..." : name;
+  }
+
+  @Override
+  public String toString() { // clients are shown this: no class name before it
+    return getMessage();
+  }
+}

@@ -1,0 +1,128 @@
+package lakehouse.gate;
+
+import java.lang.reflect.Field;
+import java.lang.reflect.Method;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.apache.hadoop.hive.conf.HiveConf;
+import org.apache.hive.service.CompositeService;
+import org.apache.hive.service.Service;
+import org.apache.hive.service.cli.CLIService;
+import org.apache.hive.service.server.HiveServer2;
+import org.apache.spark.SparkContext;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.catalyst.parser.ParseException;
+import org.apache.spark.sql.catalyst.parser.ParserInterface;
+import org.apache.spark.sql.hive.HiveUtils$;
+import org.apache.spark.sql.hive.thriftserver.HiveThriftServer2;
+import org.apache.spark.sql.hive.thriftserver.HiveThriftServer2$;
+import sun.misc.Signal;
+
+/** Spark's Thrift server with our own login, sessions and impersonation in the places of its own. */
+public final class Server {
+  private static final CountDownLatch STOP = new CountDownLatch(1);
+
+  private final HiveThriftServer2 server;
+  private final Door door;
+
+  private Server(HiveThriftServer2 server, Door door) {
+    this.server = server;
+    this.door = door;
+  }
+
+  /** Where accounts stand, and that a signal stops the server instead of the process. */
+  public static void prepare(String accounts) {
+    Accounts.from(accounts);
+    for (String name : new String[] {"TERM", "INT", "HUP"}) {
+      Signal.handle(new Signal(name), signal -> STOP.countDown());
+    }
+  }
+
+  public static void serve(Map<String, Set<String>> views, Map<String, String> bodies) {
+    Views.are(views);
+    Gate.serve(bodies);
+  }
+
+  /** The statements that pass although they must not. They are parsed, never run. */
+  public static List<String> selfTest(SparkSession session, List<String> hostile) {
+    Journal.quiet(true);
+    try {
+      ParserInterface parser = session.newSession().sessionState().sqlParser();
+      return hostile.stream().filter(statement -> passes(parser, statement)).toList();
+    } finally {
+      Journal.quiet(false);
+    }
+  }
+
+  private static boolean passes(ParserInterface parser, String statement) {
+    try {
+      parser.parsePlan(statement);
+      return true;
+    } catch (Refused refused) {
+      return false;
+    } catch (ParseException | RuntimeException other) {
+      return true; // not refused by the gate: perhaps it is not there
+    }
+  }
+
+  /** Wait so long, or until the process is told to stop; whether it was. */
+  public static boolean stops(long milliseconds) throws InterruptedException {
+    return STOP.await(milliseconds, TimeUnit.MILLISECONDS);
+  }
+
+  /** Opens the port. The properties are Hive's own: part of it reads them from the process, part from its HiveConf. */
+  public static Server start(SparkSession session, Map<String, String> properties, int sessionsPerUser)
+      throws ReflectiveOperationException {
+    properties.forEach(System::setProperty);
+    FrozenProperties.freeze();
+    HiveThriftServer2$.MODULE$.systemExitOnError().set(false);
+    SparkContext context = session.sparkContext();
+    HiveConf conf =
+        HiveUtils$.MODULE$.newClientForExecution(context.conf(), session.sessionState().newHadoopConf()).conf();
+    properties.forEach(conf::set);
+    conf.set("hadoop.security.impersonation.provider.class", Impersonation.class.getName());
+    HiveThriftServer2 server = new HiveThriftServer2(session);
+    Method listen =
+        HiveThriftServer2$.class.getDeclaredMethod("createListenerAndUI", HiveThriftServer2.class, SparkContext.class);
+    listen.setAccessible(true);
+    listen.invoke(HiveThriftServer2$.MODULE$, server, context);
+    server.init(conf);
+    Door door = replaceDoor(server, conf, sessionsPerUser);
+    server.start();
+    return new Server(server, door);
+  }
+
+  private static Door replaceDoor(HiveThriftServer2 server, HiveConf conf, int sessionsPerUser)
+      throws ReflectiveOperationException {
+    Door door = new Door((CLIService) field(HiveServer2.class, "cliService").get(server), sessionsPerUser);
+    door.init(conf);
+    Field present = field(HiveServer2.class, "thriftCLIService");
+    method("removeService").invoke(server, present.get(server));
+    method("addService").invoke(server, door);
+    present.set(server, door);
+    return door;
+  }
+
+  private static Method method(String name) throws NoSuchMethodException {
+    Method method = CompositeService.class.getDeclaredMethod(name, Service.class);
+    method.setAccessible(true);
+    return method;
+  }
+
+  private static Field field(Class<?> type, String name) throws NoSuchFieldException {
+    Field field = type.getDeclaredField(name);
+    field.setAccessible(true);
+    return field;
+  }
+
+  public void sweep() {
+    door.sweep();
+  }
+
+  public void stop() {
+    server.stop();
+  }
+}

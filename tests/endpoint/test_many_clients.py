@@ -1,0 +1,70 @@
+"""Many clients at once, and one whose query is heavy: everybody is answered."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from pyhive.exc import Error
+
+from tests.endpoint.load import measure
+from tests.endpoint.server import HOST, Server, refusal
+
+pytestmark = pytest.mark.e2e
+HEAVY = "select count(*) from {0} a, {0} b, {0} c, {0} d, {0} e, {0} f, {0} g where a.units + g.units < b.units".format(
+    "mart_sales.trends"
+).replace("units", "revenue")
+LIMIT_SECONDS = 45
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_eight_clients_of_two_hundred_queries(server: Server) -> None:
+    measured = measure(HOST, server.port, "executive", server.passwords["executive"], clients=8, queries=200)
+    print(measured.summary())  # noqa: T201 - shown by pytest -rP
+    assert measured.errors == []
+    assert len(measured.seconds) == 1600
+
+
+def test_a_few_clients(server: Server) -> None:
+    measured = measure(HOST, server.port, "executive", server.passwords["executive"], clients=8, queries=8)
+    print(measured.summary())  # noqa: T201 - shown by pytest -rP
+    assert measured.errors == []
+    assert len(measured.seconds) == 64
+
+
+def test_a_heavy_query_is_ended_and_starves_nobody(server: Server) -> None:
+    told: list[str] = []
+
+    def heavy() -> None:
+        try:
+            told.append(str(server.rows("sales_analyst", HEAVY)))
+        except Error as error:
+            told.append(refusal(error))
+
+    began = time.monotonic()
+    thread = threading.Thread(target=heavy)
+    thread.start()
+    time.sleep(3)
+    with contextlib.closing(server.connect("executive")):
+        measured = measure(HOST, server.port, "executive", server.passwords["executive"], clients=2, queries=7)
+    print(f"beside a heavy query: {measured.summary()}")  # noqa: T201 - shown by pytest -rP
+    assert measured.errors == []
+    assert max(measured.seconds) < LIMIT_SECONDS / 2
+    thread.join()
+    assert time.monotonic() - began < LIMIT_SECONDS + 10
+    assert len(told) == 1
+    time.sleep(3)
+    before = cpu_seconds(server)
+    time.sleep(3)
+    assert cpu_seconds(server) - before < 2, "the query's tasks go on after its end"
+
+
+def cpu_seconds(server: Server) -> float:
+    """Processor time that the server has used."""
+    fields = Path(f"/proc/{server.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
