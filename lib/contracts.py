@@ -11,12 +11,18 @@ affected data subjects; `full`: recomputed as a whole; `engine`: written by the 
 | table | `transformation` | file beside the contract, default: the contract's name with `.sql` or `.py` |
 | table | `parameters` | values for the named parameters (`:name`) of the SQL |
 | table | `subject` | the column that identifies the data subject |
+| table | `subjectBy` | how that column does: `source_id`, `pseudonym`, `hashed_pseudonym` (xxhash64 of it), or \
+`suppression_token` |
+| table | `dataSubjects`, `dataCategories` | of whom it speaks, and what: for the record of processing activities |
+| table | `exempt` | rights that do not reach its rows, with the reason: right -> reason |
 | table | `declarations` | what a source must or may say of its rows: name -> allowed values, the first being the \
 default; known to rules and transformations as columns of that name |
 | table | `unknownMember` | the row of a dimension that facts without a match point at |
 | table | `outcome` | SQL for the outcome of the source rows that its rows stand for: accepted, quarantined, ... |
 | table | `persist` | `true`: kept in memory while a run lasts, for what several tables read |
-| table, column | `purpose`, `legalBasis`, `retention`, `treatment` | GDPR; a column inherits its table's |
+| table, column | `purpose`, `legalBasis`, `treatment` | GDPR; a column inherits its table's |
+| table, column | `retention`, `retentionFrom` | an ISO 8601 duration, and what it counts from: a date column of the \
+table, or `last_activity` of the data subject |
 | row rule | `appliesTo`, `consequence`, `clears`, `columns` | see `lib.rules` |
 """
 
@@ -35,17 +41,22 @@ from typing import Any
 import yaml
 from jsonschema import Draft201909Validator, ValidationError
 
+from lib import durations
 from lib.errors import UsageError
 
 LOADS = ("batch", "subject", "full", "engine")
 CONSEQUENCES = ("quarantine", "repair", "flag")
 TREATMENTS = ("keep", "truncate", "drop")
 PERSONAL = ("personal", "pseudonymous")
+SUBJECT_BY = ("source_id", "pseudonym", "hashed_pseudonym", "suppression_token")
+RIGHTS = ("erase", "export", "retention")
+LAST_ACTIVITY = "last_activity"
 TABLE_PROPERTIES = {
     "load", "inputs", "remembers", "transformation", "parameters", "subject", "persist", "declarations",
-    "unknownMember", "outcome", "purpose", "legalBasis", "retention", "treatment",
+    "unknownMember", "outcome", "purpose", "legalBasis", "retention", "retentionFrom", "treatment",
+    "subjectBy", "dataSubjects", "dataCategories", "exempt",
 }  # fmt: skip
-COLUMN_PROPERTIES = {"purpose", "legalBasis", "retention", "treatment", "truncateTo"}
+COLUMN_PROPERTIES = {"purpose", "legalBasis", "retention", "retentionFrom", "treatment", "truncateTo"}
 RULE_PROPERTIES = {"appliesTo", "consequence", "clears", "columns"}
 
 
@@ -65,6 +76,7 @@ class Column:
     purpose: str
     legal_basis: str
     retention: str
+    retention_from: str
     values: tuple[Any, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     references: str | None = None
@@ -131,6 +143,10 @@ class Table:
     declarations: Mapping[str, tuple[str, ...]]
     unknown_member: Mapping[str, Any]
     outcome: str | None
+    subject_by: str | None
+    data_subjects: str
+    data_categories: tuple[str, ...]
+    exempt: Mapping[str, str]
 
     @property
     def layer(self) -> str:
@@ -222,6 +238,10 @@ def _table(file: Path) -> Table:
     custom = _custom(schema, TABLE_PROPERTIES, file)
     if custom.get("load", "full") not in LOADS:
         raise UsageError(f"{file}: load '{custom['load']}' is unknown.", _nearest(custom["load"], LOADS))
+    _require_known(custom.get("subjectBy", SUBJECT_BY[0]), SUBJECT_BY, f"{file}: subjectBy")
+    for right in custom.get("exempt", {}):
+        _require_known(right, RIGHTS, f"{file}: exempt right")
+    _require_retention(schema, custom, file)
     quality = schema.get("quality", [])
     return Table(
         path=f"{file.parent.name}/{file.stem}",
@@ -242,6 +262,10 @@ def _table(file: Path) -> Table:
         declarations={name: tuple(values) for name, values in custom.get("declarations", {}).items()},
         unknown_member=custom.get("unknownMember", {}),
         outcome=custom.get("outcome"),
+        subject_by=custom.get("subjectBy"),
+        data_subjects=custom.get("dataSubjects", ""),
+        data_categories=tuple(custom.get("dataCategories", ())),
+        exempt=custom.get("exempt", {}),
     )
 
 
@@ -267,12 +291,34 @@ def _column(entry: Mapping[str, Any], table: Mapping[str, Any], file: Path) -> C
         purpose=custom.get("purpose", ""),
         legal_basis=custom.get("legalBasis", ""),
         retention=custom.get("retention", ""),
+        retention_from=custom.get("retentionFrom", ""),
         values=tuple(value["value"] for value in entry.get("enum", [])),
         options=entry.get("logicalTypeOptions", {}),
         references=links[0]["to"] if links else None,
         encrypted_name=entry.get("encryptedName"),
         semantic_type=entry.get("semanticType", "column"),
     )
+
+
+def _require_known(value: str, known: Iterable[str], place: str) -> None:
+    if value not in known:
+        raise UsageError(f"{place} '{value}' is unknown.", _nearest(value, known))
+
+
+def _require_retention(schema: Mapping[str, Any], table: Mapping[str, Any], file: Path) -> None:
+    """A period that no job can count is as good as none: refuse it where it is written."""
+    counted_from = {LAST_ACTIVITY, *(e["name"] for e in schema["properties"] if _is_date(e))}
+    for entry in (table, *(_custom(e, COLUMN_PROPERTIES, file) for e in schema["properties"])):
+        if "retention" in entry and durations.parse(str(entry["retention"])) is None:
+            raise UsageError(
+                f"{file}: retention '{entry['retention']}' is no duration.", "Write it as ISO 8601: P3Y, P6M, P90D."
+            )
+        if "retentionFrom" in entry:
+            _require_known(entry["retentionFrom"], counted_from, f"{file}: retentionFrom")
+
+
+def _is_date(entry: Mapping[str, Any]) -> bool:
+    return entry.get("physicalType") in ("date", "timestamp")
 
 
 def _rule(entry: Mapping[str, Any], file: Path) -> RowRule:

@@ -1,0 +1,34 @@
+"""Write the record of processing activities (Art. 30 GDPR) from the contracts, in English and in French."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from lib import cli
+
+
+def arguments() -> Namespace:
+    """The command line of this job."""
+    parser = cli.parser(__doc__ or "")
+    parser.add_argument(
+        "--out", metavar="FOLDER", type=Path, default=Path("data/register"), help="folder (default: data/register)"
+    )
+    return parser.parse_args()
+
+
+def main(options: Namespace) -> str:
+    """Write it; the result is what the last line says. Needs no Spark session."""
+    from lib import census, contracts, register
+
+    settings = cli.settings(options)
+    catalog = contracts.load(settings.contracts)
+    census.require(catalog)
+    files = register.write(catalog, register.translations(settings.contracts), options.out)
+    return f"The record of processing activities is in {' and '.join(map(str, files))}."
+
+
+if __name__ == "__main__":
+    options = arguments()
+    sys.exit(cli.run(main, options))

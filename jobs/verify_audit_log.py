@@ -1,0 +1,30 @@
+"""Say whether the audit log is complete and as it was written: no entry edited, taken out, moved or cut off."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+from lib import cli
+
+
+def arguments() -> Namespace:
+    """The command line of this job."""
+    return cli.parser(__doc__ or "").parse_args()
+
+
+def main(options: Namespace) -> str:
+    """Verify; the result is what the last line says."""
+    from lib.auditlog import audit_log
+
+    settings = cli.settings(options)
+    log = audit_log(settings.lake, settings.secrets)
+    count = log.verify()
+    if not count:
+        return f"The audit log of {settings.lake} has no entry yet."
+    return f"The audit log is complete: {count} entries, each as it was written ({log.file})."
+
+
+if __name__ == "__main__":
+    options = arguments()
+    sys.exit(cli.run(main, options))

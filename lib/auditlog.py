@@ -1,0 +1,217 @@
+"""The audit log: what was done to personal data, when, with what result; append-only and tamper-evident.
+
+One line of JSON per event. Each entry carries its number, the code of the entry before it, and its own code: an
+HMAC-SHA-256 over the rest under a key of its own. So an entry that is edited, taken out or moved breaks the chain. A
+tail that is cut off leaves a sound chain; therefore the number of entries and the last code stand once more, keyed
+too, in a head file that lies in the secrets' folder and not beside the log.
+
+An entry can name nobody: it holds an event of a fixed list, a reference that was drawn at random, and counts.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import fcntl
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lib.errors import AuditFailed, UsageError
+from lib.keys import secret_key
+
+AUDIT_KEY = "audit"
+EVENTS = (
+    "erasure_started", "erasure_complete", "erasure_partial", "erasure_inconclusive", "export_done",
+    "retention_started", "retention_done", "residue_scanned", "suppression_lifted",
+)  # fmt: skip
+REFERENCE = re.compile(r"req-[0-9a-f]{16}\Z")
+COUNT = re.compile(r"[a-z_]{1,40}\Z")
+NOTHING_BEFORE = "0" * 64
+RESTORE = "Keep the file as evidence, and compare it with your backup of the log."
+
+
+@dataclass(frozen=True)
+class AuditLog:
+    """The log of one lake. `head` says how long it is; `key` makes and checks the codes."""
+
+    file: Path
+    head: Path
+    key: bytes
+
+    def append(self, event: str, reference: str, counts: Mapping[str, int] | None = None) -> None:
+        """Add an entry; it is on the disk when this returns.
+
+        Raises `AuditFailed` if the log is not what the head says, so that nothing is added to a forged log.
+        """
+        _require_nameless(event, reference, counts or {})
+        with self._locked():
+            entries = self._verified()
+            entry = self._entry(entries, event, reference, counts or {})
+            with self.file.open("r+b") as stream:
+                # What a killed append left behind the last whole line was never acknowledged.
+                stream.truncate(sum(len(_line(known)) for known in entries))
+                stream.seek(0, os.SEEK_END)
+                stream.write(_line(entry))
+                stream.flush()
+                os.fsync(stream.fileno())
+            self._write_head(len(entries) + 1, entry["code"])
+
+    def verify(self) -> int:
+        """The number of entries, all of them as they were written.
+
+        Raises `AuditFailed` that says where the log was edited, cut, shortened or reordered.
+        """
+        if not self.file.exists() and not self.head.exists():
+            return 0
+        with self._locked():
+            return len(self._verified())
+
+    def entries(self) -> list[dict[str, Any]]:
+        """What the log says, after it has been verified."""
+        if not self.file.exists() and not self.head.exists():
+            return []
+        with self._locked():
+            return self._verified()
+
+    def _verified(self) -> list[dict[str, Any]]:
+        entries = self._chain()
+        count, code = self._read_head()
+        if len(entries) < count:
+            raise AuditFailed(f"The audit log {self.file} ends after {len(entries)} of {count} entries.", RESTORE)
+        # An append writes the entry first and the head second: killed between, the log is one entry ahead.
+        if len(entries) > count + 1 or (count and entries[count - 1]["code"] != code):
+            raise AuditFailed(f"The audit log {self.file} and its head {self.head} do not belong together.", RESTORE)
+        return entries
+
+    def _chain(self) -> list[dict[str, Any]]:
+        if not self.file.exists():
+            raise AuditFailed(f"The audit log {self.file} is missing.", RESTORE)
+        *lines, rest = self.file.read_bytes().split(b"\n")
+        count, _ = self._read_head()
+        if rest and len(lines) < count:
+            raise AuditFailed(f"Entry {len(lines) + 1} of the audit log {self.file} is cut.", RESTORE)
+        entries: list[dict[str, Any]] = []
+        for number, line in enumerate(lines, start=1):
+            before = entries[-1]["code"] if entries else NOTHING_BEFORE
+            entry = _parsed(line)
+            if entry is None or not self._is_next(entry, number, before) or _line(entry) != line + b"\n":
+                raise AuditFailed(f"Entry {number} of the audit log {self.file} was not written so.", RESTORE)
+            entries.append(entry)
+        return entries
+
+    def _is_next(self, entry: Mapping[str, Any], number: int, before: str) -> bool:
+        code = str(entry.get("code", ""))
+        return (
+            hmac.compare_digest(code.encode(), self._code("entry", entry).encode())
+            and entry.get("number") == number
+            and entry.get("before") == before
+        )
+
+    def _entry(
+        self, entries: list[dict[str, Any]], event: str, reference: str, counts: Mapping[str, int]
+    ) -> dict[str, Any]:
+        entry: dict[str, Any] = {
+            "number": len(entries) + 1,
+            "at": f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
+            "event": event,
+            "reference": reference,
+            "counts": dict(counts),
+            "before": entries[-1]["code"] if entries else NOTHING_BEFORE,
+        }
+        return {**entry, "code": self._code("entry", entry)}
+
+    def _code(self, kind: str, content: Mapping[str, Any]) -> str:
+        """The code of an entry or a head. `kind` keeps one from passing as the other."""
+        text = json.dumps({name: value for name, value in content.items() if name != "code"}, sort_keys=True)
+        return hmac.new(self.key, f"{kind}\n{text}".encode(), hashlib.sha256).hexdigest()
+
+    def _read_head(self) -> tuple[int, str]:
+        if not self.head.exists():
+            raise AuditFailed(f"The head {self.head} of the audit log is missing.", RESTORE)
+        head = _parsed(self.head.read_bytes().strip()) or {}
+        if not hmac.compare_digest(str(head.get("code", "")).encode(), self._code("head", head).encode()):
+            raise AuditFailed(f"The head {self.head} of the audit log was not written by this key.", RESTORE)
+        return int(head["count"]), str(head["last"])
+
+    def _write_head(self, count: int, last: str) -> None:
+        head = {"count": count, "last": last}
+        draft = self.head.with_suffix(".new")
+        with draft.open("wb") as stream:
+            stream.write(_line({**head, "code": self._code("head", head)}))
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.chmod(0o600)
+        draft.replace(self.head)
+        _sync_folder(self.head.parent)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the log against other processes; an empty log is begun with its head."""
+        self.head.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self.head.with_suffix(".lock").open("w") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            if not self.file.exists() and (not self.head.exists() or self._read_head()[0] == 0):
+                self._begin()
+            yield
+
+    def _begin(self) -> None:
+        self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # The head first: a log without a head is a fault, a head of no entries without a log is a killed beginning.
+        self._write_head(0, NOTHING_BEFORE)
+        self.file.touch(mode=0o600)
+        _sync_folder(self.file.parent)
+
+
+def audit_log(lake: str, folder: Path) -> AuditLog:
+    """The log of `lake`; its key and head are in the secrets' `folder`.
+
+    A lake on this machine has its log beside its tables, any other one in `folder`.
+    """
+    print_of_lake = hashlib.sha256(lake.encode()).hexdigest()[:16]
+    local = "://" not in lake or lake.startswith("file:")
+    root = Path(lake.removeprefix("file://").removeprefix("file:"))
+    file = root / "audit" / "log.jsonl" if local else folder / f"audit-{print_of_lake}.jsonl"
+    return AuditLog(file, folder / f"audit-{print_of_lake}.head", secret_key(folder, AUDIT_KEY))
+
+
+def new_reference() -> str:
+    """A reference for a request: drawn at random, so that it says nothing about whom it concerns."""
+    return f"req-{secrets.token_hex(8)}"
+
+
+def _require_nameless(event: str, reference: str, counts: Mapping[str, int]) -> None:
+    """Refuse what could carry an identifier: the log is kept longer than the data it speaks of."""
+    if event not in EVENTS:
+        raise UsageError(f"The audit log knows no such event; known: {', '.join(EVENTS)}.")
+    if not REFERENCE.match(reference):
+        raise UsageError("The reference of an entry of the audit log must be a random one.")
+    if not all(COUNT.match(name) and type(count) is int for name, count in counts.items()):
+        raise UsageError("An entry of the audit log may hold counts only.")
+
+
+def _line(entry: Mapping[str, Any]) -> bytes:
+    return json.dumps(entry, sort_keys=True).encode() + b"\n"
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) else None
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

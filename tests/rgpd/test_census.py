@@ -1,0 +1,132 @@
+"""No column with personal data escapes erasure, export and retention, or lacks a purpose."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lib import census, contracts
+from lib.errors import UsageError
+
+ROOT = Path(__file__).resolve().parents[2]
+Change = Callable[[dict[str, Any]], None]
+
+
+@pytest.fixture
+def altered(tmp_path: Path) -> Callable[[str, Change], contracts.Catalog]:
+    """The project's contracts, one of them changed."""
+
+    def change(path: str, how: Change) -> contracts.Catalog:
+        folder = shutil.copytree(ROOT / "lakehouse", tmp_path / "lakehouse")
+        file = folder / f"{path}.yaml"
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+        how(document["schema"][0])
+        file.write_text(yaml.safe_dump(document), encoding="utf-8")
+        return contracts.load(folder)
+
+    return change
+
+
+def column(name: str, **custom: str) -> Change:
+    """Add a personal column with these custom properties."""
+    properties = [{"property": key, "value": value} for key, value in custom.items()]
+
+    def add(schema: dict[str, Any]) -> None:
+        schema["properties"].append(
+            {"name": name, "logicalType": "string", "classification": "personal", "customProperties": properties}
+        )
+
+    return add
+
+
+def without(name: str) -> Change:
+    """Take a custom property from the table."""
+
+    def take(schema: dict[str, Any]) -> None:
+        schema["customProperties"] = [each for each in schema["customProperties"] if each["property"] != name]
+
+    return take
+
+
+def open_points(catalog: contracts.Catalog) -> dict[str, tuple[str, ...]]:
+    return {f"{found.table.path}.{found.column.name}": found.missing for found in census.gaps(catalog)}
+
+
+def test_every_personal_column_of_the_contracts_is_covered() -> None:
+    catalog = contracts.load(ROOT / "lakehouse")
+    census.require(catalog)
+    covered = {(c.table.path, c.column.name): c.reached for c in census.census(catalog)}
+    assert covered["silver/users", "user_key"] == ("erase", "export", "retention")
+    assert covered["gold/fact_sales", "durable_user_key"] == ("erase", "export", "retention")
+    assert covered["bronze/sales_events", "user_id"] == ("erase", "export", "retention")
+
+
+def test_what_never_enters_needs_no_right() -> None:
+    catalog = contracts.load(ROOT / "lakehouse")
+    covered = {(c.table.path, c.column.name): c.reached for c in census.census(catalog)}
+    assert covered["bronze/sales_events", "email"] == ()
+
+
+def test_a_column_in_a_table_that_leads_to_nobody_is_found(
+    altered: Callable[[str, Change], contracts.Catalog],
+) -> None:
+    catalog = altered("gold/dim_product", column("buyer_email"))
+    assert open_points(catalog) == {
+        "gold/dim_product.buyer_email": (
+            "purpose", "legal basis", "retention period", "erase", "export", "retention",
+        )
+    }  # fmt: skip
+    with pytest.raises(UsageError, match=r"gold/dim_product\.buyer_email lacks purpose"):
+        census.require(catalog)
+
+
+def test_a_purpose_alone_does_not_make_a_row_reachable(
+    altered: Callable[[str, Change], contracts.Catalog],
+) -> None:
+    stated = {"purpose": "Any", "legalBasis": "Consent", "retention": "P1Y", "retentionFrom": "last_activity"}
+    assert open_points(altered("gold/dim_product", column("buyer_email", **stated))) == {
+        "gold/dim_product.buyer_email": ("erase", "export", "retention")
+    }
+
+
+@pytest.mark.parametrize(
+    ("taken", "missing"),
+    [
+        ("purpose", ("purpose",)),
+        ("legalBasis", ("legal basis",)),
+        ("retention", ("retention period", "retention")),
+        ("retentionFrom", ("retention",)),
+        ("subject", ("erase", "export", "retention")),
+        ("subjectBy", ("erase", "export")),
+    ],
+)
+def test_what_a_contract_leaves_out_is_found(
+    altered: Callable[[str, Change], contracts.Catalog], taken: str, missing: tuple[str, ...]
+) -> None:
+    assert set(open_points(altered("silver/users", without(taken))).values()) == {missing}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("retention", "3 years", "is no duration"),
+        ("retentionFrom", "last_activty", "Did you mean 'last_activity'"),
+        ("retentionFrom", "user_key", "is unknown"),
+        ("subjectBy", "pseudonyme", "Did you mean 'pseudonym'"),
+        ("exempt", {"erasure": "because"}, "Did you mean 'erase'"),
+    ],
+)
+def test_a_value_that_no_job_understands_is_refused(
+    altered: Callable[[str, Change], contracts.Catalog], name: str, value: object, message: str
+) -> None:
+    def put(schema: dict[str, Any]) -> None:
+        without(name)(schema)
+        schema["customProperties"].append({"property": name, "value": value})
+
+    with pytest.raises(UsageError, match=message):
+        altered("silver/users", put)
