@@ -28,7 +28,7 @@ check: setup ## format, lint, types, import rules and the tests without Spark (u
 
 test: setup ## all tests but those of test-long; a Spark session a folder, since one process can have but one
 	$(run) pytest -q -m "not spark and not e2e"
-	for folder in audit sources marts setup e2e; do \
+	for folder in audit sources marts setup e2e rgpd; do \
 	  $(run) pytest -q -m "(spark or e2e) and not long" tests/$$folder || exit 1; \
 	done
 
