@@ -31,7 +31,7 @@ AUDIT_KEY = "audit"
 EVENTS = (
     "erasure_started", "erasure_complete", "erasure_partial", "erasure_inconclusive", "export_done",
     "retention_started", "retention_complete", "retention_partial", "retention_inconclusive",
-    "retention_rows_deleted", "key_rotated",
+    "retention_rows_deleted", "key_rotated", "suppression_lifted",
 )  # fmt: skip
 REFERENCE = re.compile(r"req-[0-9a-f]{16}\Z")
 COUNT = re.compile(r"[a-z_]{1,40}\Z")

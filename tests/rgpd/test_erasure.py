@@ -185,6 +185,21 @@ def test_a_full_rebuild_brings_nobody_back(shop: Shop, erased: Erased) -> None:
     assert holding(lake, *LONG_IDS) == []
 
 
+def test_a_lifted_suppression_lets_the_person_in_again(shop: Shop, erased: Erased, tmp_path: Path) -> None:
+    lake = shop.copy(erased.lake, "lifted")
+    named = tmp_path / "ids"
+    named.write_text(f"{ADA}\n{UNKNOWN}\n", encoding="utf-8")
+    ending = shop.job("lift_suppression", lake, "--subjects", str(named))
+    assert (ending.code, ending.last_line) == (0, "1 of 2 persons taken off the suppression list.")
+    assert newest(lake, "rights/suppressions").num_rows == 3
+    with pytest.raises(Exception, match=r"(?i)not found|no such file"):
+        DeltaTable(str(lake / "rights/suppressions"), version=0).to_pyarrow_table()
+    again = shop.job("lift_suppression", lake, "--subjects", str(named))
+    assert (again.code, again.last_line) == (2, "None of the 2 persons is on the suppression list.")
+    result = shop.load(lake, batch(tmp_path / "new.csv", row(user=ADA), row(user=TWIN)).path)
+    assert result.balances[0].outcomes["suppressed"] == 1
+
+
 def test_an_erased_person_in_a_new_file_is_kept_out(shop: Shop, erased: Erased, tmp_path: Path) -> None:
     lake = shop.copy(erased.lake, "again")
     rows = [
@@ -204,6 +219,7 @@ def test_an_erased_person_in_a_new_file_is_kept_out(shop: Shop, erased: Erased, 
     assert len(facts) == 5
 
 
+@pytest.mark.long
 def test_a_leftover_makes_it_partial_until_it_is_gone(shop: Shop, before: Path) -> None:
     lake = shop.copy(before, "leftover")
     note = lake / "reports/note.txt"
@@ -218,6 +234,7 @@ def test_a_leftover_makes_it_partial_until_it_is_gone(shop: Shop, before: Path) 
     assert (again["status"], again["reference"]) == ("COMPLETE", first["reference"])
 
 
+@pytest.mark.long
 def test_a_file_that_cannot_be_read_makes_it_inconclusive(shop: Shop, erased: Erased) -> None:
     lake = shop.copy(erased.lake, "unreadable")
     (lake / "reports/log.gz").write_bytes(b"\x1f\x8bnothing")
@@ -225,6 +242,25 @@ def test_a_file_that_cannot_be_read_makes_it_inconclusive(shop: Shop, erased: Er
     assert ending.code == 4
     statuses = sorted(json.loads(f.read_text())["status"] for f in (lake / "receipts").glob("*.json"))
     assert statuses == ["COMPLETE", "INCONCLUSIVE"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("phase", ["suppress", "anonymise", "delete", "publish", "vacuum", "scan"])
+def test_killed_for_real_in_any_phase_it_ends_the_same(shop: Shop, before: Path, erased: Erased, phase: str) -> None:
+    """The real command, its processes killed by SIGKILL at the beginning of a phase."""
+    lake = shop.copy(before, f"killed-in-{phase}")
+    named = shop.site.folder / "killed.txt"
+    named.write_text("\n".join(ERASED), encoding="utf-8")
+    killed = shop.site.kill(
+        f"erase: {phase} ...", lake, "--subjects", str(named), "--grace", "0",
+        job="erase_subjects", deployment=shop.deployment,
+    )  # fmt: skip
+    assert (killed.alive, killed.status) == (True, -9), killed.lines
+    assert shop.erase(lake, *ERASED).code == 0
+    assert receipt(lake)["status"] == "COMPLETE"
+    assert sales(lake) == sales(erased.lake)
+    assert len(records(lake, "silver/erased_sales")) == 5
+    assert holding(lake, *LONG_IDS, pseudonym(shop, ADA)) == []
 
 
 @pytest.mark.long
