@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from lib import requests
+from lib import requests, subjects
 from lib.auditlog import audit_log
 from tests.e2e.lakes import commits, newest, records
 from tests.oracle.case import batch, row
@@ -164,6 +164,18 @@ def test_the_audit_log_tells_of_it(shop: Shop, erased: Erased) -> None:
         ("erasure_started", {"subjects": 4}),
         ("erasure_complete", {"findings": 0, "subjects": 4}),
     ]
+
+
+def test_no_plan_names_anybody(shop: Shop, before: Path) -> None:
+    """What a query's plan says ends in logs and in the interface of Spark."""
+    opened = shop.open(before)
+    people = subjects.frame(opened, [ADA])
+    bronze = opened.catalog["bronze/sales_events"]
+    for frame in (people, subjects.keys_of(opened, bronze, people), subjects.rows_of(opened, bronze, people)):
+        plan = frame._jdf.queryExecution().toString()
+        assert "user_id" in plan or "source_id" in plan
+        assert ADA not in plan
+        assert pseudonym(shop, ADA) not in plan
 
 
 def test_unknown_persons_change_nothing(shop: Shop, before: Path) -> None:
