@@ -1,6 +1,6 @@
 # Every target uses the environment that spark-submit.sh sets up (.venv, .jars).
 .DEFAULT_GOAL := help
-.PHONY: help setup format check test test-long lock benchmark clean
+.PHONY: help setup format check test test-long notebook lock benchmark clean
 SHELL := /bin/bash
 ROWS ?= 1000000
 PYTHON_FILES := lib lakehouse splitter jobs tests
@@ -27,13 +27,18 @@ check: setup ## format, lint, types, import rules and the tests without Spark (u
 	$(run) pytest -q -m "not spark and not e2e"
 
 test: setup ## all tests but those of test-long; a Spark session a folder, since one process can have but one
-	$(run) pytest -q -m "not spark and not e2e"
-	for folder in audit sources marts setup e2e endpoint; do \
-	  $(run) pytest -q -m "(spark or e2e) and not long" tests/$$folder || exit 1; \
-	done
+	@failed=; \
+	$(run) pytest -q -m "not spark and not e2e" || failed+=" unit"; \
+	for folder in audit sources marts setup e2e endpoint rgpd; do \
+	  $(run) pytest -q -m "(spark or e2e) and not long" tests/$$folder || failed+=" $$folder"; \
+	done; \
+	[[ -z $$failed ]] || { echo "Failed:$$failed" >&2; exit 1; }
 
 test-long: setup ## the tests that kill, reorder, replay and roll back whole runs (many minutes)
 	$(run) pytest -m long
+
+notebook: setup ## open the notebook over the published marts
+	.venv/bin/jupyter lab notebooks/explore_marts.ipynb
 
 lock: setup ## pin all packages and jars anew, after a change of pyproject.toml or conf/setup/ivy.xml
 	conf/setup/lock.sh

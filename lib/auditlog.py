@@ -30,7 +30,8 @@ from lib.keys import secret_key
 AUDIT_KEY = "audit"
 EVENTS = (
     "erasure_started", "erasure_complete", "erasure_partial", "erasure_inconclusive", "export_done",
-    "retention_started", "retention_done", "residue_scanned", "suppression_lifted",
+    "retention_started", "retention_complete", "retention_partial", "retention_inconclusive",
+    "retention_rows_deleted", "key_rotated", "suppression_lifted",
 )  # fmt: skip
 REFERENCE = re.compile(r"req-[0-9a-f]{16}\Z")
 COUNT = re.compile(r"[a-z_]{1,40}\Z")
@@ -135,7 +136,10 @@ class AuditLog:
 
     def _read_head(self) -> tuple[int, str]:
         if not self.head.exists():
-            raise AuditFailed(f"The head {self.head} of the audit log is missing.", RESTORE)
+            raise AuditFailed(
+                f"The head {self.head} of the audit log is missing.",
+                f"A lake that was moved needs its head under this name. {RESTORE}",
+            )
         head = _parsed(self.head.read_bytes().strip()) or {}
         if not hmac.compare_digest(str(head.get("code", "")).encode(), self._code("head", head).encode()):
             raise AuditFailed(f"The head {self.head} of the audit log was not written by this key.", RESTORE)

@@ -9,7 +9,7 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lib import inputs, keys, readers
+from lib import inputs, keys, readers, suppression
 from lib.contracts import Table
 from lib.errors import UsageError
 from lib.inputs import Batch
@@ -35,10 +35,12 @@ def load(lake: Lake, source: Source, batches: Sequence[Batch]) -> list[Entry]:
     target = table(lake)
     # Rows are judged as of this day, in every later rebuild too.
     frame = readers.read(lake.spark, source, batches, target, lake.started_at)
+    frame, suppressed = suppression.keep_out(lake, frame, target)
     ids = [batch.id for batch in batches]
     lake.tables.replace_batches(target, frame, ids)
-    rows = _rows(lake, ids)
-    entries = [_entry(lake, source, batch, rows.get(batch.id, 0)) for batch in batches]
+    lake.ledger.record_removed("suppressed", {batch: suppressed.get(batch, 0) for batch in ids})
+    rows = count_rows(lake, ids)
+    entries = [_entry(lake, source, batch, rows.get(batch.id, 0) + suppressed.get(batch.id, 0)) for batch in batches]
     lake.ledger.record(entries)
     return entries
 
@@ -60,7 +62,7 @@ def pending_rows(lake: Lake, entries: Sequence[Entry]) -> DataFrame:
     return reduce(DataFrame.unionByName, frames)
 
 
-def _rows(lake: Lake, ids: Sequence[str]) -> dict[str, int]:
+def count_rows(lake: Lake, ids: Sequence[str]) -> dict[str, int]:
     """Rows by batch, counted from the committed table."""
     found = lake.tables.read(table(lake)).where(F.col(BATCH).isin(list(ids))).groupBy(BATCH).count().collect()
     return {row[BATCH]: row["count"] for row in found}

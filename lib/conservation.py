@@ -20,7 +20,10 @@ OUTCOMES = ("accepted", "quarantined", "duplicate", "suppressed", "erased")
 
 @dataclass(frozen=True)
 class Balance:
-    """One batch: rows in bronze, and rows by outcome."""
+    """One batch: source rows as the ledger knows them, and rows by outcome as the committed tables do.
+
+    Bronze holds all of them but those of suppressed and erased persons, which are known by their number only.
+    """
 
     batch_id: str
     rows_in: int
@@ -39,13 +42,12 @@ class Balance:
 def balances(lake: Lake, entries: Sequence[Entry]) -> list[Balance]:
     """The balance of each batch."""
     ids = [entry.batch_id for entry in entries]
-    bronze = lake.catalog.layer("bronze")[0]
-    counted = [_counted(lake, bronze, "'in'", ids)]
-    counted += [_counted(lake, table, table.outcome, ids) for table in lake.catalog if table.outcome]
+    counted = [_counted(lake, table, table.outcome, ids) for table in lake.catalog if table.outcome]
     found = {(row[BATCH], row["outcome"]): row["rows"] for row in reduce(DataFrame.unionAll, counted).collect()}
+    found |= lake.ledger.removed()
     return [
-        Balance(batch, found.get((batch, "in"), 0), {name: found.get((batch, name), 0) for name in OUTCOMES})
-        for batch in ids
+        Balance(entry.batch_id, entry.rows, {name: found.get((entry.batch_id, name), 0) for name in OUTCOMES})
+        for entry in entries
     ]
 
 

@@ -5,7 +5,8 @@ One YAML file is one table. What the engine needs beyond the standard's own keys
 | where | property | meaning |
 |---|---|---|
 | table | `load` | `batch`: rows belong to one batch and are replaced by batch; `subject`: recomputed for the \
-affected data subjects; `full`: recomputed as a whole; `engine`: written by the engine itself |
+affected data subjects; `full`: recomputed as a whole; `anonymous`: what stays of a data subject after erasure, from \
+the tables that it `remembers`, cut to the subjects; `engine`: written by the engine itself |
 | table | `inputs` | names of the tables that the transformation reads |
 | table | `remembers` | names of the tables whose content before the run it reads, as `known_NAME` |
 | table | `transformation` | file beside the contract, default: the contract's name with `.sql` or `.py` |
@@ -13,6 +14,7 @@ affected data subjects; `full`: recomputed as a whole; `engine`: written by the 
 | table | `subject` | the column that identifies the data subject |
 | table | `subjectBy` | how that column does: `source_id`, `pseudonym`, `hashed_pseudonym` (xxhash64 of it), or \
 `suppression_token` |
+| table | `activity` | date columns on which the data subject was active: the newest of all is the last activity |
 | table | `dataSubjects`, `dataCategories` | of whom it speaks, and what: for the record of processing activities |
 | table | `exempt` | rights that do not reach its rows, with the reason: right -> reason |
 | table | `declarations` | what a source must or may say of its rows: name -> allowed values, the first being the \
@@ -44,7 +46,8 @@ from jsonschema import Draft201909Validator, ValidationError
 from lib import durations
 from lib.errors import UsageError
 
-LOADS = ("batch", "subject", "full", "engine")
+LOADS = ("batch", "subject", "full", "anonymous", "engine")
+BY_THE_ENGINE = ("anonymous", "engine")
 CONSEQUENCES = ("quarantine", "repair", "flag")
 TREATMENTS = ("keep", "truncate", "drop")
 PERSONAL = ("personal", "pseudonymous")
@@ -54,7 +57,7 @@ LAST_ACTIVITY = "last_activity"
 TABLE_PROPERTIES = {
     "load", "inputs", "remembers", "transformation", "parameters", "subject", "persist", "declarations",
     "unknownMember", "outcome", "purpose", "legalBasis", "retention", "retentionFrom", "treatment",
-    "subjectBy", "dataSubjects", "dataCategories", "exempt",
+    "subjectBy", "activity", "dataSubjects", "dataCategories", "exempt",
 }  # fmt: skip
 COLUMN_PROPERTIES = {"purpose", "legalBasis", "retention", "retentionFrom", "treatment", "truncateTo"}
 RULE_PROPERTIES = {"appliesTo", "consequence", "clears", "columns"}
@@ -144,6 +147,7 @@ class Table:
     unknown_member: Mapping[str, Any]
     outcome: str | None
     subject_by: str | None
+    activity: tuple[str, ...]
     data_subjects: str
     data_categories: tuple[str, ...]
     exempt: Mapping[str, str]
@@ -242,6 +246,8 @@ def _table(file: Path) -> Table:
     for right in custom.get("exempt", {}):
         _require_known(right, RIGHTS, f"{file}: exempt right")
     _require_retention(schema, custom, file)
+    for name in custom.get("activity", ()):
+        _require_known(name, {e["name"] for e in schema["properties"] if _is_date(e)}, f"{file}: activity")
     quality = schema.get("quality", [])
     return Table(
         path=f"{file.parent.name}/{file.stem}",
@@ -263,6 +269,7 @@ def _table(file: Path) -> Table:
         unknown_member=custom.get("unknownMember", {}),
         outcome=custom.get("outcome"),
         subject_by=custom.get("subjectBy"),
+        activity=tuple(custom.get("activity", ())),
         data_subjects=custom.get("dataSubjects", ""),
         data_categories=tuple(custom.get("dataCategories", ())),
         exempt=custom.get("exempt", {}),

@@ -39,9 +39,9 @@ class Layers:
         self.versions: dict[str, int] = {}
 
     @property
-    def has_batches(self) -> bool:
-        """Whether any batch is under way."""
-        return bool(self._batches)
+    def computes_subjects(self) -> bool:
+        """Whether what is loaded by subject may change: a batch is under way, or everything is computed anew."""
+        return bool(self._batches) or self._whole
 
     def provide(self, name: str, frame: DataFrame) -> None:
         """Make `frame` known to transformations as `name`."""

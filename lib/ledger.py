@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lib.contracts import Catalog
 from lib.tables import Tables
 
 BATCHES = "ledger/batches"
+REMOVED = "ledger/removed_rows"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One batch. `newest_date` is known once its rows have been judged, `published_run` once they are published."""
+    """One batch of so many source `rows`.
+
+    `newest_date` is known once its rows have been judged, `published_run` once they are published.
+    """
 
     batch_id: str
     source: str
@@ -40,6 +44,7 @@ class Ledger:
     def __init__(self, tables: Tables, catalog: Catalog) -> None:
         self._tables = tables
         self._table = catalog[BATCHES]
+        self._removed = catalog[REMOVED]
 
     def entries(self) -> list[Entry]:
         """All batches, in the order in which they were loaded."""
@@ -54,6 +59,20 @@ class Ledger:
         if rows:
             frame = self._tables.spark.createDataFrame(rows, self._table.schema)
             self._tables.upsert(self._table, frame)
+
+    def record_removed(self, outcome: str, rows: Mapping[str, int]) -> None:
+        """State how many source rows of each batch are not in bronze for this reason; none: no entry, no commit."""
+        known = self.removed()
+        changed = [(b, outcome, count) for b, count in rows.items() if count != known.get((b, outcome), 0)]
+        if changed:
+            self._tables.upsert(self._removed, self._tables.spark.createDataFrame(changed, self._removed.schema))
+
+    def removed(self) -> dict[tuple[str, str], int]:
+        """By batch and outcome, the source rows that are not in bronze."""
+        if self._tables.version(self._removed) is None:
+            return {}
+        rows = self._tables.read(self._removed).collect()
+        return {(row["_batch_id"], row["outcome"]): row["rows"] for row in rows}
 
 
 def as_of(entries: Iterable[Entry]) -> dt.date | None:

@@ -6,6 +6,7 @@ A reader that keeps the object it got from `published` sees one publication thro
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -88,6 +89,7 @@ def local_session(**settings: str) -> SparkSession:
 
     Jobs get theirs from spark-submit instead.
     """
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_CONF_DIR", str(PROJECT / "conf"))
     jars = ":".join(str(jar) for jar in sorted((PROJECT / ".jars").glob("*.jar")))
     builder: Any = SparkSession.builder.config("spark.driver.extraClassPath", jars)

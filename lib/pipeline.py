@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lib import audit, bronze, conservation, inputs, judgement, operations, report
-from lib.contracts import Table
+from lib.contracts import BY_THE_ENGINE, Table
 from lib.errors import AuditFailed, LakehouseError, UsageError
 from lib.lake import Lake
 from lib.layers import SUBJECTS, Layers
@@ -27,7 +27,11 @@ BYTES_A_ROW = 250  # of an export, roughly
 
 @dataclass(frozen=True)
 class Request:
-    """What a run is asked to do. With `rebuild`, everything behind bronze is computed anew from bronze."""
+    """What a run is asked to do.
+
+    With `rebuild`, everything behind bronze is computed anew from bronze; with `refresh`, gold and the marts from
+    silver, which has no batch pending.
+    """
 
     job: str
     source: str | None = None
@@ -35,6 +39,7 @@ class Request:
     extract_date: dt.date | None = None
     as_of: dt.date | None = None
     rebuild: bool = False
+    refresh: bool = False
     reopen: Sequence[str] = ()
 
 
@@ -72,7 +77,7 @@ def run(lake: Lake, request: Request) -> Result:
     entries = lake.ledger.entries()
     pending = [entry for entry in entries if entry.pending]
     published = current(lake.storage)
-    if not pending and not _as_of_changes(entries, request, published):
+    if not pending and not request.refresh and not _as_of_changes(entries, request, published):
         return Result(None, (), (), _nothing(published))
     if not entries:
         raise UsageError("This lake holds no batch yet.", "Name one with --input.")
@@ -131,7 +136,7 @@ def _carry_through(lake: Lake, request: Request, entries: Sequence[Entry], pendi
 
 def _publish_or_fail(lake: Lake, request: Request, entries: Sequence[Entry], progress: _Progress) -> Result:
     ids = [entry.batch_id for entry in progress.pending]
-    layers = Layers(lake, ids, whole=request.rebuild or not _published(entries))
+    layers = Layers(lake, ids, whole=request.rebuild or request.refresh or not _published(entries))
     pending = _silver(lake, layers, progress.pending, progress)
     known = list({entry.batch_id: entry for entry in [*entries, *pending]}.values())
     progress.as_of = request.as_of or as_of(known)
@@ -162,7 +167,7 @@ def _silver(lake: Lake, layers: Layers, pending: Sequence[Entry], progress: _Pro
     if not pending:
         return []
     judged = judged_table(lake)
-    tables = lake.catalog.layer("silver")
+    tables = [table for table in lake.catalog.layer("silver") if table.load not in BY_THE_ENGINE]
     before = [table for table in tables if table.name == judged.name or table.name in judged.inputs]
     layers.provide(bronze.table(lake).name, bronze.pending_rows(lake, pending))
     layers.build(before, {})
@@ -188,7 +193,7 @@ def _gold_and_marts(lake: Lake, layers: Layers, day: dt.date, entries: Sequence[
     newest = [entry.newest_date for entry in entries if entry.newest_date]
     parameters = {"as_of": day, "last_date": max([day, *newest])}
     # Without batches only the calendar of the marts has moved.
-    gold = [table for table in lake.catalog.layer("gold") if layers.has_batches or table.load != "subject"]
+    gold = [table for table in lake.catalog.layer("gold") if layers.computes_subjects or table.load != "subject"]
     layers.build(gold, parameters)
     layers.build(lake.catalog.marts, parameters)
 

@@ -5,6 +5,7 @@ Nothing to change means no commit. Every write returns the version that holds it
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from lib.contracts import Table
 
 BATCH = "_batch_id"
 READERS_KEEP = "interval 60 days"
+RETENTION_CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
 IN_MEMORY = StorageLevel.MEMORY_AND_DISK
 
 
@@ -104,6 +106,9 @@ class Tables:
             return self._write(table, content, "append")
         if subjects is None:
             return self._write(table, content, "overwrite")
+        # A transformation may also give rows of nobody, which stand in the table already.
+        content = content.join(F.broadcast(subjects), on=str(table.subject), how="left_semi")
+        content = self.conform(content, table)
         changes = self._changes(table, content, subjects).persist(IN_MEMORY)
         try:
             kinds = {row["_change"] for row in changes.select("_change").distinct().collect()}
@@ -134,6 +139,30 @@ class Tables:
             target.merge(keys.distinct().alias("source"), on).whenMatchedDelete().execute()
             self._versions.pop(table.path, None)
         return self.version(table)
+
+    def delete_before(self, table: Table, column: str, day: dt.date) -> int:
+        """Delete the rows whose date in `column` lies before `day`; gives their number. The predicate names a day."""
+        if self.version(table) is None:
+            return 0
+        old = F.to_date(F.col(f"`{column}`")) < F.lit(day)
+        count = self.read(table).where(old).count()
+        if count:
+            DeltaTable.forPath(self.spark, self.location(table)).delete(old)
+            self._versions.pop(table.path, None)
+        return count
+
+    def vacuum(self, table: Table) -> None:
+        """Remove every file that the newest version does not name: older versions, and orphans of killed jobs.
+
+        The folders are listed (FULL): the log alone does not know orphans. Nobody may be reading an older version.
+        """
+        if self.version(table) is not None:
+            self.spark.conf.set(RETENTION_CHECK, "false")
+            try:
+                self.spark.sql(f"vacuum delta.`{self.location(table)}` full retain 0 hours").collect()
+            finally:
+                self.spark.conf.unset(RETENTION_CHECK)
+                self._versions.pop(table.path, None)
 
     def _changes(self, table: Table, content: DataFrame, subjects: DataFrame) -> DataFrame:
         names = [column.name for column in table.stored]
@@ -183,11 +212,16 @@ def properties(table: Table) -> dict[str, str]:
 
 
 def _statistics(table: Table) -> dict[str, str]:
-    """Smallest and largest values are kept of harmless columns only: the log remembers them for good."""
+    """Smallest and largest values are kept of harmless columns only: the log remembers them for good.
+
+    None are of what is computed in full from personal data: a value may be one person's alone there too, such as a
+    channel that nobody else came by. These tables are read whole anyway.
+    """
     harmless = [column.name for column in table.stored if not column.personal and _has_statistics(column.physical_type)]
-    if not table.personal:
+    computed = table.load in ("full", "anonymous")
+    if not table.personal and not computed:
         return {}
-    if not harmless:
+    if not harmless or computed:
         return {"delta.dataSkippingNumIndexedCols": "0"}
     return {"delta.dataSkippingStatsColumns": ",".join(f"`{name}`" for name in harmless)}
 

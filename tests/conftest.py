@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ SETTINGS = {
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYSPARK_PYTHON", sys.executable)
         patch.setenv("SPARK_CONF_DIR", str(PROJECT / "conf"))
         jars = ":".join(str(jar) for jar in sorted((PROJECT / ".jars").glob("*.jar")))
         builder = SparkSession.builder.master("local[2]").config("spark.driver.extraClassPath", jars)

@@ -11,8 +11,10 @@ from lakehouse.countries import countries
 
 
 def transform(tables: Mapping[str, DataFrame]) -> DataFrame:
-    """Reads no table; gives one row per country."""
+    """Reads no table; gives one row per country, and one per region for sales of which only the region is known."""
     del tables
     rows = [(country.code, country.name, country.region) for country in countries()]
+    rows += [("Unknown", "Unknown", region) for region in sorted({row[2] for row in rows} - {"Unknown"})]
     frame = SparkSession.active().createDataFrame(rows, "country_code string, country string, region string")
-    return frame.select(F.xxhash64("country_code").alias("geography_key"), "country_code", "country", "region")
+    known_by = F.when(frame.country_code == "Unknown", frame.region).otherwise(frame.country_code)
+    return frame.select(F.xxhash64(known_by).alias("geography_key"), "country_code", "country", "region")

@@ -1,5 +1,7 @@
 with sold as (
-    select distinct category, subcategory, product_name as product from purchases
+    select category, subcategory, product_name as product from purchases
+    union
+    select category, subcategory, product_name as product from erased_sales
 )
 
 select xxhash64(category, subcategory, product) as product_key, category, subcategory, product

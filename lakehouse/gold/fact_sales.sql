@@ -7,6 +7,11 @@ with sold as (
 versions as (
     select user_key, user_version_key, durable_user_key, valid_from, valid_to, geography_key, channel_key
     from dim_user
+),
+
+-- Sales of erased persons: the Unknown user bought them, somewhere in the region.
+places as (
+    select region, geography_key from dim_geography where country_code = 'Unknown'
 )
 
 select
@@ -26,3 +31,20 @@ inner join versions
     on sold.user_key = versions.user_key
     and sold.purchase_date >= versions.valid_from
     and (versions.valid_to is null or sold.purchase_date < versions.valid_to)
+
+union all
+
+select
+    xxhash64(erased_sales.erased_sale_key) as sale_key,
+    cast(date_format(erased_sales.purchase_date, 'yyyyMMdd') as int) as date_key,
+    -1 as user_version_key,
+    -1 as durable_user_key,
+    xxhash64(erased_sales.category, erased_sales.subcategory, erased_sales.product_name) as product_key,
+    places.geography_key,
+    -1 as channel_key,
+    erased_sales.quantity,
+    erased_sales.unit_price,
+    erased_sales.quantity * erased_sales.unit_price as revenue,
+    cast(null as tinyint) as rating
+from erased_sales
+inner join places on erased_sales.region = places.region

@@ -113,9 +113,9 @@ class Site:
         done = subprocess.run(words, capture_output=True, text=True, env=_environment(), check=False)
         return Ending(done.returncode, done.stdout, done.stderr)
 
-    def kill(self, at: str, lake: Path, *options: str) -> Killed:
-        """The real pipeline, killed with all its processes when it says a line that begins with `at`."""
-        words = [COMMAND, "pipeline", *self._options(lake), "--verbose", *options]
+    def kill(self, at: str, lake: Path, *options: str, job: str = "pipeline", deployment: Path | None = None) -> Killed:
+        """The real command, killed with all its processes when it says a line that begins with `at`."""
+        words = [COMMAND, job, *self._options(lake, deployment), "--verbose", *options]
         with (self.folder / "killed-stdout").open("ab") as out, subprocess.Popen(
             words, stdout=out, stderr=subprocess.PIPE, text=True, env=_environment(), start_new_session=True
         ) as process:  # fmt: skip

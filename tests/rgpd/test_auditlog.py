@@ -116,6 +116,21 @@ def test_an_entry_of_another_key_is_found(log: AuditLog, tmp_path: Path) -> None
         log.verify()
 
 
+@pytest.mark.parametrize("number", [0, 1, 3])
+def test_an_entry_of_another_lake_with_the_same_key_is_found(log: AuditLog, tmp_path: Path, number: int) -> None:
+    other = AuditLog(tmp_path / "other.jsonl", tmp_path / "other.head", KEY)
+    for subjects in (5, 6, 7, 8):
+        other.append("erasure_started", REFERENCE, {"subjects": subjects})
+    mixed = lines(log)
+    mixed[number] = lines(other)[number]
+    log.file.write_bytes(b"".join(mixed))
+    with pytest.raises(AuditFailed):
+        log.verify()
+    log.file.write_bytes(other.file.read_bytes())
+    with pytest.raises(AuditFailed, match="do not belong together"):
+        log.verify()
+
+
 def test_nothing_is_appended_to_a_forged_log(log: AuditLog) -> None:
     log.file.write_bytes(b"".join(lines(log)[:2]))
     with pytest.raises(AuditFailed):

@@ -1,0 +1,47 @@
+"""Erase persons from every layer, old version and log, keep their sales without them, and prove it by a receipt."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+from lib import cli
+
+
+def arguments() -> Namespace:
+    """The command line of this job."""
+    parser = cli.parser(__doc__ or "")
+    parser.add_argument(
+        "--subjects", metavar="FILE", required=True, help="one user id of the source a line; - reads standard input"
+    )
+    parser.add_argument(
+        "--grace",
+        metavar="SECONDS",
+        type=float,
+        default=30,
+        help="time that running queries get before the files of older versions go (default: 30)",
+    )
+    return parser.parse_args()
+
+
+def main(options: Namespace) -> str:
+    """Erase; the result is what the last line says."""
+    from lib import audit, erasure, subjects
+    from lib.lake import open_lake
+    from lib.lock import writer_of
+    from lib.session import session
+    from lib.storage import Storage
+
+    settings = cli.settings(options)
+    ids = subjects.read_ids(options.subjects)
+    audit.prepare()
+    spark = session(erasure.JOB)
+    Storage(spark, settings.lake).require()
+    lake = open_lake(spark, settings, verbose=options.verbose)
+    with writer_of(spark, settings.lake, settings.secrets, erasure.JOB):
+        return erasure.erase(lake, ids, grace=options.grace)
+
+
+if __name__ == "__main__":
+    options = arguments()
+    sys.exit(cli.run(main, options))

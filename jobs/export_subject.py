@@ -1,0 +1,46 @@
+"""Write everything that the lake holds about persons, as JSON and CSV, with purposes, legal bases and periods."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from lib import cli
+
+JOB = "export_subject"
+
+
+def arguments() -> Namespace:
+    """The command line of this job."""
+    parser = cli.parser(__doc__ or "")
+    parser.add_argument(
+        "--subjects", metavar="FILE", required=True, help="one user id of the source a line; - reads standard input"
+    )
+    parser.add_argument(
+        "--out", metavar="FOLDER", type=Path, default=Path("data/exports"), help="folder (default: data/exports)"
+    )
+    return parser.parse_args()
+
+
+def main(options: Namespace) -> str:
+    """Export; the result is what the last line says."""
+    from lib import export, subjects
+    from lib.lake import open_lake
+    from lib.lock import writer_of
+    from lib.session import session
+    from lib.storage import Storage
+
+    settings = cli.settings(options)
+    ids = subjects.read_ids(options.subjects)
+    spark = session(JOB)
+    Storage(spark, settings.lake).require()
+    lake = open_lake(spark, settings, verbose=options.verbose)
+    with writer_of(spark, settings.lake, settings.secrets, JOB):
+        done = export.export(lake, ids, options.out)
+    return f"{done.rows} rows of {done.persons} persons exported, {done.unknown} unknown: {done.folder}."
+
+
+if __name__ == "__main__":
+    options = arguments()
+    sys.exit(cli.run(main, options))

@@ -1,0 +1,71 @@
+"""The suppression list: who was erased stays out, whichever file brings the person again.
+
+It holds keyed tokens under a key of its own, so that it can be compared with nothing else in the lake and stays valid
+when the pseudonyms get a new key.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lib import keys
+from lib.contracts import Table
+from lib.lake import Lake
+from lib.literals import trimmed
+from lib.tables import BATCH
+
+SUPPRESSIONS = "rights/suppressions"
+SUPPRESSION_KEY = "suppression"
+ENTRY = "token"
+MARK = "_suppressed_by"
+
+
+def add(lake: Lake, tokens: Iterable[str], day: dt.date) -> None:
+    """Put persons on the list; who is on it already keeps the first day."""
+    table = lake.catalog[SUPPRESSIONS]
+    known = {row[ENTRY] for row in lake.tables.read(table).select(ENTRY).collect()}
+    rows = [(token, day) for token in sorted(set(tokens) - known)]
+    if rows:
+        lake.tables.append(table, lake.spark.createDataFrame(rows, table.schema))
+
+
+def listed(lake: Lake, tokens: Iterable[str]) -> set[str]:
+    """Those of the tokens that are on the list."""
+    wanted = set(tokens)
+    return {row[ENTRY] for row in lake.tables.read(lake.catalog[SUPPRESSIONS]).collect() if row[ENTRY] in wanted}
+
+
+def lift(lake: Lake, tokens: Iterable[str]) -> int:
+    """Take persons off the list, from its older versions too; gives how many were on it."""
+    found = listed(lake, tokens)
+    if found:
+        table = lake.catalog[SUPPRESSIONS]
+        lake.tables.delete(table, lake.spark.createDataFrame([(token,) for token in sorted(found)], f"{ENTRY} string"))
+        lake.tables.vacuum(table)
+    return len(found)
+
+
+def key(lake: Lake) -> bytes:
+    """The key of the tokens."""
+    return keys.secret_key(lake.settings.secrets, SUPPRESSION_KEY)
+
+
+def keep_out(lake: Lake, frame: DataFrame, bronze: Table) -> tuple[DataFrame, dict[str, int]]:
+    """`frame`, rows that are to enter bronze, without those of suppressed persons; and by batch, how many these are.
+
+    Without anybody on the list the frame is given back as it is, and no row is looked at.
+    """
+    table = lake.catalog[SUPPRESSIONS]
+    if lake.tables.version(table) is None or lake.tables.read(table).isEmpty():
+        return frame, {}
+    marked = frame.withColumn(MARK, trimmed(F.col(str(bronze.subject))))
+    marked = keys.with_pseudonym(marked, MARK, MARK, key(lake))
+    tokens = F.broadcast(lake.tables.read(table).select(F.col(ENTRY).alias(MARK)))
+    # Read twice and not kept in between: what a killed process leaves on the disk would hold these very persons.
+    out = marked.join(tokens, on=MARK, how="left_semi").groupBy(BATCH).count().collect()
+    entering = marked.join(tokens, on=MARK, how="left_anti").select(*frame.columns)
+    return entering, {row[BATCH]: row["count"] for row in out}

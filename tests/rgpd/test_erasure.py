@@ -1,0 +1,299 @@
+"""Who is erased is in no byte any more, sales stay to the cent, and everybody else's rows are as they were."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable
+
+from lib import requests, subjects
+from lib.auditlog import audit_log
+from tests.e2e.lakes import commits, newest, records
+from tests.oracle.case import batch, row
+from tests.rgpd.conftest import ADA, BLANKS, CANARIES, ERASED, OTHER_TWIN, SHORT, TWIN, UNKNOWN, Erased, Shop, receipt
+
+pytestmark = [pytest.mark.spark, pytest.mark.e2e, pytest.mark.timeout(580)]
+
+LONG_IDS = (ADA, TWIN, BLANKS)
+MONEY = ("mart_sales/monthly", "mart_sales/quarterly", "mart_sales/yearly", "mart_sales/trends")
+
+
+def pseudonym(shop: Shop, one: str) -> str:
+    key = bytes.fromhex((shop.site.folder / "secrets/pseudonym.key").read_text(encoding="ascii").strip())
+    return hmac.new(key, one.encode(), hashlib.sha256).hexdigest()
+
+
+def texts(lake: Path) -> Iterator[tuple[str, bytes]]:
+    """Every file, as it lies there and decoded: not by the scanner that is under test."""
+    for file in lake.rglob("*"):
+        if file.is_file():
+            decoded = repr(pq.read_table(file).to_pylist()).encode() if file.suffix == ".parquet" else b""
+            yield str(file.relative_to(lake)), file.read_bytes() + decoded
+
+
+def holding(lake: Path, *needles: str) -> list[str]:
+    return sorted(name for name, text in texts(lake) if any(needle.encode() in text for needle in needles))
+
+
+def sales(lake: Path) -> dict[str, list[str]]:
+    """What the sales marts count of money and pieces."""
+    numbers = {"order_lines", "units", "revenue", "gross_revenue", "returned_revenue"}
+    return {
+        name: sorted(
+            repr(
+                {
+                    key: value
+                    for key, value in record.items()
+                    if key in numbers or "period" in key or key in ("day", "region", "category")
+                }
+            )
+            for record in records(lake, name)
+        )
+        for name in MONEY
+    }
+
+
+def of_others(shop: Shop, lake: Path, table: str, column: str) -> list[str]:
+    gone = {*ERASED, f"  {BLANKS} ", *(pseudonym(shop, one) for one in ERASED)}
+    return sorted(repr(record) for record in records(lake, table) if record[column] not in gone)
+
+
+def test_the_canaries_are_there_before(shop: Shop, before: Path) -> None:
+    """Else the tests below would prove nothing."""
+    for one in LONG_IDS:
+        assert holding(before, one)
+        assert holding(before, pseudonym(shop, one))
+    for value in CANARIES.values():
+        assert holding(before, value), value
+
+
+def test_the_receipt_is_complete(erased: Erased) -> None:
+    assert erased.ending.code == 0, erased.ending.err
+    told = {key: erased.receipt[key] for key in ("status", "subjects", "unknown", "findings", "files_not_read")}
+    assert told == {"status": "COMPLETE", "subjects": 4, "unknown": 1, "findings": {}, "files_not_read": []}
+    assert erased.receipt["rows_deleted"] == {
+        "bronze/sales_events": 7, "silver/users": 4, "silver/purchases": 5, "silver/quarantine": 1,
+        "silver/dropped_rows": 1, "gold/dim_user": 4, "gold/fact_sales": 5,
+        "gold/fact_user_activity": erased.receipt["rows_deleted"]["gold/fact_user_activity"],
+    }  # fmt: skip
+    assert erased.receipt["anonymous_lines"] == 5
+
+
+def test_no_byte_leads_to_them(shop: Shop, erased: Erased) -> None:
+    for one in LONG_IDS:
+        assert holding(erased.lake, one) == []
+    for one in ERASED:
+        assert holding(erased.lake, pseudonym(shop, one)) == []
+    for value in CANARIES.values():
+        assert holding(erased.lake, value) == [], value
+    assert [record for record in records(erased.lake, "bronze/sales_events") if record["user_id"] == SHORT] == []
+
+
+def test_nobody_is_named_in_what_the_job_says(shop: Shop, erased: Erased) -> None:
+    said = erased.ending.out + erased.ending.err + json.dumps(erased.receipt)
+    for one in (*LONG_IDS, UNKNOWN, *(pseudonym(shop, one) for one in ERASED)):
+        assert one not in said
+
+
+def test_sales_stay_to_the_cent(before: Path, erased: Erased) -> None:
+    assert sales(erased.lake) == sales(before)
+    lines = newest(erased.lake, "silver/erased_sales").to_pylist()
+    assert sorted((str(line["unit_price"]), line["quantity"], line["region"]) for line in lines) == [
+        ("10.0000", 1, "Unknown"), ("21.1000", 1, "Asia"), ("5.0500", 1, "Africa"), ("7.7700", 1, "Unknown"),
+        ("99.9900", 3, "Unknown"),
+    ]  # fmt: skip
+
+
+def test_an_anonymous_line_leads_nowhere(before: Path, erased: Erased) -> None:
+    lines = newest(erased.lake, "silver/erased_sales").to_pylist()
+    assert set(lines[0]) == {
+        "erased_sale_key", "purchase_date", "region", "category", "subcategory", "product_name", "quantity",
+        "unit_price",
+    }  # fmt: skip
+    known = repr([records(before, name) for name in ("gold/fact_sales", "silver/purchases")])
+    assert [line for line in lines if line["erased_sale_key"] in known] == []
+    facts = [record for record in records(erased.lake, "gold/fact_sales") if record["durable_user_key"] == -1]
+    assert {(fact["user_version_key"], fact["channel_key"], fact["rating"]) for fact in facts} == {(-1, -1, None)}
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [("bronze/sales_events", "user_id"), ("silver/users", "user_key"), ("silver/purchases", "user_key"),
+     ("silver/quarantine", "user_key"), ("gold/dim_user", "user_key")],
+)  # fmt: skip
+def test_everybody_elses_rows_are_as_they_were(
+    shop: Shop, before: Path, erased: Erased, table: str, column: str
+) -> None:
+    assert of_others(shop, erased.lake, table, column) == of_others(shop, before, table, column)
+
+
+def test_of_two_with_one_name_and_city_only_the_right_one_goes(shop: Shop, erased: Erased) -> None:
+    left = [record for record in records(erased.lake, "bronze/sales_events") if record["name"] == "Twin Example"]
+    assert [record["user_id"] for record in left] == [OTHER_TWIN]
+    assert holding(erased.lake, pseudonym(shop, OTHER_TWIN))
+
+
+def test_older_versions_can_no_longer_be_read(before: Path, erased: Erased) -> None:
+    assert DeltaTable(str(before / "bronze/sales_events"), version=0).to_pyarrow_table().num_rows == 29
+    with pytest.raises(Exception, match=r"(?i)not found|no such file"):
+        DeltaTable(str(erased.lake / "bronze/sales_events"), version=0).to_pyarrow_table()
+
+
+def test_older_publications_can_no_longer_be_rolled_back_to(shop: Shop, erased: Erased) -> None:
+    older = min(json.loads(f.read_text())["run_id"] for f in (erased.lake / "publications").glob("*.json"))
+    ending = shop.job("rollback", erased.lake, "--to", older)
+    assert ending.code == 2
+    assert "older than the last erasure" in ending.last_line
+
+
+def test_the_request_and_its_identifiers_are_gone(shop: Shop, erased: Erased) -> None:
+    assert requests.opened(shop.site.folder / "secrets", str(erased.lake)) == []
+    kept = [f for f in (shop.site.folder / "secrets").rglob("*") if f.is_file() and ADA.encode() in f.read_bytes()]
+    assert kept == []
+
+
+def test_the_audit_log_tells_of_it(shop: Shop, erased: Erased) -> None:
+    log = audit_log(str(erased.lake), shop.site.folder / "secrets")
+    assert [(entry["event"], entry["counts"]) for entry in log.entries()] == [
+        ("erasure_started", {"subjects": 4}),
+        ("erasure_complete", {"findings": 0, "subjects": 4}),
+    ]
+
+
+def test_no_plan_names_anybody(shop: Shop, before: Path) -> None:
+    """What a query's plan says ends in logs and in the interface of Spark."""
+    opened = shop.open(before)
+    people = subjects.frame(opened, [ADA])
+    bronze = opened.catalog["bronze/sales_events"]
+    for frame in (people, subjects.keys_of(opened, bronze, people), subjects.rows_of(opened, bronze, people)):
+        plan = frame._jdf.queryExecution().toString()
+        assert "user_id" in plan or "source_id" in plan
+        assert ADA not in plan
+        assert pseudonym(shop, ADA) not in plan
+
+
+def test_unknown_persons_change_nothing(shop: Shop, before: Path) -> None:
+    lake = shop.copy(before, "unknown")
+    known = commits(lake)
+    ending = shop.erase(lake, UNKNOWN)
+    assert (ending.code, ending.last_line) == (
+        2, "None of the 1 subjects is in this lake; nothing has been written.",
+    )  # fmt: skip
+    assert commits(lake) == known
+    assert not (lake / "receipts").exists()
+
+
+def test_a_full_rebuild_brings_nobody_back(shop: Shop, erased: Erased) -> None:
+    lake = shop.copy(erased.lake, "rebuilt")
+    result = shop.load(lake, rebuild=True)
+    assert [balance.outcomes["erased"] for balance in result.balances] == [7]
+    assert sales(lake) == sales(erased.lake)
+    assert holding(lake, *LONG_IDS) == []
+
+
+def test_a_lifted_suppression_lets_the_person_in_again(shop: Shop, erased: Erased, tmp_path: Path) -> None:
+    lake = shop.copy(erased.lake, "lifted")
+    named = tmp_path / "ids"
+    named.write_text(f"{ADA}\n{UNKNOWN}\n", encoding="utf-8")
+    ending = shop.job("lift_suppression", lake, "--subjects", str(named))
+    assert (ending.code, ending.last_line) == (0, "1 of 2 persons taken off the suppression list.")
+    assert newest(lake, "rights/suppressions").num_rows == 3
+    with pytest.raises(Exception, match=r"(?i)not found|no such file"):
+        DeltaTable(str(lake / "rights/suppressions"), version=0).to_pyarrow_table()
+    again = shop.job("lift_suppression", lake, "--subjects", str(named))
+    assert (again.code, again.last_line) == (2, "None of the 2 persons is on the suppression list.")
+    result = shop.load(lake, batch(tmp_path / "new.csv", row(user=ADA), row(user=TWIN)).path)
+    assert result.balances[0].outcomes["suppressed"] == 1
+
+
+def test_an_erased_person_in_a_new_file_is_kept_out(shop: Shop, erased: Erased, tmp_path: Path) -> None:
+    lake = shop.copy(erased.lake, "again")
+    rows = [
+        row(user=ADA),
+        row(user=f" {BLANKS}", day="2023-03-03"),
+        row(user="person-new-e6"),
+        row(user="77", price="4"),
+    ]
+    result = shop.load(lake, batch(tmp_path / "new.csv", *rows).path)
+    (balance,) = result.balances
+    assert (balance.rows_in, balance.outcomes) == (
+        4, {"accepted": 2, "quarantined": 0, "duplicate": 0, "suppressed": 2, "erased": 0},
+    )  # fmt: skip
+    assert holding(lake, ADA, BLANKS, pseudonym(shop, ADA)) == []
+    # And what was there stays: an increment neither loses nor doubles the anonymous lines.
+    facts = [record for record in records(lake, "gold/fact_sales") if record["durable_user_key"] == -1]
+    assert len(facts) == 5
+
+
+@pytest.mark.long
+def test_a_leftover_makes_it_partial_until_it_is_gone(shop: Shop, before: Path) -> None:
+    lake = shop.copy(before, "leftover")
+    note = lake / "reports/note.txt"
+    note.write_text(f"about {TWIN}", encoding="utf-8")
+    ending = shop.erase(lake, TWIN)
+    first = receipt(lake)
+    assert ending.code == 4
+    assert (first["status"], first["files_with_findings"]) == ("PARTIAL", ["reports/note.txt"])
+    note.unlink()
+    assert shop.erase(lake, TWIN).code == 0
+    again = receipt(lake)
+    assert (again["status"], again["reference"]) == ("COMPLETE", first["reference"])
+
+
+@pytest.mark.long
+def test_a_file_that_cannot_be_read_makes_it_inconclusive(shop: Shop, erased: Erased) -> None:
+    lake = shop.copy(erased.lake, "unreadable")
+    (lake / "reports/log.gz").write_bytes(b"\x1f\x8bnothing")
+    ending = shop.erase(lake, "person-other-3")
+    assert ending.code == 4
+    statuses = sorted(json.loads(f.read_text())["status"] for f in (lake / "receipts").glob("*.json"))
+    assert statuses == ["COMPLETE", "INCONCLUSIVE"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("phase", ["suppress", "anonymise", "delete", "publish", "vacuum", "scan"])
+def test_killed_for_real_in_any_phase_it_ends_the_same(shop: Shop, before: Path, erased: Erased, phase: str) -> None:
+    """The real command, its processes killed by SIGKILL at the beginning of a phase."""
+    lake = shop.copy(before, f"killed-in-{phase}")
+    named = shop.site.folder / "killed.txt"
+    named.write_text("\n".join(ERASED), encoding="utf-8")
+    killed = shop.site.kill(
+        f"erase: {phase} ...", lake, "--subjects", str(named), "--grace", "0",
+        job="erase_subjects", deployment=shop.deployment,
+    )  # fmt: skip
+    assert (killed.alive, killed.status) == (True, -9), killed.lines
+    assert shop.erase(lake, *ERASED).code == 0
+    assert receipt(lake)["status"] == "COMPLETE"
+    assert sales(lake) == sales(erased.lake)
+    assert len(records(lake, "silver/erased_sales")) == 5
+    assert holding(lake, *LONG_IDS, pseudonym(shop, ADA)) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("phase", ["suppress", "anonymise", "delete", "publish", "vacuum"])
+def test_killed_after_any_phase_it_ends_the_same(
+    shop: Shop, before: Path, erased: Erased, phase: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worst moment: a phase is through, and its mark is not yet on the disk."""
+    lake = shop.copy(before, f"killed-{phase}")
+    real = requests.save
+
+    def save(folder: Path, request: requests.Open) -> None:
+        if request.done[-1:] == [phase]:
+            raise KeyboardInterrupt
+        real(folder, request)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(requests, "save", save)
+        assert shop.erase(lake, *ERASED).code == 1
+    assert shop.erase(lake, *ERASED).code == 0
+    assert receipt(lake)["status"] == "COMPLETE"
+    assert sales(lake) == sales(erased.lake)
+    assert len(records(lake, "silver/erased_sales")) == 5
+    assert holding(lake, *LONG_IDS, pseudonym(shop, ADA)) == []
