@@ -6,7 +6,8 @@ ROWS ?= 1000000
 PYTHON_FILES := lib lakehouse splitter jobs tests
 run := .venv/bin/python -m
 # A test's Spark lives for seconds; the second of Java's two compilers would cost more time than it gives back.
-export SPARK_SUBMIT_OPTS ?= -XX:TieredStopAtLevel=1
+# With the first alone Java keeps 48 MB of code, which a folder of tests fills; then it interprets, for minutes.
+export SPARK_SUBMIT_OPTS ?= -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

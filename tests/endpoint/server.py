@@ -104,7 +104,7 @@ def start(folder: Path, lake: Path, jobs: Path = PROJECT / "jobs", **environment
         **os.environ,
         "LAKEHOUSE_DRIVER_MEMORY": "2g",
         "LAKEHOUSE_JOBS": str(jobs),
-        "SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1",
+        "SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m",
         "CANARY": CANARY,
         **environment,
     }
