@@ -92,6 +92,7 @@ class Endpoint:
     server: Any = None
     views: dict[str, View] = field(default_factory=dict)
     warm: dict[str, int] = field(default_factory=dict)
+    cold: list[str] = field(default_factory=list)
     seen: Seen | None = None
     told: str = ""
     stopped: bool = False
@@ -177,6 +178,7 @@ class Endpoint:
         try:
             seen = self._read()
             if seen.published is None or seen == self.seen:
+                self._warm_one()
                 return self.seen is not None
             self._serve(seen)
             self.told = ""
@@ -210,7 +212,8 @@ class Endpoint:
         if self.server is not None and self.seen is not None and seen.published != self.seen.published:
             self.say(f"Follows run {published[0].run_id} ({time.monotonic() - began:.1f} s).")
         self.seen = seen
-        self._warm(versions)
+        self.cold = [] if self.server is None else self._new(versions)  # else all of it has been read
+        self.warm = dict(versions)
 
     def _versions(self, published: list[Publication]) -> dict[str, int]:
         """The published tables that have a contract in a mart; nothing else is ever shown."""
@@ -230,13 +233,15 @@ class Endpoint:
     def _is_there(self, path: str, version: int) -> bool:
         return self.storage.exists(f"{path}/_delta_log/{version:020d}.json")
 
-    def _warm(self, versions: Mapping[str, int]) -> None:
-        """Read a row of what is new, so that its first reader does not wait for Delta's log."""
-        new = self._new(versions)
-        self.warm = dict(versions)
-        if self.server is not None:  # else it has been read
+    def _warm_one(self) -> None:
+        """Read a row of one new table, so that its first reader does not wait for Delta's log.
+
+        One at a look: reading all at once takes seconds of both cores, just when clients want to see what is new.
+        """
+        if self.cold:
+            path = self.cold.pop()
             with contextlib.suppress(Py4JJavaError, PySparkException):  # which its readers will be told
-                self._read_ahead(new, versions)
+                self._read_ahead([path], self.warm)
 
     def _read_ahead(self, paths: Sequence[str], versions: Mapping[str, int]) -> None:
         queries = [f"{View(self.catalog[path]).source(self.settings.lake, versions[path])} limit 1" for path in paths]

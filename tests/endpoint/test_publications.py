@@ -18,7 +18,9 @@ from tests.endpoint.lakes import PROJECT, publish
 from tests.endpoint.server import HOST, LOGIN_FAILED, Server, rows, running, start
 
 pytestmark = pytest.mark.e2e
-SECONDS_TO_FOLLOW = 5
+# It looks every second and shows what is new before it reads it. How long a reader then waits depends on the machine and
+# stands in docs/benchmarks.md; here a minute tells that it never came.
+SECONDS_TO_FOLLOW = 60
 # Both views' publication in one row; equal unless the statement saw two.
 BOTH = "select max(m.order_lines) div 1000, max(y.order_lines) div 1000 from mart_sales.monthly m, mart_sales.yearly y"
 CLIENTS = 4
@@ -113,7 +115,7 @@ def test_a_publication_that_cannot_be_read_is_not_served(own: Server, own_lake: 
     published.write_text(
         published.read_text(encoding="utf-8").replace('"version": 0', '"version": 7'), encoding="utf-8"
     )
-    own.wait_for("what was served before still is", SECONDS_TO_FOLLOW * 2)
+    own.wait_for("what was served before still is", SECONDS_TO_FOLLOW)
     assert own.rows("executive", BOTH) == [(1, 1)]
 
 
