@@ -20,8 +20,7 @@ MARK = "rotation"
 
 
 def rotate(lake: Lake, *, grace: float) -> str:
-    """Rotate the key. The caller holds the lake's lock. Gives the last line."""
-    erasure.resume(lake, grace)
+    """Rotate the key. The caller holds the lake's lock and has finished open requests. Gives the last line."""
     folder = lake.settings.secrets
     mark = folder / MARK
     if not mark.exists():

@@ -38,8 +38,8 @@ def of(lake: Lake, people: DataFrame) -> list[list[str]]:
 def wanted(lake: Lake, people: DataFrame, found: Sequence[Sequence[str]]) -> tuple[Wanted, int]:
     """What a scan looks for after an erasure, and how many values it leaves out.
 
-    Left out is what still stands in a current table that leads to nobody: the name of a product that only this person
-    bought is a statistic once the line is anonymous. The keys of the subjects are always looked for.
+    Left out is what still stands in a current table that leads to nobody: what only this person bought
+    is a statistic once the line is anonymous. The keys of the subjects are always looked for.
     """
     traces = lake.spark.createDataFrame([tuple(each) for each in found], SHAPE)
     nameless = [table for table in lake.catalog if not table.is_view and not table.subject]

@@ -158,7 +158,10 @@ def _publication(lake: Path) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    fast = {"SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m", "LAKEHOUSE_DRIVER_MEMORY": MEMORY}
+    fast = {
+        "SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m",
+        "LAKEHOUSE_DRIVER_MEMORY": MEMORY,
+    }
     return {**os.environ, **fast}
 
 

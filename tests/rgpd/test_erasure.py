@@ -264,7 +264,7 @@ def test_killed_for_real_in_any_phase_it_ends_the_same(shop: Shop, before: Path,
     named = shop.site.folder / "killed.txt"
     named.write_text("\n".join(ERASED), encoding="utf-8")
     killed = shop.site.kill(
-        f"erase: {phase} ...", lake, "--subjects", str(named), "--grace", "0",
+        f"erasure: {phase} ...", lake, "--subjects", str(named), "--grace", "0",
         job="erase_subjects", deployment=shop.deployment,
     )  # fmt: skip
     assert (killed.alive, killed.status) == (True, -9), killed.lines

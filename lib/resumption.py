@@ -1,0 +1,35 @@
+"""What a killed job left open is finished before another job writes: a half-erased person must not be published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lib import erasure, fulfilment, requests
+from lib.erasure import Receipt
+from lib.lake import Lake
+
+GRACE = 30.0  # seconds that running queries get, where the job has no option for it
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The receipts of the requests that were finished, and the persons that were erased at their wish."""
+
+    receipts: tuple[Receipt, ...]
+    erased: frozenset[str]
+
+
+def resume(lake: Lake, grace: float = GRACE, *, partial: bool = False) -> Finished:
+    """Finish the lake's open requests. The caller holds the lake's lock.
+
+    Those whose scan found something are through but for what the operator has to remove; they are scanned again only
+    with `partial`.
+    """
+    receipts, erased = [], set()
+    for request in requests.opened(lake.settings.secrets, lake.tables.root):
+        if request.kind in fulfilment.KINDS:
+            fulfilment.carry_out(lake, request)
+        elif partial or not request.partial:
+            receipts.append(erasure.carry_out(lake, request, grace))
+            erased |= set(request.subjects) if request.kind == "erasure" else set()
+    return Finished(tuple(receipts), frozenset(erased))
