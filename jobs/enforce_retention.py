@@ -44,7 +44,7 @@ def main(options: Namespace) -> str:
     with writer_of(spark, settings.lake, settings.secrets, retention.JOB):
         if options.dry_run:
             return " ".join([retention.preview(lake, as_of), *purge.preview(lake, options.purge_inputs)])
-        before = resumption.resume(lake, options.grace, partial=True)
+        before = resumption.resume(lake, partial=True)
         purged = purge.purge(lake, options.purge_inputs)
         return " ".join([*purged, retention.enforce(lake, as_of, grace=options.grace, finished=before.receipts)])
 

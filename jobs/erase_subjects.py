@@ -31,7 +31,7 @@ def main(options: Namespace) -> str:
     Storage(spark, settings.lake).require()
     lake = open_lake(spark, settings, verbose=options.verbose)
     with writer_of(spark, settings.lake, settings.secrets, erasure.JOB):
-        before = resumption.resume(lake, options.grace, partial=True)
+        before = resumption.resume(lake, partial=True)
         return erasure.erase(lake, ids, grace=options.grace, finished=before.receipts, done=before.erased)
 
 

@@ -29,7 +29,7 @@ def main(options: Namespace) -> str:
     Storage(spark, settings.lake).require()
     lake = open_lake(spark, settings, verbose=options.verbose)
     with writer_of(spark, settings.lake, settings.secrets, rotation.JOB):
-        resumption.resume(lake, options.grace)
+        resumption.resume(lake)
         return rotation.rotate(lake, grace=options.grace)
 
 

@@ -112,8 +112,8 @@ def _new(lake: Lake, ids: Sequence[str], grace: float, *, resumed: bool) -> list
         raise UsageError(_nobody(lake, ids))
     known = [ids[number] for number in sorted(numbers)]
     request = prepared(lake, "erasure", known, found)
-    request.unknown = len(ids) - len(known)
-    return [begin(lake, request, grace)]
+    request.unknown, request.grace = len(ids) - len(known), grace
+    return [begin(lake, request)]
 
 
 def prepared(lake: Lake, kind: str, known: Sequence[str], found: Mapping[str, Mapping[int, int]]) -> Open:
@@ -129,12 +129,12 @@ def prepared(lake: Lake, kind: str, known: Sequence[str], found: Mapping[str, Ma
     )
 
 
-def begin(lake: Lake, request: Open, grace: float) -> Receipt:
+def begin(lake: Lake, request: Open) -> Receipt:
     """Open a request and carry it out."""
     with lake.steps.step("collect traces"):
         request.traces = traces.of(lake, subjects.frame(lake, request.subjects)) if request.subjects else []
     requests.save(lake.settings.secrets, request)
-    return carry_out(lake, request, grace)
+    return carry_out(lake, request)
 
 
 def _nobody(lake: Lake, ids: Sequence[str]) -> str:
@@ -144,12 +144,12 @@ def _nobody(lake: Lake, ids: Sequence[str]) -> str:
     return f"None of the {len(ids)} subjects is in this lake{told}; nothing has been written."
 
 
-def carry_out(lake: Lake, request: Open, grace: float) -> Receipt:
+def carry_out(lake: Lake, request: Open) -> Receipt:
     """Go through the phases that are not done yet, look for what is left, and write the receipt."""
     log = auditlog.audit_log(lake.tables.root, lake.settings.secrets)
     log.append_once(f"{request.kind}_started", request.reference, {"subjects": len(request.subjects)})
     people = subjects.frame(lake, request.subjects)
-    requests.go_through(lake.settings.secrets, request, _phases(lake, request, people, grace), lake.steps)
+    requests.go_through(lake.settings.secrets, request, _phases(lake, request, people), lake.steps)
     with lake.steps.step(f"{request.kind}: scan"):
         receipt = _scan(lake, request, people)
     lake.storage.write(f"{RECEIPTS}/{request.reference}.json", json.dumps(dataclasses.asdict(receipt), indent=2))
@@ -165,7 +165,7 @@ def carry_out(lake: Lake, request: Open, grace: float) -> Receipt:
     return receipt
 
 
-def _phases(lake: Lake, request: Open, people: DataFrame, grace: float) -> dict[str, Callable[[], None]]:
+def _phases(lake: Lake, request: Open, people: DataFrame) -> dict[str, Callable[[], None]]:
     """What there is to do for a request, in this order."""
     first: dict[str, dict[str, Callable[[], None]]] = {
         "erasure": {"suppress": lambda: _suppress(lake, request)},
@@ -176,7 +176,11 @@ def _phases(lake: Lake, request: Open, people: DataFrame, grace: float) -> dict[
         "delete": lambda: _delete(lake, people),
         "publish": lambda: _publish(lake),
     }
-    return {**first[request.kind], **(persons if request.subjects else {}), "vacuum": lambda: vacuum(lake, grace)}
+    return {
+        **first[request.kind],
+        **(persons if request.subjects else {}),
+        "vacuum": lambda: vacuum(lake, request.grace),
+    }
 
 
 def _expire(lake: Lake, request: Open) -> None:

@@ -26,6 +26,8 @@ MANIFEST = "manifest.json"
 DIGESTS = ("file_sha256", "sha256")  # of the file itself: a database's `sha256` is that of its rows
 TIMEOUT_SECONDS = 10
 BLOCK = 1 << 24
+MARKER = "splitter part of "  # begins the comment of every table that the splitter made
+COMMENT = "select obj_description(oid, 'pg_class') from pg_class where oid = to_regclass(%s)"
 
 
 def preview(lake: Lake, places: Sequence[Path]) -> list[str]:
@@ -105,10 +107,13 @@ def _digest(path: Path) -> str:
 
 
 def _drop(part: Mapping[str, Any]) -> None:
-    """Drop the splitter's table; the password comes from `PGPASSWORD` or `~/.pgpass`, as for loading."""
-    table = sql.Identifier(part["schema"], part["table"])
+    """Drop the splitter's table; user and password come from the environment or `~/.pgpass`, as for loading."""
     try:
         with psycopg.connect(part["database"], connect_timeout=TIMEOUT_SECONDS) as connection:
+            table = sql.Identifier(part["schema"], part["table"])
+            comment = connection.execute(COMMENT, (table.as_string(connection),)).fetchone()
+            if comment and not str(comment[0]).startswith(MARKER):
+                raise InputRefused(f"The table {part['table']} is not the splitter's.", "Nothing has been removed.")
             connection.execute(sql.SQL("drop table if exists {}").format(table))
     except psycopg.Error as error:
         raise UsageError(

@@ -27,7 +27,8 @@ class Open:
 
     `kind` says what it is about: `erasure`, `retention` (the end of a period; `day` is its as-of date), `restriction`,
     `objection` or `rectification`; `lift` takes one of the last three back. `done` are the phases that are complete,
-    `partial` says that a scan found something; `salt` makes keys that nobody can make again.
+    `partial` says that a scan found something; `grace` is what running queries get, in seconds; `salt` makes keys that
+    nobody can make again.
     """
 
     reference: str
@@ -45,6 +46,7 @@ class Open:
     lift: bool = False
     corrections: list[list[str | None]] = field(default_factory=list)
     partial: bool = False
+    grace: float = 0
 
 
 def opened(folder: Path, lake: str) -> list[Open]:

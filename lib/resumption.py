@@ -8,8 +8,6 @@ from lib import erasure, fulfilment, requests
 from lib.erasure import Receipt
 from lib.lake import Lake
 
-GRACE = 30.0  # seconds that running queries get, where the job has no option for it
-
 
 @dataclass(frozen=True)
 class Finished:
@@ -19,7 +17,7 @@ class Finished:
     erased: frozenset[str]
 
 
-def resume(lake: Lake, grace: float = GRACE, *, partial: bool = False) -> Finished:
+def resume(lake: Lake, *, partial: bool = False) -> Finished:
     """Finish the lake's open requests. The caller holds the lake's lock.
 
     Those whose scan found something are through but for what the operator has to remove; they are scanned again only
@@ -30,6 +28,6 @@ def resume(lake: Lake, grace: float = GRACE, *, partial: bool = False) -> Finish
         if request.kind in fulfilment.KINDS:
             fulfilment.carry_out(lake, request)
         elif partial or not request.partial:
-            receipts.append(erasure.carry_out(lake, request, grace))
+            receipts.append(erasure.carry_out(lake, request))
             erased |= set(request.subjects) if request.kind == "erasure" else set()
     return Finished(tuple(receipts), frozenset(erased))

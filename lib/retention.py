@@ -32,10 +32,11 @@ def enforce(lake: Lake, as_of: dt.date, *, grace: float, finished: Sequence[Rece
     due = expiry.due(lake, as_of)
     receipts = list(finished)
     if due.persons or any(due.rows.values()):
-        request = erasure.prepared(lake, "retention", due.persons, subjects.known(lake, due.persons))
-        request.day = as_of.isoformat()
+        by_date = {each.table.path: each.condition for each in expiry.dated(lake, as_of)}
+        request = erasure.prepared(lake, "retention", due.persons, subjects.known(lake, due.persons, by_date))
+        request.day, request.grace = as_of.isoformat(), grace
         for path, count in due.rows.items():
             request.rows[path] = request.rows.get(path, 0) + count
-        receipts.append(erasure.begin(lake, request, grace))
+        receipts.append(erasure.begin(lake, request))
     done = f"Retention as of {as_of}: {due}."
     return f"{done} {erasure.told(lake, receipts)}" if receipts else done
