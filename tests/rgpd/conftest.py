@@ -26,6 +26,7 @@ ADA = "person-canary-a1"
 TWIN, OTHER_TWIN = "person-twin-b2", "person-twin-b3"
 BLANKS = "person-blanks-c4"
 SHORT = "7"
+MINOR, CHILD = "person-minor-e5", "person-child-f6"
 UNKNOWN = "person-nobody-d5"
 # Each column that the shop's bronze takes from the export holds a value that nobody else has, of 50 persons.
 COLUMNS = {
@@ -56,6 +57,8 @@ CANARIES = {
     "channel": "Canary Channel 9a51",
     "frequency": "Canary Frequency ab62",
 }
+# What a minor's row says and no mart may show.
+HIDDEN = {"status": "Minor Status 1b", "segment": "Minor Segment 2c", "channel": "Minor Channel 3d"}
 ALIKE = {"name": "Twin Example", "city": "Twintown", "fulladdress": "2 Twin Road"}
 
 
@@ -149,6 +152,8 @@ def rows() -> list[Sequence[str]]:
         row(user=f"  {BLANKS} ", price="5.05", country="Kenya"),
         row(user=SHORT, price="7.77", country="no such country"),
         row(user="77", price="3"),
+        row(user=MINOR, age="16", price="4", **HIDDEN),
+        row(user=CHILD, age="12", price="4"),
     ]
 
 
