@@ -32,7 +32,7 @@ def main(options: Namespace) -> str:
     lake = open_lake(spark, settings, verbose=options.verbose)
     with writer_of(spark, settings.lake, settings.secrets, erasure.JOB):
         before = resumption.resume(lake, partial=True)
-        return erasure.erase(lake, ids, grace=options.grace, finished=before.receipts, done=before.erased)
+        return erasure.erase(lake, ids, grace=options.grace, finished=before.receipts, done=before.gone)
 
 
 if __name__ == "__main__":

@@ -83,12 +83,14 @@ def erase(
 ) -> str:
     """Erase the persons with these source ids. The caller holds the lake's lock. Gives the last line.
 
-    `finished` are the receipts of requests that a killed job had left open, `done` the persons that they erased.
+    `finished` are the receipts of requests that a killed job had left open, `done` the persons who left with them.
 
     Raises `UsageError` if none of the persons is known (nothing is written), `AuditFailed` if a scan finds anything.
     """
     census.require(lake.catalog)
     asked = [one for one in ids if one not in done]
+    # Who left at the end of a period is not on the list yet, and asks for it now.
+    _suppress(lake, [one for one in ids if one in done])
     receipts = list(finished)
     if asked:
         settle(lake)
@@ -168,7 +170,7 @@ def carry_out(lake: Lake, request: Open) -> Receipt:
 def _phases(lake: Lake, request: Open, people: DataFrame) -> dict[str, Callable[[], None]]:
     """What there is to do for a request, in this order."""
     first: dict[str, dict[str, Callable[[], None]]] = {
-        "erasure": {"suppress": lambda: _suppress(lake, request)},
+        "erasure": {"suppress": lambda: _suppress(lake, request.subjects)},
         "retention": {"expire": lambda: _expire(lake, request)},
     }
     persons: dict[str, Callable[[], None]] = {
@@ -189,10 +191,10 @@ def _expire(lake: Lake, request: Open) -> None:
     _record_erased(lake)
 
 
-def _suppress(lake: Lake, request: Open) -> None:
+def _suppress(lake: Lake, ids: Sequence[str]) -> None:
     key = suppression.key(lake)
     today = dt.datetime.now(dt.timezone.utc).date()
-    suppression.add(lake, [subjects.pseudonym(one, key) for one in request.subjects], today)
+    suppression.add(lake, [subjects.pseudonym(one, key) for one in ids], today)
 
 
 def _anonymise(lake: Lake, request: Open, people: DataFrame) -> None:

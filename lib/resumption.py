@@ -11,10 +11,10 @@ from lib.lake import Lake
 
 @dataclass(frozen=True)
 class Finished:
-    """The receipts of the requests that were finished, and the persons that were erased at their wish."""
+    """The receipts of the requests that were finished, and the persons who have left the lake with them."""
 
     receipts: tuple[Receipt, ...]
-    erased: frozenset[str]
+    gone: frozenset[str]
 
 
 def resume(lake: Lake, *, partial: bool = False) -> Finished:
@@ -23,11 +23,11 @@ def resume(lake: Lake, *, partial: bool = False) -> Finished:
     Those whose scan found something are through but for what the operator has to remove; they are scanned again only
     with `partial`.
     """
-    receipts, erased = [], set()
+    receipts, gone = [], set()
     for request in requests.opened(lake.settings.secrets, lake.tables.root):
         if request.kind in fulfilment.KINDS:
             fulfilment.carry_out(lake, request)
         elif partial or not request.partial:
             receipts.append(erasure.carry_out(lake, request))
-            erased |= set(request.subjects) if request.kind == "erasure" else set()
-    return Finished(tuple(receipts), frozenset(erased))
+            gone |= set(request.subjects)
+    return Finished(tuple(receipts), frozenset(gone))

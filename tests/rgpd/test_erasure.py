@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -205,6 +206,19 @@ def test_unknown_persons_change_nothing(shop: Shop, before: Path) -> None:
     assert not (lake / "receipts").exists()
 
 
+def test_a_rebuild_from_the_original_inputs_brings_nobody_back(shop: Shop, erased: Erased, export: Path) -> None:
+    """Everything is thrown away but the suppression list and the anonymous lines, and loaded again."""
+    lake = shop.site.lake("from-inputs")
+    for kept in ("rights", "silver/erased_sales"):
+        shutil.copytree(erased.lake / kept, lake / kept)
+    result = shop.load(lake, export)
+    (balance,) = result.balances
+    assert (balance.rows_in, balance.outcomes["suppressed"], balance.outcomes["erased"]) == (131, 107, 0)
+    assert sales(lake) == sales(erased.lake)
+    assert holding(lake, *LONG_IDS, *CANARIES.values(), pseudonym(shop, ADA)) == []
+
+
+@pytest.mark.long
 def test_a_full_rebuild_brings_nobody_back(shop: Shop, erased: Erased) -> None:
     lake = shop.copy(erased.lake, "rebuilt")
     result = shop.load(lake, rebuild=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import expiry, requests, restrictions
+from lib import erasure, expiry, requests, restrictions
 from lib.auditlog import audit_log
 from splitter.split import Order, split
 from tests.e2e.lakes import Ending, commits, newest, records
@@ -187,3 +187,20 @@ def test_inputs_that_are_none_are_refused_and_nothing_is_deleted(shop: Shop, ina
     ending = enforce(shop, inactive, "--as-of", DAY, "--purge-inputs", str(tmp_path))
     assert (ending.code, "is no manifest of the splitter" in ending.last_line) == (2, True)
     assert commits(inactive) == known
+
+
+@pytest.mark.long
+def test_who_asks_after_a_killed_retention_is_suppressed_all_the_same(
+    shop: Shop, inactive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = shop.copy(inactive, "asked-late")
+    opened = shop.open(lake)
+    request = erasure.prepared(opened, "retention", [OLD], {})
+    request.day = DAY
+    with monkeypatch.context() as patched:
+        patched.setattr(erasure, "carry_out", lambda *_: None)
+        erasure.begin(opened, request)
+    ending = shop.erase(lake, OLD)
+    assert (ending.code, receipt(lake)["kind"]) == (0, "retention"), ending.err
+    assert len(records(lake, "rights/suppressions")) == 1
+    assert holding(lake, OLD, pseudonym(shop, OLD)) == []
