@@ -70,7 +70,7 @@ def of_values(values: Iterable[str], catalog: Catalog, folder: Path) -> Wanted:
 
 
 def _telling(table: Table) -> list[Column]:
-    """The columns whose values may be a person's own: keys and texts. Days, numbers and listed values are everybody's."""
+    """The columns whose values may be a person's own: keys and texts. Days, numbers, listed values are not."""
     return [
         column
         for column in table.stored
