@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from lib import requests, subjects
+from lib import bronze, requests, subjects
 from lib.auditlog import audit_log
 from tests.e2e.lakes import commits, newest, records
 from tests.oracle.case import batch, row
@@ -193,6 +193,27 @@ def test_no_plan_names_anybody(shop: Shop, before: Path) -> None:
         assert "user_id" in plan or "source_id" in plan
         assert ADA not in plan
         assert pseudonym(shop, ADA) not in plan
+
+
+def test_no_plan_and_no_process_shows_a_key(shop: Shop, before: Path) -> None:
+    """The key reaches the rows, and neither Spark's plans nor the system's list of processes."""
+    opened = shop.open(before)
+    rows = bronze.pending_rows(opened, opened.ledger.entries())
+    assert pseudonym(shop, ADA) in {row["user_key"] for row in rows.select("user_key").distinct().collect()}
+    key = (shop.site.folder / "secrets/pseudonym.key").read_text(encoding="ascii").strip()
+    pads = [bytes(byte ^ pad for byte in bytes.fromhex(key).ljust(64, b"\0")).hex() for pad in (0x36, 0x5C)]
+    plan = rows._jdf.queryExecution().toString().lower()
+    assert [secret for secret in (key, *pads) if secret in plan.replace(" ", "")] == []
+    processes = [process(folder) for folder in Path("/proc").glob("[0-9]*")]
+    assert b"pytest" in b"".join(processes)
+    assert key.encode() not in b"".join(processes)
+
+
+def process(folder: Path) -> bytes:
+    try:
+        return (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
+    except OSError:
+        return b""  # it has ended, or is somebody else's
 
 
 def test_unknown_persons_change_nothing(shop: Shop, before: Path) -> None:
