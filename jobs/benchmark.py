@@ -1,4 +1,4 @@
-"""Time the way of generated rows against a plain Spark copy of the same file; then a 1 % increment and its repeat."""
+"""Time the way of generated rows against a plain Spark copy of the same file; an increment, its repeat, an erasure."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def arguments() -> Namespace:
         default=Path("data/benchmark"),
         help="folder for files and lake; one of an earlier benchmark is emptied",
     )
+    parser.add_argument("--erase", type=int, default=0, metavar="N", help="time the erasure of so many persons as well")
     return parser.parse_args()
 
 
@@ -46,7 +47,7 @@ def main(options: Namespace) -> str:
     days = [plan.extract_date + dt.timedelta(days=plan.step_days * i) for i in range(plan.batches)]
     inputs = list(zip(batch_paths(plan, csv, date_in_name=False), days, strict=True))
     options.lake = str(options.work / "lake")
-    figures = benchmark.measure(session("benchmark"), cli.settings(options), inputs, "ecommerce")
+    figures = benchmark.measure(session("benchmark"), cli.settings(options), inputs, "ecommerce", options.erase)
     print(json.dumps({"rows": options.rows, **figures}, indent=2))
     return f"Benchmark of {options.rows:,} rows done; its lake and files are in {options.work}."
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from argparse import Namespace
+from pathlib import Path
 
 from lib import cli
 
@@ -15,18 +16,20 @@ def arguments() -> Namespace:
     parser.add_argument("--as-of", metavar="DATE", type=cli.date, help="day as of which periods end (default: today)")
     parser.add_argument("--dry-run", action="store_true", help="say what is due and write nothing")
     parser.add_argument(
-        "--grace",
-        metavar="SECONDS",
-        type=float,
-        default=30,
-        help="time that running queries get before the files of older versions go (default: 30)",
+        "--purge-inputs",
+        metavar="PATH",
+        type=Path,
+        action="append",
+        default=[],
+        help="folder or manifest of the splitter: its parts are removed, if the lake has published them; repeatable",
     )
+    cli.add_grace(parser)
     return parser.parse_args()
 
 
 def main(options: Namespace) -> str:
     """Enforce; the result is what the last line says."""
-    from lib import audit, retention
+    from lib import audit, purge, resumption, retention
     from lib.lake import open_lake
     from lib.lock import writer_of
     from lib.session import session
@@ -39,7 +42,11 @@ def main(options: Namespace) -> str:
     lake = open_lake(spark, settings, verbose=options.verbose)
     as_of = options.as_of or dt.datetime.now(dt.timezone.utc).date()
     with writer_of(spark, settings.lake, settings.secrets, retention.JOB):
-        return retention.enforce(lake, as_of, dry_run=options.dry_run, grace=options.grace)
+        if options.dry_run:
+            return " ".join([retention.preview(lake, as_of), *purge.preview(lake, options.purge_inputs)])
+        before = resumption.resume(lake, partial=True)
+        purged = purge.purge(lake, options.purge_inputs)
+        return " ".join([*purged, retention.enforce(lake, as_of, grace=options.grace, finished=before.receipts)])
 
 
 if __name__ == "__main__":

@@ -11,22 +11,14 @@ from lib import cli
 def arguments() -> Namespace:
     """The command line of this job."""
     parser = cli.parser(__doc__ or "")
-    parser.add_argument(
-        "--subjects", metavar="FILE", required=True, help="one user id of the source a line; - reads standard input"
-    )
-    parser.add_argument(
-        "--grace",
-        metavar="SECONDS",
-        type=float,
-        default=30,
-        help="time that running queries get before the files of older versions go (default: 30)",
-    )
+    cli.add_subjects(parser)
+    cli.add_grace(parser)
     return parser.parse_args()
 
 
 def main(options: Namespace) -> str:
     """Erase; the result is what the last line says."""
-    from lib import audit, erasure, subjects
+    from lib import audit, erasure, resumption, subjects
     from lib.lake import open_lake
     from lib.lock import writer_of
     from lib.session import session
@@ -39,7 +31,8 @@ def main(options: Namespace) -> str:
     Storage(spark, settings.lake).require()
     lake = open_lake(spark, settings, verbose=options.verbose)
     with writer_of(spark, settings.lake, settings.secrets, erasure.JOB):
-        return erasure.erase(lake, ids, grace=options.grace)
+        before = resumption.resume(lake, partial=True)
+        return erasure.erase(lake, ids, grace=options.grace, finished=before.receipts, done=before.gone)
 
 
 if __name__ == "__main__":

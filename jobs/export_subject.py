@@ -14,9 +14,7 @@ JOB = "export_subject"
 def arguments() -> Namespace:
     """The command line of this job."""
     parser = cli.parser(__doc__ or "")
-    parser.add_argument(
-        "--subjects", metavar="FILE", required=True, help="one user id of the source a line; - reads standard input"
-    )
+    cli.add_subjects(parser)
     parser.add_argument(
         "--out", metavar="FOLDER", type=Path, default=Path("data/exports"), help="folder (default: data/exports)"
     )

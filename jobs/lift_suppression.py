@@ -13,9 +13,7 @@ JOB = "lift_suppression"
 def arguments() -> Namespace:
     """The command line of this job."""
     parser = cli.parser(__doc__ or "")
-    parser.add_argument(
-        "--subjects", metavar="FILE", required=True, help="one user id of the source a line; - reads standard input"
-    )
+    cli.add_subjects(parser)
     return parser.parse_args()
 
 

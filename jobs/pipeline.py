@@ -42,7 +42,7 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Run the pipeline; the result is what the last line says."""
-    from lib import audit, pipeline, summary
+    from lib import audit, pipeline, resumption, summary
     from lib.lake import open_lake
     from lib.lock import writer_of
     from lib.session import session
@@ -52,6 +52,7 @@ def main(options: Namespace) -> str:
     spark = session("pipeline")
     lake = open_lake(spark, settings, verbose=options.verbose)
     with writer_of(spark, settings.lake, settings.secrets, "pipeline"):
+        resumption.resume(lake)
         chosen, extract_date = options.input, options.extract_date
         if not chosen and not lake.ledger.entries():
             if options.source != SAMPLE_SOURCE:

@@ -15,7 +15,7 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Replay; the result is what the last line says."""
-    from lib import replay
+    from lib import replay, resumption
     from lib.lake import open_lake
     from lib.lock import writer_of
     from lib.session import session
@@ -26,6 +26,7 @@ def main(options: Namespace) -> str:
     Storage(spark, settings.lake).require()
     lake = open_lake(spark, settings, verbose=options.verbose)
     with writer_of(spark, settings.lake, settings.secrets, "replay_quarantine"):
+        resumption.resume(lake)
         return replay.run(lake)
 
 

@@ -11,19 +11,13 @@ from lib import cli
 def arguments() -> Namespace:
     """The command line of this job."""
     parser = cli.parser(__doc__ or "")
-    parser.add_argument(
-        "--grace",
-        metavar="SECONDS",
-        type=float,
-        default=30,
-        help="time that running queries get before the files of older versions go (default: 30)",
-    )
+    cli.add_grace(parser)
     return parser.parse_args()
 
 
 def main(options: Namespace) -> str:
     """Rotate; the result is what the last line says."""
-    from lib import audit, rotation
+    from lib import audit, resumption, rotation
     from lib.lake import open_lake
     from lib.lock import writer_of
     from lib.session import session
@@ -35,6 +29,7 @@ def main(options: Namespace) -> str:
     Storage(spark, settings.lake).require()
     lake = open_lake(spark, settings, verbose=options.verbose)
     with writer_of(spark, settings.lake, settings.secrets, rotation.JOB):
+        resumption.resume(lake)
         return rotation.rotate(lake, grace=options.grace)
 
 

@@ -31,7 +31,8 @@ AUDIT_KEY = "audit"
 EVENTS = (
     "erasure_started", "erasure_complete", "erasure_partial", "erasure_inconclusive", "export_done",
     "retention_started", "retention_complete", "retention_partial", "retention_inconclusive",
-    "retention_rows_deleted", "key_rotated", "suppression_lifted",
+    "restriction_done", "restriction_lifted", "objection_done", "objection_lifted",
+    "rectification_done", "rectification_lifted", "inputs_purged", "key_rotated", "suppression_lifted",
 )  # fmt: skip
 REFERENCE = re.compile(r"req-[0-9a-f]{16}\Z")
 COUNT = re.compile(r"[a-z_]{1,40}\Z")
@@ -64,6 +65,11 @@ class AuditLog:
                 stream.flush()
                 os.fsync(stream.fileno())
             self._write_head(len(entries) + 1, entry["code"])
+
+    def append_once(self, event: str, reference: str, counts: Mapping[str, int] | None = None) -> None:
+        """Add an entry unless it is there: a step that is repeated after a kill says its event once."""
+        if not any(entry["event"] == event and entry["reference"] == reference for entry in self.entries()):
+            self.append(event, reference, counts)
 
     def verify(self) -> int:
         """The number of entries, all of them as they were written.

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
-from lib import pipeline
+from lib import bronze, erasure, pipeline
 from lib.lake import Lake, open_lake
+from lib.literals import trimmed
 from lib.lock import writer_of
 from lib.settings import Settings
 
@@ -24,9 +26,11 @@ KIB_PER_MIB = 1024
 
 
 def measure(
-    spark: SparkSession, settings: Settings, inputs: Sequence[tuple[Path, dt.date]], source: str
+    spark: SparkSession, settings: Settings, inputs: Sequence[tuple[Path, dt.date]], source: str, erase: int = 0
 ) -> dict[str, Any]:
-    """Warm up, then time the floor, the full load of the first input, the increment of the second, and its repeat."""
+    """Warm up, then time the floor, the full load of the first input, the increment of the second, and its repeat; with
+    `erase`, at last the erasure of so many persons.
+    """
     floor = str(Path(settings.lake).parent / "floor")
     full, increment = inputs
     _copy(spark, increment[0], f"{floor}_warm_up")
@@ -38,16 +42,33 @@ def measure(
         request = pipeline.Request("benchmark", source, [str(path)], extract_date=day)
         seconds[name] = _timed(lambda lake=lake, request=request: _run(lake, request))  # type: ignore[misc]
         runs[name] = {"commits": _commits(lake) - before, "steps": _steps(lake)}
+    erased = _erased(open_lake(spark, settings), erase) if erase else {}
+    if erase:
+        seconds["erasure"] = erased["seconds"]
     return {
         "cores": os.cpu_count(),
         "seconds": {name: round(value, 2) for name, value in seconds.items()},
         "ratios": {
             "full_load_to_floor": round(seconds["full_load"] / seconds["floor"], 2),
             "increment_to_full_load": round(seconds["increment"] / seconds["full_load"], 3),
+            **({"erasure_to_full_load": round(seconds["erasure"] / seconds["full_load"], 2)} if erase else {}),
         },
         "peak_memory_mib": {"driver": _peak_of_jvm(spark), "python": _peak(os.getpid())},
         "runs": runs,
+        **({"erasure": erased} if erase else {}),
     }
+
+
+def _erased(lake: Lake, count: int) -> dict[str, Any]:
+    """Erase the first persons in the order of their hashes, no time being given to running queries."""
+    table = bronze.table(lake)
+    names = lake.tables.read(table).select(trimmed(F.col(str(table.subject))).alias("id")).where("id is not null")
+    users = names.distinct()
+    ids = [row["id"] for row in users.orderBy(F.xxhash64("id")).limit(count).collect()]
+    known = users.count()
+    with writer_of(lake.spark, lake.settings.lake, lake.settings.secrets, erasure.JOB):
+        seconds = _timed(lambda: erasure.erase(lake, ids, grace=0))
+    return {"persons": len(ids), "of": known, "seconds": round(seconds, 2), "steps": _steps(lake)}
 
 
 def _run(lake: Lake, request: pipeline.Request) -> None:
@@ -55,7 +76,7 @@ def _run(lake: Lake, request: pipeline.Request) -> None:
         pipeline.run(lake, request)
 
 
-def _timed(work: Callable[[], None]) -> float:
+def _timed(work: Callable[[], object]) -> float:
     started = time.monotonic()
     work()
     return time.monotonic() - started

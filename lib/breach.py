@@ -69,9 +69,10 @@ def _scope(lake: Lake, place: str) -> Scope:
 
 
 def _persons(lake: Lake, table: Table) -> Column:
-    """The distinct persons; the Unknown member of a dimension is none."""
+    """The distinct persons; a member of a dimension that stands for nobody in particular is none."""
     if not table.subject:
         return F.lit(0)
-    unknown = [other.unknown_member[table.subject] for other in lake.catalog if table.subject in other.unknown_member]
-    subject = F.col(table.subject)
-    return F.count_distinct(F.when(~subject.isin(unknown), subject) if unknown else subject)
+    name = table.subject
+    nobody = [member[name] for other in lake.catalog for member in other.members if name in member]
+    subject = F.col(name)
+    return F.count_distinct(F.when(~subject.isin(nobody), subject) if nobody else subject)

@@ -9,7 +9,7 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lib import inputs, keys, readers, suppression
+from lib import corrections, inputs, keys, readers, suppression
 from lib.contracts import Table
 from lib.errors import UsageError
 from lib.inputs import Batch
@@ -19,11 +19,12 @@ from lib.sources import Source, load_source
 from lib.tables import BATCH
 
 PSEUDONYM_KEY = "pseudonym"
+LAYER = "bronze"
 
 
 def table(lake: Lake) -> Table:
     """The one table of the bronze layer."""
-    return lake.catalog.layer("bronze")[0]
+    return lake.catalog.layer(LAYER)[0]
 
 
 def load(lake: Lake, source: Source, batches: Sequence[Batch]) -> list[Entry]:
@@ -46,7 +47,7 @@ def load(lake: Lake, source: Source, batches: Sequence[Batch]) -> list[Entry]:
 
 
 def pending_rows(lake: Lake, entries: Sequence[Entry]) -> DataFrame:
-    """The bronze rows of `entries` as their sources mean them: typed, user ids replaced by pseudonyms."""
+    """The bronze rows of `entries` as their sources mean them: typed, corrected, user ids replaced by pseudonyms."""
     target = table(lake)
     content = lake.tables.read(target)
     key = keys.secret_key(lake.settings.secrets, PSEUDONYM_KEY)
@@ -55,6 +56,7 @@ def pending_rows(lake: Lake, entries: Sequence[Entry]) -> DataFrame:
         source = load_source(lake.settings.sources, name, target)
         ids = [entry.batch_id for entry in entries if entry.source == name]
         frame = readers.typed(content.where(F.col(BATCH).isin(ids)), source, target)
+        frame = corrections.applied(lake, frame, target)
         for column in target.stored:
             if column.encrypted_name:
                 frame = keys.with_pseudonym(frame, column.name, column.encrypted_name, key)

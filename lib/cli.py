@@ -28,6 +28,24 @@ def parser(description: str) -> argparse.ArgumentParser:
     return result
 
 
+def add_subjects(parser: argparse.ArgumentParser) -> None:
+    """The option of the jobs that concern certain persons."""
+    parser.add_argument(
+        "--subjects", metavar="FILE", required=True, help="one user id of the source a line; - reads standard input"
+    )
+
+
+def add_grace(parser: argparse.ArgumentParser) -> None:
+    """The option of the jobs that remove the files of older versions."""
+    parser.add_argument(
+        "--grace",
+        metavar="SECONDS",
+        type=float,
+        default=30,
+        help="time that running queries get before the files of older versions go (default: 30)",
+    )
+
+
 def settings(options: argparse.Namespace) -> Settings:
     """The deployment that the options name."""
     return load(options.conf, options.lake)

@@ -20,6 +20,7 @@ the tables that it `remembers`, cut to the subjects; `engine`: written by the en
 | table | `declarations` | what a source must or may say of its rows: name -> allowed values, the first being the \
 default; known to rules and transformations as columns of that name |
 | table | `unknownMember` | the row of a dimension that facts without a match point at |
+| table | `restrictedMember` | the row of a dimension that the facts of restricted data subjects point at |
 | table | `outcome` | SQL for the outcome of the source rows that its rows stand for: accepted, quarantined, ... |
 | table | `persist` | `true`: kept in memory while a run lasts, for what several tables read |
 | table, column | `purpose`, `legalBasis`, `treatment` | GDPR; a column inherits its table's |
@@ -56,7 +57,7 @@ RIGHTS = ("erase", "export", "retention")
 LAST_ACTIVITY = "last_activity"
 TABLE_PROPERTIES = {
     "load", "inputs", "remembers", "transformation", "parameters", "subject", "persist", "declarations",
-    "unknownMember", "outcome", "purpose", "legalBasis", "retention", "retentionFrom", "treatment",
+    "unknownMember", "restrictedMember", "outcome", "purpose", "legalBasis", "retention", "retentionFrom", "treatment",
     "subjectBy", "activity", "dataSubjects", "dataCategories", "exempt",
 }  # fmt: skip
 COLUMN_PROPERTIES = {"purpose", "legalBasis", "retention", "retentionFrom", "treatment", "truncateTo"}
@@ -145,6 +146,7 @@ class Table:
     persist: bool
     declarations: Mapping[str, tuple[str, ...]]
     unknown_member: Mapping[str, Any]
+    restricted_member: Mapping[str, Any]
     outcome: str | None
     subject_by: str | None
     activity: tuple[str, ...]
@@ -171,6 +173,11 @@ class Table:
     def key(self) -> tuple[str, ...]:
         """The columns of the primary key, in the contract's order."""
         return tuple(column.name for column in self.columns if column.primary_key)
+
+    @property
+    def members(self) -> tuple[Mapping[str, Any], ...]:
+        """The rows of a dimension that stand for nobody in particular."""
+        return tuple(member for member in (self.unknown_member, self.restricted_member) if member)
 
     @property
     def personal(self) -> bool:
@@ -267,6 +274,7 @@ def _table(file: Path) -> Table:
         persist=custom.get("persist", False),
         declarations={name: tuple(values) for name, values in custom.get("declarations", {}).items()},
         unknown_member=custom.get("unknownMember", {}),
+        restricted_member=custom.get("restrictedMember", {}),
         outcome=custom.get("outcome"),
         subject_by=custom.get("subjectBy"),
         activity=tuple(custom.get("activity", ())),

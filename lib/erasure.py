@@ -5,8 +5,8 @@ request's file (`lib.requests`), so that a killed job goes on where it was:
 
 | phase | what it does |
 |---|---|
-| suppress | puts the persons on the suppression list, so that nothing brings them back from now on (not at the end \
-of a retention period: who becomes active again may come again) |
+| suppress | puts the persons on the suppression list, so that nothing brings them back from now on (erasure only) |
+| expire | deletes the rows that are due by a date of their own (retention only) |
 | anonymise | keeps their sales as lines that lead to nobody, so that past totals stay |
 | delete | deletes their rows by MERGE from a frame of keys, in bronze and silver |
 | publish | computes gold and the marts anew, audits and publishes them; older publications are withdrawn |
@@ -21,12 +21,25 @@ import datetime as dt
 import json
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
 
-from lib import auditlog, bronze, census, keys, pipeline, publication, requests, residue, subjects, suppression, traces
+from lib import (
+    auditlog,
+    bronze,
+    census,
+    expiry,
+    keys,
+    pipeline,
+    publication,
+    requests,
+    residue,
+    subjects,
+    suppression,
+    traces,
+)
 from lib.contracts import Table
 from lib.errors import AuditFailed, UsageError
 from lib.lake import Lake
@@ -34,6 +47,7 @@ from lib.requests import Open
 from lib.transformations import transform
 
 JOB = "erase_subjects"
+KINDS = ("erasure", "retention")
 RECEIPTS = "receipts"
 REBUILT = "gold"  # the layer that the phase `publish` computes anew from silver
 COMPLETE, PARTIAL, INCONCLUSIVE = "COMPLETE", "PARTIAL", "INCONCLUSIVE"
@@ -64,27 +78,24 @@ class Receipt:
     evidence: str
 
 
-def erase(lake: Lake, ids: Sequence[str], *, grace: float) -> str:
+def erase(
+    lake: Lake, ids: Sequence[str], *, grace: float, finished: Sequence[Receipt] = (), done: Collection[str] = ()
+) -> str:
     """Erase the persons with these source ids. The caller holds the lake's lock. Gives the last line.
 
-    Requests that a killed job left open are finished first.
+    `finished` are the receipts of requests that a killed job had left open, `done` the persons who left with them.
 
     Raises `UsageError` if none of the persons is known (nothing is written), `AuditFailed` if a scan finds anything.
     """
     census.require(lake.catalog)
-    resumed = requests.opened(lake.settings.secrets, lake.tables.root)
-    finished = resume(lake, grace)
-    done = {one for request in resumed for one in request.subjects}
     asked = [one for one in ids if one not in done]
+    # Who left at the end of a period is not on the list yet, and asks for it now.
+    _suppress(lake, [one for one in ids if one in done])
+    receipts = list(finished)
     if asked:
         settle(lake)
-        finished += _new(lake, asked, grace, resumed=bool(finished))
-    return told(lake, finished)
-
-
-def resume(lake: Lake, grace: float) -> list[Receipt]:
-    """Finish the requests that a killed job left open."""
-    return [_carry_out(lake, request, grace) for request in requests.opened(lake.settings.secrets, lake.tables.root)]
+        receipts += _new(lake, asked, grace, resumed=bool(finished))
+    return told(lake, receipts)
 
 
 def settle(lake: Lake) -> None:
@@ -103,8 +114,8 @@ def _new(lake: Lake, ids: Sequence[str], grace: float, *, resumed: bool) -> list
         raise UsageError(_nobody(lake, ids))
     known = [ids[number] for number in sorted(numbers)]
     request = prepared(lake, "erasure", known, found)
-    request.unknown = len(ids) - len(known)
-    return [begin(lake, request, grace)]
+    request.unknown, request.grace = len(ids) - len(known), grace
+    return [begin(lake, request)]
 
 
 def prepared(lake: Lake, kind: str, known: Sequence[str], found: Mapping[str, Mapping[int, int]]) -> Open:
@@ -120,12 +131,12 @@ def prepared(lake: Lake, kind: str, known: Sequence[str], found: Mapping[str, Ma
     )
 
 
-def begin(lake: Lake, request: Open, grace: float) -> Receipt:
+def begin(lake: Lake, request: Open) -> Receipt:
     """Open a request and carry it out."""
     with lake.steps.step("collect traces"):
-        request.traces = traces.of(lake, subjects.frame(lake, request.subjects))
+        request.traces = traces.of(lake, subjects.frame(lake, request.subjects)) if request.subjects else []
     requests.save(lake.settings.secrets, request)
-    return _carry_out(lake, request, grace)
+    return carry_out(lake, request)
 
 
 def _nobody(lake: Lake, ids: Sequence[str]) -> str:
@@ -135,30 +146,20 @@ def _nobody(lake: Lake, ids: Sequence[str]) -> str:
     return f"None of the {len(ids)} subjects is in this lake{told}; nothing has been written."
 
 
-def _carry_out(lake: Lake, request: Open, grace: float) -> Receipt:
+def carry_out(lake: Lake, request: Open) -> Receipt:
+    """Go through the phases that are not done yet, look for what is left, and write the receipt."""
     log = auditlog.audit_log(lake.tables.root, lake.settings.secrets)
-    _log_once(log, f"{request.kind}_started", request.reference, {"subjects": len(request.subjects)})
+    log.append_once(f"{request.kind}_started", request.reference, {"subjects": len(request.subjects)})
     people = subjects.frame(lake, request.subjects)
-    phases: dict[str, Callable[[], None]] = {
-        **({"suppress": lambda: _suppress(lake, request)} if request.kind == "erasure" else {}),
-        "anonymise": lambda: _anonymise(lake, request, people),
-        "delete": lambda: _delete(lake, people),
-        "publish": lambda: _publish(lake),
-        "vacuum": lambda: vacuum(lake, grace),
-    }
-    for phase, carry_out in phases.items():
-        if phase not in request.done:
-            with lake.steps.step(f"erase: {phase}"):
-                carry_out()
-            request.done.append(phase)
-            requests.save(lake.settings.secrets, request)
-    with lake.steps.step("erase: scan"):
+    requests.go_through(lake.settings.secrets, request, _phases(lake, request, people), lake.steps)
+    with lake.steps.step(f"{request.kind}: scan"):
         receipt = _scan(lake, request, people)
     lake.storage.write(f"{RECEIPTS}/{request.reference}.json", json.dumps(dataclasses.asdict(receipt), indent=2))
     counts = {"subjects": receipt.subjects, "findings": sum(receipt.findings.values())}
-    _log_once(log, f"{request.kind}_{receipt.status.lower()}", request.reference, counts)
+    log.append_once(f"{request.kind}_{receipt.status.lower()}", request.reference, counts)
     if receipt.status == PARTIAL:
         # Another run removes and looks again; whoever is to be found must still be known.
+        request.partial = True
         request.done.remove("vacuum")
         requests.save(lake.settings.secrets, request)
     else:
@@ -166,10 +167,34 @@ def _carry_out(lake: Lake, request: Open, grace: float) -> Receipt:
     return receipt
 
 
-def _suppress(lake: Lake, request: Open) -> None:
+def _phases(lake: Lake, request: Open, people: DataFrame) -> dict[str, Callable[[], None]]:
+    """What there is to do for a request, in this order."""
+    first: dict[str, dict[str, Callable[[], None]]] = {
+        "erasure": {"suppress": lambda: _suppress(lake, request.subjects)},
+        "retention": {"expire": lambda: _expire(lake, request)},
+    }
+    persons: dict[str, Callable[[], None]] = {
+        "anonymise": lambda: _anonymise(lake, request, people),
+        "delete": lambda: _delete(lake, people),
+        "publish": lambda: _publish(lake),
+    }
+    return {
+        **first[request.kind],
+        **(persons if request.subjects else {}),
+        "vacuum": lambda: vacuum(lake, request.grace),
+    }
+
+
+def _expire(lake: Lake, request: Open) -> None:
+    for due in expiry.dated(lake, dt.date.fromisoformat(request.day)):
+        lake.tables.delete_where(due.table, due.condition)
+    _record_erased(lake)
+
+
+def _suppress(lake: Lake, ids: Sequence[str]) -> None:
     key = suppression.key(lake)
     today = dt.datetime.now(dt.timezone.utc).date()
-    suppression.add(lake, [subjects.pseudonym(one, key) for one in request.subjects], today)
+    suppression.add(lake, [subjects.pseudonym(one, key) for one in ids], today)
 
 
 def _anonymise(lake: Lake, request: Open, people: DataFrame) -> None:
@@ -206,6 +231,11 @@ def _delete(lake: Lake, people: DataFrame) -> None:
         if table.layer != REBUILT:
             found = subjects.keys_of(lake, table, people).select(str(table.subject))
             lake.tables.delete(table, found.localCheckpoint())
+    _record_erased(lake)
+
+
+def _record_erased(lake: Lake) -> None:
+    """State in the ledger what bronze no longer holds, so that every source row keeps its one outcome."""
     entries = lake.ledger.entries()
     stored = bronze.count_rows(lake, [entry.batch_id for entry in entries])
     removed = lake.ledger.removed()
@@ -217,7 +247,7 @@ def _delete(lake: Lake, people: DataFrame) -> None:
 
 def _publish(lake: Lake) -> None:
     """Publish without the persons. What was published before this instant is withdrawn, whatever happens next."""
-    lake.storage.write(publication.LAST_ERASURE, json.dumps({"at": publication.now()}))
+    publication.withdraw_earlier(lake.storage)
     pipeline.run(lake, pipeline.Request(job=JOB, refresh=True))
 
 
@@ -225,23 +255,21 @@ def vacuum(lake: Lake, grace: float) -> None:
     """Give running queries time to end, then remove the files of all older versions."""
     time.sleep(grace)
     for table in lake.catalog:
-        # What the engine itself writes (ledger, operations, tokens) holds no person's rows, in no version.
-        if not table.is_view and table.load != "engine":
+        # What the engine itself writes of runs and batches holds no person's rows, in no version.
+        if not table.is_view and (table.load != "engine" or table.subject):
             lake.tables.vacuum(table)
 
 
 def _scan(lake: Lake, request: Open, people: DataFrame) -> Receipt:
-    wanted, left = traces.wanted(lake, people, request.traces)
+    wanted, left = traces.wanted(lake, people, request.traces) if request.subjects else (residue.Wanted(), 0)
     result = _scanned(lake, wanted)
-    # Nobody is in the current tables any more: asked of the tables themselves, whatever the files say.
-    still = {path: sum(rows.values()) for path, rows in subjects.known(lake, request.subjects).items()}
-    current = {path: count for path, count in still.items() if count and not lake.catalog[path].exempt}
+    still = _still_there(lake, request)
     present = publication.current(lake.storage)
     versions = {table.path: lake.tables.version(table) for table in lake.catalog if not table.is_view}
     return Receipt(
         reference=request.reference,
         kind=request.kind,
-        status=_status(result, current),
+        status=_status(result, still),
         started_at=request.started_at,
         finished_at=publication.now(),
         subjects=len(request.subjects),
@@ -253,11 +281,19 @@ def _scan(lake: Lake, request: Open, people: DataFrame) -> Receipt:
         files_scanned=result.files,
         bytes_scanned=result.bytes,
         values_left_as_statistics=left,
-        findings={**result.by_kind, **({"current rows": sum(current.values())} if current else {})},
+        findings={**result.by_kind, **({"current rows": still} if still else {})},
         files_with_findings=[finding.path for finding in result.findings][:MOST_NAMED],
         files_not_read=result.unread[:MOST_NAMED],
         evidence=result.evidence,
     )
+
+
+def _still_there(lake: Lake, request: Open) -> int:
+    """Rows that should be gone, asked of the current tables themselves, whatever the files say."""
+    found = subjects.known(lake, request.subjects) if request.subjects else {}
+    still = sum(sum(rows.values()) for path, rows in found.items() if not lake.catalog[path].exempt)
+    due = expiry.due_rows(lake, dt.date.fromisoformat(request.day)) if request.day else {}
+    return still + sum(due.values())
 
 
 def _scanned(lake: Lake, wanted: residue.Wanted) -> residue.Scan:
@@ -267,20 +303,14 @@ def _scanned(lake: Lake, wanted: residue.Wanted) -> residue.Scan:
         return residue.Scan(unread=["the lake is not on this machine"])
 
 
-def _status(result: residue.Scan, current: dict[str, int]) -> str:
-    if result.findings or current:
+def _status(result: residue.Scan, still: int) -> str:
+    if result.findings or still:
         return PARTIAL
     return INCONCLUSIVE if result.unread else COMPLETE
 
 
 def _erasable(lake: Lake) -> list[Table]:
     return [table for table in census.stored_subjects(lake.catalog) if "erase" not in table.exempt]
-
-
-def _log_once(log: auditlog.AuditLog, event: str, reference: str, counts: dict[str, int]) -> None:
-    """A phase that is repeated after a kill says its event once."""
-    if not any(entry["event"] == event and entry["reference"] == reference for entry in log.entries()):
-        log.append(event, reference, counts)
 
 
 def told(lake: Lake, finished: Sequence[Receipt]) -> str:

@@ -95,10 +95,10 @@ class Layers:
             version = tables.replace_batches(table, frame, self._batches)
         elif table.load == "subject":
             if self._subjects is None or tables.version(table) is None:
-                frame = self._with_unknown_member(table, frame)
+                frame = self._with_members(table, frame)
             version = tables.replace_subjects(table, frame, self._scope(table))
         else:
-            frame = self._with_unknown_member(table, frame)
+            frame = self._with_members(table, frame)
             version = tables.replace(table, frame, files=1 if table.layer.startswith("mart_") else None)
         if version is not None:
             self.versions[table.path] = version
@@ -140,13 +140,13 @@ class Layers:
             return None
         return self._subjects.select(table.subject).distinct()
 
-    def _with_unknown_member(self, table: Table, frame: DataFrame) -> DataFrame:
-        if not table.unknown_member:
+    def _with_members(self, table: Table, frame: DataFrame) -> DataFrame:
+        if not table.members:
             return frame
-        values = [table.unknown_member.get(column.name) for column in table.stored]
+        rows = [tuple(member.get(column.name) for column in table.stored) for member in table.members]
         schema = ", ".join(f"`{column.name}` {column.physical_type}" for column in table.stored)
-        member = self._lake.spark.createDataFrame([tuple(values)], schema)
-        return self._lake.tables.conform(frame, table).unionByName(member)
+        members = self._lake.spark.createDataFrame(rows, schema)
+        return self._lake.tables.conform(frame, table).unionByName(members)
 
 
 def _of_subjects(frame: DataFrame, table: Table, subjects: DataFrame | None) -> DataFrame:

@@ -12,7 +12,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lib import audit, bronze, conservation, inputs, judgement, operations, report
+from lib import audit, bronze, conservation, inputs, judgement, keys, operations, report, restrictions
 from lib.contracts import BY_THE_ENGINE, Table
 from lib.errors import AuditFailed, LakehouseError, UsageError
 from lib.lake import Lake
@@ -137,6 +137,8 @@ def _carry_through(lake: Lake, request: Request, entries: Sequence[Entry], pendi
 def _publish_or_fail(lake: Lake, request: Request, entries: Sequence[Entry], progress: _Progress) -> Result:
     ids = [entry.batch_id for entry in progress.pending]
     layers = Layers(lake, ids, whole=request.rebuild or request.refresh or not _published(entries))
+    restricted = restrictions.pseudonymous(lake, keys.secret_key(lake.settings.secrets, bronze.PSEUDONYM_KEY))
+    layers.provide(restrictions.table(lake).name, restricted)
     pending = _silver(lake, layers, progress.pending, progress)
     known = list({entry.batch_id: entry for entry in [*entries, *pending]}.values())
     progress.as_of = request.as_of or as_of(known)

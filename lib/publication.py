@@ -65,7 +65,7 @@ def publish_operations(storage: Storage, run_id: str, as_of: str, tables: Mappin
 def rollback(storage: Storage, run_id: str | None = None) -> tuple[Publication, Publication]:
     """Publish an earlier publication again: that of `run_id`, or the one before the current. Gives (from, to).
 
-    Raises `UsageError` if there is none, or if it is older than the last erasure of a person.
+    Raises `UsageError` if there is none, or if it is older than the last erasure, restriction or correction.
     """
     present = current(storage)
     if present is None:
@@ -83,13 +83,19 @@ def rollback(storage: Storage, run_id: str | None = None) -> tuple[Publication, 
     erased_at = json.loads(storage.read(LAST_ERASURE) or "{}").get("at", "")
     if target.published_at < erased_at:
         raise UsageError(
-            f"The publication of {target.published_at} is older than the last erasure ({erased_at}).",
-            "It would show erased persons again; publish anew with the pipeline.",
+            f"The publication of {target.published_at} is older than the last erasure, restriction or correction "
+            f"({erased_at}).",
+            "It would show persons as they must no longer be shown; publish anew with the pipeline.",
         )
     storage.write(CURRENT, target.to_json())
     later = {p.run_id for p in history if target.published_at < p.published_at <= present.published_at}
     storage.write(WITHDRAWN, "\n".join(sorted((withdrawn | later) - {target.run_id})))
     return present, target
+
+
+def withdraw_earlier(storage: Storage) -> None:
+    """Let no publication up to this instant be rolled back to: it would show persons as they must not be shown."""
+    storage.write(LAST_ERASURE, json.dumps({"at": now()}))
 
 
 def now() -> str:

@@ -10,20 +10,25 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lib.errors import UsageError
+from lib.steps import Steps
 
 FOLDER = "requests"
 
 
 @dataclass
 class Open:
-    """A request under way: `erasure` at the person's wish, or `retention` at the end of the period.
+    """A request under way.
 
-    `done` are the phases that are complete; `salt` makes keys that nobody can make again.
+    `kind` says what it is about: `erasure`, `retention` (the end of a period; `day` is its as-of date), `restriction`,
+    `objection` or `rectification`; `lift` takes one of the last three back. `done` are the phases that are complete,
+    `partial` says that a scan found something; `grace` is what running queries get, in seconds; `salt` makes keys that
+    nobody can make again.
     """
 
     reference: str
@@ -37,12 +42,27 @@ class Open:
     traces: list[list[str]] = field(default_factory=list)
     anonymous_lines: int = 0
     done: list[str] = field(default_factory=list)
+    day: str = ""
+    lift: bool = False
+    corrections: list[list[str | None]] = field(default_factory=list)
+    partial: bool = False
+    grace: float = 0
 
 
 def opened(folder: Path, lake: str) -> list[Open]:
     """The requests of this lake that are not done, in the order of their beginning."""
     found = [_read(file) for file in sorted((folder / FOLDER).glob(f"{_print(lake)}-*.json"))]
     return sorted(found, key=lambda request: request.started_at)
+
+
+def go_through(folder: Path, request: Open, phases: Mapping[str, Callable[[], None]], steps: Steps) -> None:
+    """Carry out the phases that are not done yet, each marked as done when it is: killed, it begins there again."""
+    for phase, carry_out in phases.items():
+        if phase not in request.done:
+            with steps.step(f"{request.kind}: {phase}"):
+                carry_out()
+            request.done.append(phase)
+            save(folder, request)
 
 
 def save(folder: Path, request: Open) -> None:

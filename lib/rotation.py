@@ -20,8 +20,7 @@ MARK = "rotation"
 
 
 def rotate(lake: Lake, *, grace: float) -> str:
-    """Rotate the key. The caller holds the lake's lock. Gives the last line."""
-    erasure.resume(lake, grace)
+    """Rotate the key. The caller holds the lake's lock and has finished open requests. Gives the last line."""
     folder = lake.settings.secrets
     mark = folder / MARK
     if not mark.exists():
@@ -30,12 +29,14 @@ def rotate(lake: Lake, *, grace: float) -> str:
     reference = mark.read_text(encoding="ascii").strip()
     waiting = folder / f"{WAITING}.key"
     if waiting.exists():
-        lake.ledger.record(dataclasses.replace(entry, published_run=None) for entry in lake.ledger.entries())
-        waiting.replace(folder / f"{bronze.PSEUDONYM_KEY}.key")
+        with lake.steps.step("rotation: key"):
+            lake.ledger.record(dataclasses.replace(entry, published_run=None) for entry in lake.ledger.entries())
+            waiting.replace(folder / f"{bronze.PSEUDONYM_KEY}.key")
     if lake.ledger.entries():
         pipeline.run(lake, pipeline.Request(job=JOB, rebuild=True))
-        erasure.vacuum(lake, grace)
-    log.append("key_rotated", reference)
+        with lake.steps.step("rotation: vacuum"):
+            erasure.vacuum(lake, grace)
+    log.append_once("key_rotated", reference)
     mark.unlink()
     return "The pseudonyms have a new key; the old one opens nothing any more. Back the new one up apart from the lake."
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from pathlib import Path
+from types import MappingProxyType
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -88,12 +89,19 @@ def rows_of(lake: Lake, table: Table, subjects: DataFrame) -> DataFrame:
     return lake.tables.read(table).join(F.broadcast(keys_of(lake, table, subjects)), on=str(table.subject))
 
 
-def known(lake: Lake, ids: Sequence[str]) -> dict[str, dict[int, int]]:
-    """By table, the number of rows of each subject that has any there."""
+def known(
+    lake: Lake, ids: Sequence[str], but: Mapping[str, Column] = MappingProxyType({})
+) -> dict[str, dict[int, int]]:
+    """By table, the number of rows of each subject that has any there; rows that `but` names for a table left out."""
     subjects = frame(lake, ids)
     tables = [t for t in stored_subjects(lake.catalog) if lake.tables.version(t) is not None]
+    everything = F.lit(1) == F.lit(1)
     counted = [
-        rows_of(lake, table, subjects).groupBy(NUMBER).count().select(F.lit(table.path).alias("path"), NUMBER, "count")
+        rows_of(lake, table, subjects)
+        .where(~but[table.path] if table.path in but else everything)
+        .groupBy(NUMBER)
+        .count()
+        .select(F.lit(table.path).alias("path"), NUMBER, "count")
         for table in tables
     ]
     found: dict[str, dict[int, int]] = {table.path: {} for table in tables}

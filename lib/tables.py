@@ -5,7 +5,6 @@ Nothing to change means no commit. Every write returns the version that holds it
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -140,16 +139,11 @@ class Tables:
             self._versions.pop(table.path, None)
         return self.version(table)
 
-    def delete_before(self, table: Table, column: str, day: dt.date) -> int:
-        """Delete the rows whose date in `column` lies before `day`; gives their number. The predicate names a day."""
-        if self.version(table) is None:
-            return 0
-        old = F.to_date(F.col(f"`{column}`")) < F.lit(day)
-        count = self.read(table).where(old).count()
-        if count:
-            DeltaTable.forPath(self.spark, self.location(table)).delete(old)
+    def delete_where(self, table: Table, condition: Column) -> None:
+        """Delete the rows that meet a condition, which the log remembers: it may name a day, but no value of a row."""
+        if self.version(table) is not None and not self.read(table).where(condition).isEmpty():
+            DeltaTable.forPath(self.spark, self.location(table)).delete(condition)
             self._versions.pop(table.path, None)
-        return count
 
     def vacuum(self, table: Table) -> None:
         """Remove every file that the newest version does not name: older versions, and orphans of killed jobs.

@@ -13,6 +13,7 @@ from lib import bronze, keys, subjects
 from lib.census import stored_subjects
 from lib.contracts import Catalog, Column, Table
 from lib.lake import Lake
+from lib.literals import ISO_FORM
 from lib.residue import WINDOW, Wanted
 
 TEXT, INTEGER = "text", "integer"
@@ -24,11 +25,12 @@ def of(lake: Lake, people: DataFrame) -> list[list[str]]:
     """Kind, column and value of every trace: keys and personal texts of the subjects' rows that no other row shares.
 
     Values shorter than eight bytes are left out: they say who somebody is only as the key of a row, and rows are
-    looked for by their keys anyway (`wanted`).
+    looked for by their keys anyway (`wanted`). So are days, which a column of texts may hold as well.
     """
     tables = [table for table in stored_subjects(lake.catalog) if lake.tables.version(table) is not None]
     mine = _all(lake, (_exploded(subjects.rows_of(lake, table, people), _telling(table)) for table in tables))
-    candidates = mine.where(F.octet_length(VALUE) >= WINDOW).distinct().localCheckpoint()
+    told = (F.octet_length(VALUE) >= WINDOW) & ~F.col(VALUE).rlike(ISO_FORM)
+    candidates = mine.where(told).distinct().localCheckpoint()
     others = _all(lake, (_exploded(_other_rows(lake, table, people), _telling(table)) for table in tables))
     shared = _among(others, candidates)
     own = candidates.join(shared, on=VALUE, how="left_anti")
@@ -38,8 +40,8 @@ def of(lake: Lake, people: DataFrame) -> list[list[str]]:
 def wanted(lake: Lake, people: DataFrame, found: Sequence[Sequence[str]]) -> tuple[Wanted, int]:
     """What a scan looks for after an erasure, and how many values it leaves out.
 
-    Left out is what still stands in a current table that leads to nobody: the name of a product that only this person
-    bought is a statistic once the line is anonymous. The keys of the subjects are always looked for.
+    Left out is what still stands in a current table that leads to nobody: what only this person bought
+    is a statistic once the line is anonymous. The keys of the subjects are always looked for.
     """
     traces = lake.spark.createDataFrame([tuple(each) for each in found], SHAPE)
     nameless = [table for table in lake.catalog if not table.is_view and not table.subject]
@@ -68,11 +70,12 @@ def of_values(values: Iterable[str], catalog: Catalog, folder: Path) -> Wanted:
 
 
 def _telling(table: Table) -> list[Column]:
-    """The columns whose values may be a person's own: keys and texts. A day or a number is everybody's."""
+    """The columns whose values may be a person's own: keys and texts. Days, numbers, listed values are not."""
     return [
         column
         for column in table.stored
         if (column.personal or column.primary_key)
+        and not column.values
         and (column.physical_type == "bigint" or column.logical_type == column.physical_type == "string")
     ]
 

@@ -1,9 +1,16 @@
-with observations as (
-    select
-        user_key,
-        observed_on,
+-- Of everybody, or of those who restricted the use of their data or objected to it.
+with restricted as (
+    select distinct user_key from restrictions
+),
+
+observations as (
+    select /*+ broadcast(restricted) */
+        users.user_key,
+        users.observed_on,
         struct(gender, age_band, country_code, status, segment, channel, purchase_frequency) as attributes
     from users
+    left join restricted on users.user_key = restricted.user_key
+    where (restricted.user_key is not null) = :is_restricted
 ),
 
 compared as (

@@ -9,7 +9,7 @@ versions as (
     from dim_user
 ),
 
--- Sales of erased persons: the Unknown user bought them, somewhere in the region.
+-- Sales of erased persons: the Unknown user bought them, somewhere in the region. Likewise those of restricted persons.
 places as (
     select region, geography_key from dim_geography where country_code = 'Unknown'
 )
@@ -31,6 +31,28 @@ inner join versions
     on sold.user_key = versions.user_key
     and sold.purchase_date >= versions.valid_from
     and (versions.valid_to is null or sold.purchase_date < versions.valid_to)
+
+union all
+
+select
+    xxhash64(sold.purchase_key) as sale_key,
+    cast(date_format(sold.purchase_date, 'yyyyMMdd') as int) as date_key,
+    -2 as user_version_key,
+    restricted_versions.durable_user_key,
+    xxhash64(sold.category, sold.subcategory, sold.product_name) as product_key,
+    places.geography_key,
+    -1 as channel_key,
+    sold.quantity,
+    sold.unit_price,
+    sold.quantity * sold.unit_price as revenue,
+    cast(null as tinyint) as rating
+from sold
+inner join restricted_versions
+    on sold.user_key = restricted_versions.user_key
+    and sold.purchase_date >= restricted_versions.valid_from
+    and (restricted_versions.valid_to is null or sold.purchase_date < restricted_versions.valid_to)
+inner join dim_geography on restricted_versions.geography_key = dim_geography.geography_key
+inner join places on dim_geography.region = places.region
 
 union all
 

@@ -56,7 +56,7 @@ current_users as (
         dim_user.age_band = '15-17' as is_minor
     from dim_user
     join dim_geography using (geography_key)
-    where dim_user.is_current and dim_user.durable_user_key <> -1
+    where dim_user.is_current and dim_user.durable_user_key not in (-1, -2)
 )
 
 select

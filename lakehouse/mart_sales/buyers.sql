@@ -13,8 +13,8 @@ sale_lines as (
     join dim_date using (date_key)
     join dim_geography using (geography_key)
     join dim_product using (product_key)
-    -- Who bought the lines of erased persons is not known, so they count in no number of buyers.
-    where fact_sales.quantity > 0 and fact_sales.durable_user_key <> -1 and dim_date.date <= :as_of
+    -- Who bought the lines of erased persons is not known, and restricted persons are not counted as anybody.
+    where fact_sales.quantity > 0 and fact_sales.user_version_key not in (-1, -2) and dim_date.date <= :as_of
 ),
 
 bought_months as (

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from lib import requests
 from lib.errors import UsageError
+from lib.steps import Steps
 from lib.subjects import pseudonym, read_ids
 
 LAKE = "/data/lake"
@@ -78,3 +82,30 @@ def test_a_broken_request_is_said_without_its_content(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read") as caught:
         requests.opened(tmp_path, LAKE)
     assert "u1" not in str(caught.value)
+
+
+class Silent:
+    """Steps that nobody hears of."""
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        assert name.startswith("erasure: ")
+        yield
+
+
+def test_phases_are_gone_through_once_and_taken_up_where_a_job_was_killed(tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def killed() -> None:
+        raise KeyboardInterrupt
+
+    steps = cast("Steps", Silent())
+    first = {"suppress": lambda: said.append("suppress"), "delete": killed}
+    with pytest.raises(KeyboardInterrupt):
+        requests.go_through(tmp_path, opened(1), first, steps)
+    (left,) = requests.opened(tmp_path, LAKE)
+    assert left.done == ["suppress"]
+    again = {"suppress": lambda: said.append("suppress"), "delete": lambda: said.append("delete")}
+    requests.go_through(tmp_path, left, again, steps)
+    assert said == ["suppress", "delete"]
+    assert requests.opened(tmp_path, LAKE)[0].done == ["suppress", "delete"]

@@ -9,7 +9,10 @@ import json
 import lzma
 import sqlite3
 import zipfile
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +20,7 @@ import pytest
 
 from lib import residue
 from lib.residue import Wanted, scan
+from tests.rgpd.conftest import COLUMNS, REFUSED, mark
 
 CANARY = "canary-4f1d2c"
 NUMBER = -7046029254386353131
@@ -36,46 +40,74 @@ def zipped(content: bytes) -> bytes:
     return sink.getvalue()
 
 
-LOG = json.dumps({"add": {"stats": json.dumps({"minValues": {"user_id": CANARY}})}}).encode()
-# Long enough that neither compression nor Parquet leaves the value readable.
-TEXT = b"\n".join(b"line %d of a log, nobody is named" % n for n in range(50)) + CANARY.encode()
-MANY = [f"canary-4f1d{n:03}" for n in range(500)] + [CANARY]
+Content = Callable[[Sequence[str]], bytes]
 
-PLACES: dict[str, tuple[str, bytes]] = {
-    "data file": ("silver/users/part-0.parquet", parquet(MANY)),
-    "data file in a struct": ("silver/users/part-1.parquet", parquet([{"a": {"b": [CANARY]}}])),
+
+def log(values: Sequence[str]) -> bytes:
+    lines = [json.dumps({"add": {"stats": json.dumps({"minValues": {"user_id": value}})}}) for value in values]
+    return "\n".join(lines).encode()
+
+
+def text(values: Sequence[str]) -> bytes:
+    """Long enough that neither compression nor Parquet leaves a value readable."""
+    return b"\n".join(b"line %d of a log, nobody is named" % n for n in range(50)) + ", ".join(values).encode()
+
+
+def many(values: Sequence[str]) -> list[str]:
+    return [f"canary-4f1d{n:03}" for n in range(500)] + list(values)
+
+
+def database(values: Sequence[str]) -> bytes:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "part.sqlite"
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("create table t (id text)")
+            connection.executemany("insert into t values (?)", [(value,) for value in values])
+            connection.commit()
+        return file.read_bytes()
+
+
+PLACES: dict[str, tuple[str, Content]] = {
+    "data file": ("silver/users/part-0.parquet", lambda values: parquet(many(values))),
+    "data file in a struct": (
+        "silver/users/part-1.parquet", lambda values: parquet([{"a": {"b": [value]}} for value in values])
+    ),
     "data file in a map": (
         "silver/users/part-2.parquet",
-        parquet(pa.array([[(CANARY, 1)]], pa.map_("string", "int32"))),
+        lambda values: parquet(pa.array([[(value, 1)] for value in values], pa.map_("string", "int32"))),
     ),
-    "data file as a number": ("gold/fact/part-3.parquet", parquet(pa.array(range(999, 0, -1)).cast("int64"), "n")),
-    "data file as binary": ("gold/fact/part-4.parquet", parquet([CANARY.encode()])),
-    "delta log": ("bronze/t/_delta_log/00000000000000000000.json", LOG),
-    "checksum": ("bronze/t/_delta_log/00000000000000000000.crc", LOG),
-    "checkpoint": ("bronze/t/_delta_log/00000000000000000010.checkpoint.parquet", parquet([LOG.decode()])),
-    "report": ("reports/run.html", b"<td>" + CANARY.encode() + b"</td>"),
-    "audit log": ("audit/log.jsonl", LOG),
-    "orphan": ("silver/users/part-orphan.parquet", parquet([CANARY])),
-    "unfinished file": ("silver/users/_temporary/0/part-0.tmp", TEXT),
-    "gzip": ("logs/driver.log.gz", gzip.compress(TEXT)),
-    "bzip2": ("logs/driver.log.bz2", bz2.compress(TEXT)),
-    "xz": ("logs/driver.log.xz", lzma.compress(TEXT)),
-    "zip": ("logs/driver.zip", zipped(TEXT)),
-    "gzip in a zip, misnamed": ("logs/driver.txt", zipped(gzip.compress(TEXT))),
-    "parquet in a gzip": ("logs/part.parquet.gz", gzip.compress(parquet(MANY))),
-    "file name": (f"silver/users/id={CANARY}/part-0.bin", b""),
-    "hidden file": ("silver/users/.part-0.swp", TEXT),
-}
-PLACES["data file as a number"] = (
-    PLACES["data file as a number"][0], parquet(pa.array([*range(999), NUMBER], pa.int64()), "n"),
-)  # fmt: skip
+    "data file as binary": (
+        "gold/fact/part-4.parquet", lambda values: parquet([value.encode() for value in values])
+    ),
+    "old version": ("silver/users/part-5.parquet", lambda values: parquet(many(values)[::-1])),
+    "quarantine": ("silver/quarantine/part-6.parquet", lambda values: parquet(many(values))),
+    "delta log": ("bronze/t/_delta_log/00000000000000000000.json", log),
+    "checksum": ("bronze/t/_delta_log/00000000000000000000.crc", log),
+    "checkpoint": (
+        "bronze/t/_delta_log/00000000000000000010.checkpoint.parquet", lambda values: parquet([log(values).decode()])
+    ),
+    "report": ("reports/run.html", lambda values: b"<td>" + text(values) + b"</td>"),
+    "audit log": ("audit/log.jsonl", log),
+    "log": ("logs/driver.log", text),
+    "database": ("parts/part.sqlite", database),
+    "orphan": ("silver/users/part-orphan.parquet", lambda values: parquet(list(values))),
+    "unfinished file": ("silver/users/_temporary/0/part-0.tmp", text),
+    "gzip": ("logs/driver.log.gz", lambda values: gzip.compress(text(values))),
+    "bzip2": ("logs/driver.log.bz2", lambda values: bz2.compress(text(values))),
+    "xz": ("logs/driver.log.xz", lambda values: lzma.compress(text(values))),
+    "zip": ("logs/driver.zip", lambda values: zipped(text(values))),
+    "gzip in a zip, misnamed": ("logs/driver.txt", lambda values: zipped(gzip.compress(text(values)))),
+    "parquet in a gzip": ("logs/part.parquet.gz", lambda values: gzip.compress(parquet(many(values)))),
+    "hidden file": ("silver/users/.part-0.swp", text),
+}  # fmt: skip
+TEXT, MANY = text([CANARY]), many([CANARY])
 
 
-def lay(folder: Path, place: str) -> Path:
+def lay(folder: Path, place: str, values: Sequence[str] = (CANARY,)) -> Path:
     name, content = PLACES[place]
     file = folder / name
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(content)
+    file.write_bytes(content(values))
     return file
 
 
@@ -83,11 +115,29 @@ def lay(folder: Path, place: str) -> Path:
 def test_a_value_is_found_in_each_kind_of_place(tmp_path: Path, place: str) -> None:
     file = lay(tmp_path, place)
     found = scan([tmp_path], WANTED)
-    shown = residue.NAMELESS if place == "file name" else str(file.relative_to(tmp_path))
-    assert [finding.path for finding in found.findings] == [shown]
+    assert [finding.path for finding in found.findings] == [str(file.relative_to(tmp_path))]
     assert found.unread == []
     other = Wanted(texts=frozenset({"canary-000000"}), integers=frozenset({-424242424242}))
     assert scan([tmp_path], other).findings == []
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_values_of_every_column_are_found_in_each_kind_of_place(tmp_path: Path, place: str) -> None:
+    values = [mark(column, 7) for column in ("user_id", *COLUMNS, *REFUSED)]
+    file = lay(tmp_path, place, values)
+    assert [value for value in values if not scan([file], Wanted(texts=frozenset({value}))).findings] == []
+
+
+def test_a_value_in_a_file_name_is_found_and_not_repeated(tmp_path: Path) -> None:
+    file = tmp_path / f"silver/users/id={CANARY}/part-0.bin"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert [finding.path for finding in scan([tmp_path], WANTED).findings] == [residue.NAMELESS]
+
+
+def test_a_number_is_found_in_a_data_file(tmp_path: Path) -> None:
+    (tmp_path / "part-3.parquet").write_bytes(parquet(pa.array([*range(999), NUMBER], pa.int64()), "n"))
+    assert len(scan([tmp_path], WANTED).findings) == 1
 
 
 def test_a_finding_says_what_kind_of_file_it_is(tmp_path: Path) -> None:
@@ -96,14 +146,6 @@ def test_a_finding_says_what_kind_of_file_it_is(tmp_path: Path) -> None:
     assert scan([tmp_path], WANTED).by_kind == {
         "audit log": 1, "checkpoint": 1, "checksum": 1, "data file": 1, "delta log": 1, "other file": 1, "report": 1,
     }  # fmt: skip
-
-
-def test_a_database_is_searched(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "part.db") as database:
-        database.execute("create table t (id text)")
-        database.execute("insert into t values (?)", (CANARY,))
-    database.close()
-    assert len(scan([tmp_path], WANTED).findings) == 1
 
 
 @pytest.mark.parametrize("at", [0, 1, 7, 8, residue.BLOCK - 1, residue.BLOCK - 5, residue.BLOCK, residue.BLOCK + 3])

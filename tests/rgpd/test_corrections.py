@@ -1,0 +1,68 @@
+"""A file of corrections is read strictly, and what is wrong with it is said without a value of it."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from lib import contracts, corrections
+from lib.errors import UsageError
+
+CATALOG = contracts.load(Path(__file__).resolve().parents[2] / "lakehouse")
+BRONZE = CATALOG["bronze/sales_events"]
+
+
+def read(text: str, monkeypatch: pytest.MonkeyPatch) -> tuple[corrections.Correction, ...]:
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    return corrections.read("-", CATALOG, BRONZE)
+
+
+def test_a_line_corrects_some_columns_of_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = '{"user_id": " u1 ", "age": 41, "sign_up_date": "2020-02-29"}\n\n{"user_id": "u2", "segment": null}\n'
+    assert read(text, monkeypatch) == (
+        ("u1", "age", "41"), ("u1", "sign_up_date", "2020-02-29"), ("u2", "segment", None),
+    )  # fmt: skip
+
+
+def test_the_last_of_two_values_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = '{"user_id": "u1", "age": 41}\n{"user_id": "u1", "age": 42}\n'
+    assert read(text, monkeypatch) == (("u1", "age", "42"),)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"user_id": "u1", "contry": "Hidden"}', "Line 1: 'contry' cannot be corrected. Did you mean 'country'?"),
+        ('{"user_id": "u1", "unit_price": "1"}', "Line 1: 'unit_price' cannot be corrected."),
+        ('{"user_id": "u1", "email": "Hidden"}', "Line 1: 'email' cannot be corrected."),
+        ('{"user_id": "u1", "age": "Hidden"}', "Line 1: 'age' is no integer."),
+        ('{"user_id": "u1", "age": true}', "Line 1: 'age' is no integer."),
+        ('{"user_id": "u1", "sign_up_date": "29.02.2020"}', "Line 1: 'sign_up_date' is no date."),
+        ('{"user_id": "u1", "gender": " "}', "Line 1: 'gender' is no string."),
+        ('{"user_id": "u1", "gender": ["Hidden"]}', "Line 1: 'gender' is no string."),
+        ('{"age": 41}', "Line 1 names nobody. State 'user_id'."),
+        ("Hidden", "Line 1 is no JSON object."),
+        ('["Hidden"]', "Line 1 is no JSON object."),
+        ("", "The file of corrections states none."),
+        ('{"user_id": "u1"}', "The file of corrections states none."),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(line: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError) as caught:
+        read(line, monkeypatch)
+    assert str(caught.value).startswith(said)
+    assert "Hidden" not in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        corrections.read(str(tmp_path / "missing"), CATALOG, BRONZE)
+
+
+def test_every_column_that_can_be_corrected_is_one_of_bronze() -> None:
+    (listed,) = (column.values for column in CATALOG["rights/corrections"].stored if column.name == "attribute")
+    stored = {column.name for column in BRONZE.stored}
+    assert set(listed) <= stored
+    assert set(listed).isdisjoint({BRONZE.subject, "unit_price", "quantity", "purchase_date"})
