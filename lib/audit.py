@@ -21,6 +21,7 @@ from pyspark.sql.types import StructType
 from lib import checks, integrity
 from lib.contracts import Catalog, Table
 from lib.findings import Finding
+from lib.rows import frame_of
 from lib.tables import Tables
 
 __all__ = ["Finding", "audit", "prepare"]
@@ -143,7 +144,7 @@ def _session(spark: SparkSession) -> SparkSession:
 
 def _frame(spark: SparkSession, tables: Tables, table: Table, versions: Mapping[str, int]) -> DataFrame:
     if table.path not in versions:
-        return spark.createDataFrame([], table.schema)
+        return frame_of(spark, [], table.schema)
     reader = spark.read.format("delta").option("versionAsOf", versions[table.path])
     return reader.load(tables.location(table))
 

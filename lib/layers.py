@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from lib import rules
 from lib.contracts import Table
 from lib.lake import Lake
+from lib.rows import frame_of
 from lib.tables import BATCH, IN_MEMORY
 from lib.transformations import transform
 
@@ -143,9 +144,9 @@ class Layers:
     def _with_members(self, table: Table, frame: DataFrame) -> DataFrame:
         if not table.members:
             return frame
-        rows = [tuple(member.get(column.name) for column in table.stored) for member in table.members]
+        values = [[member.get(column.name) for column in table.stored] for member in table.members]
         schema = ", ".join(f"`{column.name}` {column.physical_type}" for column in table.stored)
-        members = self._lake.spark.createDataFrame(rows, schema)
+        members = frame_of(self._lake.spark, values, schema)
         return self._lake.tables.conform(frame, table).unionByName(members)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lib.contracts import Catalog
+from lib.rows import frame_of
 from lib.tables import Tables
 
 BATCHES = "ledger/batches"
@@ -57,15 +58,15 @@ class Ledger:
         """Add or replace entries; none: no commit."""
         rows = [dataclasses.asdict(entry) for entry in entries]
         if rows:
-            frame = self._tables.spark.createDataFrame(rows, self._table.schema)
-            self._tables.upsert(self._table, frame)
+            content = frame_of(self._tables.spark, rows, self._table.schema)
+            self._tables.upsert(self._table, content)
 
     def record_removed(self, outcome: str, rows: Mapping[str, int]) -> None:
         """State how many source rows of each batch are not in bronze for this reason; none: no entry, no commit."""
         known = self.removed()
         changed = [(b, outcome, count) for b, count in rows.items() if count != known.get((b, outcome), 0)]
         if changed:
-            self._tables.upsert(self._removed, self._tables.spark.createDataFrame(changed, self._removed.schema))
+            self._tables.upsert(self._removed, frame_of(self._tables.spark, changed, self._removed.schema))
 
     def removed(self) -> dict[tuple[str, str], int]:
         """By batch and outcome, the source rows that are not in bronze."""

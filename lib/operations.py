@@ -11,6 +11,7 @@ from lib.contracts import Table
 from lib.judgement import Judgement
 from lib.lake import Lake
 from lib.publication import publish_operations
+from lib.rows import frame_of
 
 RUNS = "mart_operations/runs"
 QUALITY = "mart_operations/quality"
@@ -35,10 +36,10 @@ def store(lake: Lake, outcome: Outcome) -> None:
     """Add the run and what its row rules found, and publish both."""
     spark = lake.spark
     runs, quality = lake.catalog[RUNS], lake.catalog[QUALITY]
-    lake.tables.append(runs, spark.createDataFrame([_run(lake, outcome)], runs.schema))
+    lake.tables.append(runs, frame_of(spark, [_run(lake, outcome)], runs.schema))
     rows = _quality(lake, outcome)
     if rows:
-        lake.tables.append(quality, spark.createDataFrame(rows, quality.schema))
+        lake.tables.append(quality, frame_of(spark, rows, quality.schema))
     versions = {table.path: lake.tables.version(table) for table in (runs, quality)}
     as_of = outcome.as_of.isoformat() if outcome.as_of else ""
     publish_operations(lake.storage, lake.run_id, as_of, {path: v for path, v in versions.items() if v is not None})

@@ -19,6 +19,7 @@ from lib.inputs import Batch
 from lib.lines import Placed, array_elements, placed_lines
 from lib.literals import TYPES, trimmed, typed_value
 from lib.records import PLACE, csv_records, json_records, multiline_records
+from lib.rows import frame_of
 from lib.sources import Origin, Source, business_columns
 
 JSON = ("json", "jsonl")
@@ -34,7 +35,7 @@ def read(
     """
     frames = [_bronze(frame, source, bronze, ingested_at) for frame in _mapped_frames(spark, source, batches)]
     if not frames:
-        return spark.createDataFrame([], bronze.schema)
+        return frame_of(spark, [], bronze.schema)
     return reduce(DataFrame.unionAll, frames)
 
 

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
 from lib.contracts import Table
+from lib.rows import frame_of
 
 BATCH = "_batch_id"
 READERS_KEEP = "interval 60 days"
@@ -54,7 +55,7 @@ class Tables:
     def read(self, table: Table, version: int | None = None) -> DataFrame:
         """The table's content; an empty frame of its schema if it does not exist."""
         if version is None and self.version(table) is None:
-            return self.spark.createDataFrame([], table.schema)
+            return frame_of(self.spark, [], table.schema)
         reader = self.spark.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)

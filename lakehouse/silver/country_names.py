@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from lakehouse.countries import iso_codes
@@ -28,5 +29,6 @@ def transform(tables: Mapping[str, DataFrame]) -> DataFrame:
             "Map the column that holds country names or ISO codes.",
         )
     codes = iso_codes(names)
-    spark = tables["sales_events"].sparkSession
-    return spark.createDataFrame([(name, codes.get(name)) for name in names], "country string, country_code string")
+    columns = {"country": names, "country_code": [codes.get(name) for name in names]}
+    schema = pa.schema([(column, pa.string()) for column in columns])
+    return tables["sales_events"].sparkSession.createDataFrame(pa.table(columns, schema=schema))

@@ -18,8 +18,8 @@ from tests.endpoint.lakes import PROJECT, publish
 from tests.endpoint.server import HOST, LOGIN_FAILED, Server, rows, running, start
 
 pytestmark = pytest.mark.e2e
-# It looks every second and shows what is new before it reads it. How long a reader then waits depends on the machine and
-# stands in docs/benchmarks.md; here a minute tells that it never came.
+# It looks every second and shows what is new before reading it. How long a reader then waits depends on the machine
+# and stands in docs/benchmarks.md; here a minute tells that it never came.
 SECONDS_TO_FOLLOW = 60
 # Both views' publication in one row; equal unless the statement saw two.
 BOTH = "select max(m.order_lines) div 1000, max(y.order_lines) div 1000 from mart_sales.monthly m, mart_sales.yearly y"
