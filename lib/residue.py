@@ -230,8 +230,7 @@ class _Searcher:
             possible = possible[pairs[(windows[possible] >> shift) & PAIR]]
         places = np.searchsorted(self._starts, windows[possible])
         places[places == len(self._starts)] = 0
-        possible = possible[self._starts[places] == windows[possible]]
-        return possible
+        return np.extract(self._starts[places] == windows[possible], possible)
 
     def _in_parquet(self, content: bytes) -> int:
         table = pq.read_table(io.BytesIO(content), partitioning=None)
