@@ -32,6 +32,8 @@ from lib.errors import AuditFailed, UsageError
 
 WINDOW = 8  # bytes of a value that are compared at once
 BLOCK = 1 << 24  # bytes searched at a time
+PAIR = np.uint64(0xFFFF)
+PAIRS = (np.uint64(0), np.uint64(16))  # bits to shift, to see the first two bytes of a window, and the next two
 INTEGER_BYTES = 8
 MOST_LAYERS = 4  # of compression inside compression
 UNPACKERS: tuple[tuple[bytes, Callable[[bytes], bytes]], ...] = (
@@ -183,6 +185,8 @@ class _Searcher:
         for needle in wanted.needles():
             self._by_start.setdefault(int.from_bytes(needle[:WINDOW], "little"), []).append(needle)
         self._starts = np.array(sorted(self._by_start), dtype="<u8")
+        # Whether any value has these two bytes at its beginning, and behind them: tells most windows apart at once.
+        self._pairs = [_occurring(self._starts, shift) for shift in PAIRS]
         self._longest = max((len(needle) for needle in wanted.needles()), default=0)
 
     def hits_of_file(self, content: bytes, layer: int = 0) -> int:
@@ -221,9 +225,12 @@ class _Searcher:
                 yield int(at) * WINDOW + offset
 
     def _known(self, windows: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
-        places = np.searchsorted(self._starts, windows)
+        possible: npt.NDArray[np.intp] = np.arange(len(windows))
+        for pairs, shift in zip(self._pairs, PAIRS, strict=True):
+            possible = possible[pairs[(windows[possible] >> shift) & PAIR]]
+        places = np.searchsorted(self._starts, windows[possible])
         places[places == len(self._starts)] = 0
-        return np.flatnonzero(self._starts[places] == windows)
+        return np.extract(self._starts[places] == windows[possible], possible)
 
     def _in_parquet(self, content: bytes) -> int:
         table = pq.read_table(io.BytesIO(content), partitioning=None)
@@ -247,6 +254,12 @@ class _Searcher:
         hits = self.hits(b"\0".join(texts))
         short = self._wanted.short.get(name, frozenset())
         return hits + sum(text.decode(errors="replace").strip() in short for text in texts)
+
+
+def _occurring(starts: npt.NDArray[np.uint64], shift: np.uint64) -> npt.NDArray[np.bool_]:
+    found = np.zeros(int(PAIR) + 1, dtype=np.bool_)
+    found[(starts >> shift) & PAIR] = True
+    return found
 
 
 def _is_text(kind: pa.DataType) -> bool:

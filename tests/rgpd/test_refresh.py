@@ -1,0 +1,38 @@
+"""A refresh computes gold from the whole of silver, so batches that are pending enter silver before it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from lib import pipeline
+from lib.lake import Lake
+
+BEFORE = SimpleNamespace(batch_id="b1", rows=1, pending=False)
+PENDING = SimpleNamespace(batch_id="b2", rows=1, pending=True)
+Call = tuple[bool, list[str]]
+
+
+def calls(monkeypatch: pytest.MonkeyPatch, *entries: SimpleNamespace) -> list[Call]:
+    """Whether each run of a request to refresh is one, and which batches are pending for it."""
+    found: list[Call] = []
+
+    def carry(_: object, request: pipeline.Request, __: object, pending: list[SimpleNamespace]) -> None:
+        found.append((request.refresh, [entry.batch_id for entry in pending]))
+
+    for name in ("_load", "_reopen", "current", "expect_rows"):
+        monkeypatch.setattr(pipeline, name, lambda *_: None)
+    monkeypatch.setattr(pipeline, "_carry_through", carry)
+    lake = SimpleNamespace(ledger=SimpleNamespace(entries=lambda: list(entries)), storage=None, spark=None)
+    pipeline.run(cast("Lake", lake), pipeline.Request(job="test", refresh=True))
+    return found
+
+
+def test_without_anything_pending_it_is_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert calls(monkeypatch, BEFORE) == [(True, [])]
+
+
+def test_what_is_pending_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert calls(monkeypatch, BEFORE, PENDING) == [(False, ["b2"]), (True, [])]
