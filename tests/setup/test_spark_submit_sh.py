@@ -201,6 +201,31 @@ def test_the_endpoint_gets_the_variables_it_needs_and_no_other(stubbed: Path) ->
         assert ("--driver-class-path" in given) != kept
 
 
+def test_what_is_small_and_here_gets_the_quick_compiler(stubbed: Path) -> None:
+    program(next(stubbed.glob(".venv/lib/*/site-packages/pyspark")) / "bin/spark-submit", "echo $SPARK_SUBMIT_OPTS")
+    for name in ("serve_sql", "benchmark"):
+        (stubbed / "jobs" / f"{name}.py").write_text(PIPELINE)
+    parts = stubbed / "large parts"
+    parts.mkdir()
+    (parts / "manifest.json").write_text("{}")
+    (parts / "part.csv").write_bytes(b"1" * 66_000_000)
+    (stubbed / "small.csv").write_text("1\n")
+
+    def quick(*words: str) -> bool:
+        return "-XX:TieredStopAtLevel=1" in launch(stubbed, *words).stdout
+
+    small = ["--lake", str(stubbed / "lake"), f"--input={stubbed}/s*.csv"]
+    assert quick()
+    assert quick(*small)
+    assert not quick(*small, "--input", str(parts / "manifest.json"))
+    assert not quick("--lake", str(parts))
+    assert not quick("--lake=hdfs:///lake")
+    assert not quick(*small, "--conf", "conf/cluster.yaml")
+    assert not quick("serve_sql")
+    assert not quick("benchmark")
+    assert launch(stubbed, SPARK_SUBMIT_OPTS="-Xint").stdout == "-Xint\n"
+
+
 def test_own_jars_are_added_and_an_own_properties_file_keeps_the_defaults(stubbed: Path) -> None:
     given = launch(stubbed, "leave", "--jars", "my.jar", "--properties-file", "my.conf").stdout.splitlines()
     assert given[2:4] == ["--jars", f"{stubbed}/.jars/delta.jar,my.jar"]
