@@ -208,7 +208,7 @@ def test_what_is_small_and_here_gets_the_quick_compiler(stubbed: Path) -> None:
     parts = stubbed / "large parts"
     parts.mkdir()
     (parts / "manifest.json").write_text("{}")
-    (parts / "part.csv").write_bytes(b"1" * 66_000_000)
+    (parts / "part.csv").write_bytes(b"1" * 80_000_000)
     (stubbed / "small.csv").write_text("1\n")
 
     def quick(*words: str) -> bool:
