@@ -254,10 +254,9 @@ def _publish(lake: Lake) -> None:
 def vacuum(lake: Lake, grace: float) -> None:
     """Give running queries time to end, then remove the files of all older versions."""
     time.sleep(grace)
-    for table in lake.catalog:
-        # What the engine itself writes of runs and batches holds no person's rows, in no version.
-        if not table.is_view and (table.load != "engine" or table.subject):
-            lake.tables.vacuum(table)
+    # What the engine itself writes of runs and batches holds no person's rows, in no version.
+    stored = [table for table in lake.catalog if not table.is_view and (table.load != "engine" or table.subject)]
+    lake.tables.vacuum(*stored)
 
 
 def _scan(lake: Lake, request: Open, people: DataFrame) -> Receipt:

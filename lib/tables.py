@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from delta.tables import DeltaTable
@@ -21,6 +22,7 @@ BATCH = "_batch_id"
 READERS_KEEP = "interval 60 days"
 RETENTION_CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
 IN_MEMORY = StorageLevel.MEMORY_AND_DISK
+AT_ONCE = 3  # small tables that are vacuumed side by side: most of the time is planning and listing
 
 
 class Tables:
@@ -146,18 +148,22 @@ class Tables:
             DeltaTable.forPath(self.spark, self.location(table)).delete(condition)
             self._versions.pop(table.path, None)
 
-    def vacuum(self, table: Table) -> None:
-        """Remove every file that the newest version does not name: older versions, and orphans of killed jobs.
+    def vacuum(self, *tables: Table) -> None:
+        """Remove every file that the newest versions do not name: older versions, and orphans of killed jobs.
 
         The folders are listed (FULL): the log alone does not know orphans. Nobody may be reading an older version.
         """
-        if self.version(table) is not None:
-            self.spark.conf.set(RETENTION_CHECK, "false")
-            try:
-                self.spark.sql(f"vacuum delta.`{self.location(table)}` full retain 0 hours").collect()
-            finally:
-                self.spark.conf.unset(RETENTION_CHECK)
-                self._versions.pop(table.path, None)
+        known = [table for table in tables if self.version(table) is not None]
+        self.spark.conf.set(RETENTION_CHECK, "false")
+        try:
+            with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="vacuum") as pool:
+                list(pool.map(self._vacuum, known))
+        finally:
+            self.spark.conf.unset(RETENTION_CHECK)
+
+    def _vacuum(self, table: Table) -> None:
+        self.spark.sql(f"vacuum delta.`{self.location(table)}` full retain 0 hours").collect()
+        self._versions.pop(table.path, None)
 
     def _changes(self, table: Table, content: DataFrame, subjects: DataFrame) -> DataFrame:
         names = [column.name for column in table.stored]

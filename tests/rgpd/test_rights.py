@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lib import restrictions
 from lib.auditlog import audit_log
 from tests.e2e.lakes import Ending, commits, content, records
 from tests.oracle.case import batch, row
@@ -152,11 +153,23 @@ def test_a_later_file_does_not_undo_them_and_a_rebuild_gives_the_same(
     assert content(lake) == incremental
 
 
-def test_taken_back_one_by_one_everything_is_as_before(shop: Shop, before: Path, exercised: Path) -> None:
+def test_one_right_taken_back_leaves_the_other_in_force(shop: Shop, corrected: Path, exercised: Path) -> None:
     lake = shop.copy(exercised, "taken-back")
+    restrictions.record(shop.open(lake), [ADA], restrictions.OBJECTION, dt.date(2026, 1, 1))
+    assert ask(shop, "restrict_subject", lake, ADA, TWIN, lift=True).code == 0
+    assert users(lake) == users(corrected) - 1  # who objected stays out
+    assert ask(shop, "object_subject", lake, ADA, lift=True).code == 0
+    assert content(lake) == content(corrected)
+    assert records(lake, "rights/restrictions") == []
+    assert holding(lake / "rights/restrictions", ADA, TWIN) == []
+    assert events(shop, lake)[-2:] == ["restriction_lifted", "objection_lifted"]
+
+
+@pytest.mark.long
+def test_taken_back_one_by_one_everything_is_as_before(shop: Shop, before: Path, exercised: Path) -> None:
+    lake = shop.copy(exercised, "taken-back-all")
     assert ask(shop, "object_subject", lake, ADA).code == 0
     assert ask(shop, "restrict_subject", lake, ADA, TWIN, lift=True).code == 0
-    assert users(lake) == users(before) - 1  # who objected stays out
     assert ask(shop, "object_subject", lake, ADA, lift=True).code == 0
     named = shop.site.folder / "asked.txt"
     named.write_text(f"{OTHER_TWIN}\n{BLANKS}", encoding="utf-8")
