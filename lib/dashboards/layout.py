@@ -11,10 +11,9 @@ COLUMNS = 12
 PIXELS_PER_UNIT = 8
 ROOT, GRID = "ROOT_ID", "GRID_ID"
 TRANSPARENT = "BACKGROUND_TRANSPARENT"
-# Quiet headings, and figures that need no scroll bar.
+# Quiet headings that take no more room than they need.
 STYLE = """
-.dashboard .header-style-option { font-weight: 500; color: #4a4a4a; }
-.dashboard-markdown .dashboard-component-chart-holder { padding: 0; }
+.dashboard .dashboard-component-header { padding: 0; font-weight: 500; color: #4a4a4a; }
 """.strip()
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import firewall
 import login
+import pages
 import results
 
 SECRETS = Path(os.environ["LAKEHOUSE_SECRETS"])
@@ -154,7 +155,9 @@ TALISMAN_CONFIG = {
 HTML_SANITIZATION = True
 LANGUAGES: dict[str, Any] = {}
 APP_NAME = "Lakehouse"
+LOGO_TARGET_PATH = pages.START
 LOGO_TOOLTIP = "Dashboards"
+FLASK_APP_MUTATOR = pages.change
 ENABLE_UI_THEME_ADMINISTRATION = False
 THEME_DARK = None  # one theme: the screenshots of the docs show what everyone sees
 EXTRA_CATEGORICAL_COLOR_SCHEMES = [
@@ -175,5 +178,3 @@ EXTRA_SEQUENTIAL_COLOR_SCHEMES = [
         "colors": ["#F4F8FB", "#C6DDEC", "#7FB3D3", "#2F86BD", "#0A4D7C"],
     }
 ]
-STATS_LOGGER_ENABLED = False
-CONTENT_SECURITY_POLICY_WARNING = True
