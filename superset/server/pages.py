@@ -18,7 +18,7 @@ NOTHING = "data:,"
 
 
 def change(app: Flask) -> None:
-    """Superset's `FLASK_APP_MUTATOR`."""
+    """Change the pages of an application."""
     scripts = {f"/static/assets/{file.name}": file for file in _scripts() if TRACKER in _text(file)}
 
     @app.before_request
