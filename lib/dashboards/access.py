@@ -34,6 +34,7 @@ VIEWER = (
     ("can_read", "CssTemplate"),
     ("can_read", "Theme"),
     ("can_read", "CurrentUserRestApi"),
+    ("can_read", "SecurityRestApi"),
     ("can_get", "Datasource"),
     ("menu_access", "Dashboards"),
 )
@@ -130,7 +131,9 @@ class Access:
 
     def _datasets(self) -> dict[str, int]:
         by_uuid = {uuid("dataset", table.path): table.path for table in self.catalog}
-        return {by_uuid[entry["uuid"]]: entry["id"] for entry in self.client.all("dataset/") if entry["uuid"] in by_uuid}
+        return {
+            by_uuid[entry["uuid"]]: entry["id"] for entry in self.client.all("dataset/") if entry["uuid"] in by_uuid
+        }
 
     def _set_rules(self, ids: Mapping[str, int]) -> list[str]:
         stated = {entry["name"]: entry for entry in self.client.all("rowlevelsecurity/")}

@@ -61,7 +61,9 @@ class Client:
 def _content(answer: requests.Response) -> Any:
     if not answer.ok:
         path = answer.request.path_url.partition("?")[0]
-        raise LakehouseError(f"Superset answered {answer.status_code} to {answer.request.method} {path}: {_said(answer)}")
+        raise LakehouseError(
+            f"Superset answered {answer.status_code} to {answer.request.method} {path}: {_said(answer)}"
+        )
     return answer.json() if answer.content else {}
 
 
