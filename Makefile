@@ -1,9 +1,9 @@
 # Every target uses the environment that spark-submit.sh sets up (.venv, .jars).
 .DEFAULT_GOAL := help
-.PHONY: help setup format check test test-long notebook lock benchmark clean
+.PHONY: help setup format check test test-long notebook superset lock benchmark clean
 SHELL := /bin/bash
 ROWS ?= 1000000
-PYTHON_FILES := lib lakehouse splitter jobs tests
+PYTHON_FILES := lib lakehouse splitter jobs superset tests
 run := .venv/bin/python -m
 # A test's Spark lives for seconds; the second of Java's two compilers would cost more time than it gives back.
 # With the first alone Java keeps 48 MB of code, which a folder of tests fills; then it interprets, for minutes.
@@ -22,7 +22,7 @@ format: setup ## format the code
 check: setup ## format, lint, types, import rules and the tests without Spark (under two minutes)
 	$(run) ruff format --check
 	$(run) ruff check
-	.venv/bin/shellcheck --external-sources spark-submit.sh .ci/run
+	.venv/bin/shellcheck --external-sources spark-submit.sh superset/start.sh .ci/run
 	$(run) mypy
 	.venv/bin/lint-imports --no-cache
 	$(run) pytest -q -m "not spark and not e2e"
@@ -30,7 +30,7 @@ check: setup ## format, lint, types, import rules and the tests without Spark (u
 test: setup ## all tests but those of test-long; a Spark session a folder, since one process can have but one
 	@failed=; \
 	$(run) pytest -q -m "not spark and not e2e" || failed+=" unit"; \
-	for folder in audit sources marts setup e2e endpoint rgpd; do \
+	for folder in audit sources marts setup e2e endpoint rgpd superset; do \
 	  $(run) pytest -q -m "(spark or e2e) and not long" tests/$$folder || failed+=" $$folder"; \
 	done; \
 	[[ -z $$failed ]] || { echo "Failed:$$failed" >&2; exit 1; }
@@ -40,6 +40,9 @@ test-long: setup ## the tests that kill, reorder, replay and roll back whole run
 
 notebook: setup ## open the notebook over the published marts
 	.venv/bin/jupyter lab notebooks/explore_marts.ipynb
+
+superset: setup ## open the dashboards, with a login for each role, until Ctrl-C
+	@superset/start.sh
 
 lock: setup ## pin all packages and jars anew, after a change of pyproject.toml or conf/setup/ivy.xml
 	conf/setup/lock.sh

@@ -7,6 +7,8 @@ bodies in one step, and statements under way keep the old ones.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import hashlib
 import os
 import signal
 import socket
@@ -39,6 +41,8 @@ from lib.views import View, by_database
 EXTENSION = "lakehouse.gate.Gate"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 POLL_MS = 1000
+# Beside the users' file: changes whenever what is served has, for those who keep results.
+SERVED = "endpoint_served"
 SECONDS_PER_STATEMENT = 45  # dashboards give up after 60
 SESSIONS_PER_USER = 20
 THREADS = 16
@@ -77,6 +81,11 @@ class Seen:
     operations: str | None
     roles: str
     accounts: str | None
+
+    @property
+    def digest(self) -> str:
+        """A short name for exactly this."""
+        return hashlib.sha256(repr(dataclasses.astuple(self)).encode()).hexdigest()[:16]
 
 
 @dataclass
@@ -212,6 +221,7 @@ class Endpoint:
         if self.server is not None and self.seen is not None and seen.published != self.seen.published:
             self.say(f"Follows run {published[0].run_id} ({time.monotonic() - began:.1f} s).")
         self.seen = seen
+        users.write_private(self.accounts.file.with_name(SERVED), seen.digest)
         self.cold = [] if self.server is None else self._new(versions)  # else all of it has been read
         self.warm = dict(versions)
 

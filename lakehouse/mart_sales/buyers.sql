@@ -34,21 +34,43 @@ month_patterns as (
 ),
 
 periods_of_a_year as (
-    select 'month' as period, first_month, 1 << first_month as months
+    select 'month' as period, 1 as length, first_month, 1 << first_month as months
     from (select explode(sequence(0, 11)) as first_month)
     union all
-    select 'quarter' as period, first_month, 7 << first_month as months
+    select 'quarter' as period, 3 as length, first_month, 7 << first_month as months
     from (select explode(sequence(0, 9, 3)) as first_month)
     union all
-    select 'year' as period, 0 as first_month, 4095 as months
+    select 'year' as period, 12 as length, 0 as first_month, 4095 as months
+),
+
+periods as (
+    select
+        periods_of_a_year.period,
+        add_months(month_patterns.year_start, periods_of_a_year.first_month) as period_start,
+        add_months(month_patterns.year_start, periods_of_a_year.first_month + length - 1) as last_month,
+        month_patterns.region,
+        month_patterns.category,
+        sum(month_patterns.buyers) as buyers
+    from month_patterns
+    join periods_of_a_year on month_patterns.months & periods_of_a_year.months <> 0
+    group by all
+),
+
+-- All months between these two are full ones too.
+full_months as (
+    select min(month) as first_month, max(month) as last_month
+    from sales_monthly
+    where is_complete
 )
 
 select
-    periods_of_a_year.period,
-    add_months(month_patterns.year_start, periods_of_a_year.first_month) as period_start,
-    month_patterns.region,
-    month_patterns.category,
-    sum(month_patterns.buyers) as buyers
-from month_patterns
-join periods_of_a_year on month_patterns.months & periods_of_a_year.months <> 0
-group by all
+    periods.period,
+    periods.period_start,
+    periods.region,
+    periods.category,
+    periods.buyers,
+    coalesce(
+        periods.period_start >= full_months.first_month and periods.last_month <= full_months.last_month, false
+    ) as is_complete
+from periods
+cross join full_months

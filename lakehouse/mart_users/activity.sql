@@ -21,18 +21,26 @@ regions as (
     select distinct region from dim_geography
 ),
 
+full_months as (
+    select distinct month
+    from membership_monthly
+    where is_complete
+),
+
 cells as (
     select months.month, regions.region
     from months
     cross join regions
 )
 
-select /*+ broadcast(active) */
+select /*+ broadcast(active), broadcast(full_months) */
     cells.month,
     cells.region,
     coalesce(active.active_users, 0) as active_users,
     coalesce(active.buyers, 0) as buyers,
     coalesce(active.new_buyers, 0) as new_buyers,
-    coalesce(active.buyers - active.new_buyers, 0) as repeat_buyers
+    coalesce(active.buyers - active.new_buyers, 0) as repeat_buyers,
+    full_months.month is not null as is_complete
 from cells
 left join active using (month, region)
+left join full_months on full_months.month = cells.month

@@ -9,6 +9,7 @@ balances as (
         sign_ups,
         churned_users,
         declared_churned,
+        is_complete,
         sum(sign_ups - churned_users) over (
             partition by region, channel order by month rows unbounded preceding
         ) as users_at_end
@@ -24,7 +25,8 @@ openings as (
         sign_ups,
         churned_users,
         users_at_end,
-        declared_churned
+        declared_churned,
+        is_complete
     from balances
 )
 
@@ -37,5 +39,6 @@ select
     churned_users,
     users_at_end,
     double(churned_users) / nullif(users_at_start, 0) as churn_rate,
-    declared_churned
+    declared_churned,
+    is_complete
 from openings

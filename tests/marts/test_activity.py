@@ -58,3 +58,13 @@ def test_what_lies_after_the_as_of_date_does_not_count_nor_who_signs_up_then(spa
     activities = [*everything_of(sales[:2], signed_up="2023-01-01"), *everything_of(sales[2:], signed_up="2023-01-11")]
     star = Star(spark, [User("ada"), User("bob")], sales, activities)
     assert star.read("activity", *MEASURES, as_of="2023-01-10", region="Europe") == [("2023-01-01", 1, 1, 1, 0)]
+
+
+def test_a_month_is_complete_between_the_first_sign_up_and_the_as_of_date(spark: SparkSession) -> None:
+    activities = [Activity("ada", "2023-02-01", "sign_up"), Activity("ada", "2023-01-31", is_after_sign_up=False)]
+    star = Star(spark, [User("ada")], activities=activities)
+    assert star.read("activity", "month", "is_complete", as_of="2023-03-31", region="Europe") == [
+        ("2023-01-01", False),
+        ("2023-02-01", True),
+        ("2023-03-01", False),
+    ]

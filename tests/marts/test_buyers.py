@@ -48,3 +48,23 @@ def test_who_only_returns_or_buys_after_the_as_of_date_is_no_buyer(spark: SparkS
     sales = [Sale("ada", "2023-01-01", quantity=-1), Sale("bob", "2023-01-02"), Sale("eve", "2023-01-03")]
     found = Star(spark, sales=sales).read("buyers", *CELL, as_of="2023-01-02", period="year", region="All")
     assert found == [("2023-01-01", "All", "All", 1), ("2023-01-01", "All", "Books", 1)]
+
+
+def test_a_period_is_complete_between_the_first_sale_and_the_as_of_date(spark: SparkSession) -> None:
+    star = Star(spark, sales=[Sale("ada", day) for day in ("2022-12-02", "2023-01-01", "2023-12-31", "2024-01-05")])
+    found = star.read(
+        "buyers", "period", "period_start", "is_complete", as_of="2024-01-31", region="All", category="All"
+    )
+    assert found == [
+        ("month", "2022-12-01", False),
+        ("month", "2023-01-01", True),
+        ("month", "2023-12-01", True),
+        ("month", "2024-01-01", False),
+        ("quarter", "2022-10-01", False),
+        ("quarter", "2023-01-01", True),
+        ("quarter", "2023-10-01", True),
+        ("quarter", "2024-01-01", False),
+        ("year", "2022-01-01", False),
+        ("year", "2023-01-01", True),
+        ("year", "2024-01-01", False),
+    ]

@@ -51,3 +51,12 @@ def test_declared_churn_belongs_to_the_month_of_the_sign_up_even_of_minors(spark
         ("2023-02-01", "Other", 0),
         ("2023-02-01", "Search", 0),
     ]
+
+
+def test_a_month_is_complete_between_the_first_sign_up_and_the_as_of_date(spark: SparkSession) -> None:
+    star = Star(spark, [User("ada")], activities=[Activity("ada", "2023-01-02", "sign_up")])
+    assert star.read("churn", "month", "is_complete", as_of="2023-03-31", region="Europe") == [
+        ("2023-01-01", False),
+        ("2023-02-01", True),
+        ("2023-03-01", False),
+    ]

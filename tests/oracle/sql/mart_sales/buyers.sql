@@ -1,7 +1,20 @@
-with bought as (
-    select period, cast(date_trunc(period, day) as date) as period_start, region, category, user_key
+with reach as (
+    select min(sale.day) filter (where is_sale) as first_sale, any_value(as_of.day) as as_of
+    from sale
+    cross join as_of
+),
+
+bought as (
+    select
+        period,
+        cast(date_trunc(period, day) as date) as period_start,
+        region,
+        category,
+        user_key,
+        is_complete(date_trunc(period, day), date_trunc(period, day) + step, first_sale, as_of) as is_complete
     from sale
     cross join kind_of_period
+    cross join reach
     where is_sale
 )
 
@@ -10,7 +23,8 @@ select
     period_start,
     case when grouping(region) = 1 then 'All' else region end as region,
     case when grouping(category) = 1 then 'All' else category end as category,
-    count(distinct user_key) as buyers
+    count(distinct user_key) as buyers,
+    any_value(is_complete) as is_complete
 from bought
 group by
     grouping sets (

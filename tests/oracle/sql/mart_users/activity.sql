@@ -44,7 +44,9 @@ select
     coalesce(active_users, 0) as active_users,
     coalesce(buyers, 0) as buyers,
     coalesce(new_buyers, 0) as new_buyers,
-    coalesce(buyers - new_buyers, 0) as repeat_buyers
+    coalesce(buyers - new_buyers, 0) as repeat_buyers,
+    coalesce(is_complete, false) as is_complete
 from grid
 left join active using (month, region)
 left join counted using (month, region)
+left join member_month using (month)

@@ -50,5 +50,6 @@ select
         when users_at_end - sign_ups + churned_users > 0
         then churned_users / cast(users_at_end - sign_ups + churned_users as double)
     end as churn_rate,
-    declared_churned
+    declared_churned,
+    is_complete
 from counted

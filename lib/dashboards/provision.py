@@ -1,0 +1,151 @@
+"""Bring Superset in line with the code: import the assets, remove what is gone, then set who sees what.
+
+A second run changes nothing, and says so. What somebody has changed in Superset by hand is put back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import sys
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lib import contracts, roles
+from lib.accounts import SERVICE, Accounts
+from lib.dashboards import bundle, specs
+from lib.dashboards.access import Access
+from lib.dashboards.client import Client
+from lib.errors import LakehouseError, UsageError
+from lib.settings import PROJECT, Settings
+from lib.settings import load as load_settings
+
+ASSETS = PROJECT / "superset/assets"
+STATE = "provisioned.json"
+KINDS = ("dashboard", "chart", "dataset", "database")  # in the order in which they can be removed
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where Superset is, where it finds the endpoint, and where what was imported last is remembered."""
+
+    url: str
+    endpoint: str
+    state: Path
+
+
+def provision(settings: Settings, place: Place, assets_folder: Path = ASSETS) -> list[str]:
+    """Bring Superset in line; the changes in a few words each, none if nothing differed."""
+    catalog = contracts.load(settings.contracts)
+    assets = specs.load(assets_folder, catalog)
+    accounts = list(Accounts(settings.secrets).all().values())
+    client = administrator(settings.secrets, place.url)
+    service = _service(settings.secrets)
+    address = f"hive://{service}@{place.endpoint}/{catalog.marts[0].layer}?auth=CUSTOM"
+    changes = _import(client, bundle.documents(assets, catalog, address), place.state / STATE)
+    access = Access(client, catalog, roles.load(settings.roles, catalog))
+    return [*changes, *access.apply(assets.dashboards, accounts)]
+
+
+def administrator(secrets: Path, url: str) -> Client:
+    """A session of Superset's administrator, who at the endpoint reads no row."""
+    password = (secrets / "superset_admin_password").read_text(encoding="utf-8").strip()
+    return Client(url, _service(secrets), password)
+
+
+def _service(secrets: Path) -> str:
+    for account in Accounts(secrets).all().values():
+        if account.role == SERVICE:
+            return account.name
+    raise UsageError(
+        "No account may act for others at the SQL endpoint.",
+        "Run: ./spark-submit.sh endpoint_user add superset --role service --generate",
+    )
+
+
+def _import(client: Client, files: bundle.Documents, state: Path) -> list[str]:
+    """Import what differs from the last time, in the code or in Superset, and remove what the code does not have."""
+    wanted = {name: _digest(document) for name, document in files.items()}
+    known = json.loads(state.read_text(encoding="utf-8")) if state.exists() else {"code": {}, "superset": {}}
+    changes = _differences(known["code"], wanted)
+    changes += [f"{name}: put back" for name in _edited(known["superset"], exported(client)) if not changes]
+    if changes:
+        _upload(client, files)
+    gone = _prune(client, {document["uuid"] for document in files.values()})
+    if changes or gone:
+        text = json.dumps({"code": wanted, "superset": exported(client)}, indent=1, sort_keys=True)
+        state.write_text(text, encoding="utf-8")
+    return [*changes, *(name for name in gone if not changes)]
+
+
+def _upload(client: Client, files: bundle.Documents) -> None:
+    parts = {"bundle": ("lakehouse.zip", bundle.packed(files), "application/zip")}
+    answer = client.ask("POST", "assets/import/", files=parts, data={"passwords": "{}"})
+    if not answer.ok:
+        raise LakehouseError(f"Superset refuses the assets: {answer.text[:800]}")
+
+
+def exported(client: Client) -> dict[str, str]:
+    """What Superset has: the kind and name of each asset by UUID, with a digest of all that it says."""
+    answer = client.ask("GET", "assets/export/")
+    found = {}
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        for name in archive.namelist():
+            kind = name.split("/")[1]
+            document = yaml.safe_load(archive.read(name))
+            if "uuid" in document:
+                found[f"{kind} {document['uuid']}"] = _digest(document)
+    return found
+
+
+def _differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    made = [f"{name}: made" for name in now if name not in before]
+    changed = [f"{name}: changed" for name in now if before.get(name, now[name]) != now[name]]
+    return [*made, *changed, *(f"{name}: gone" for name in before if name not in now)]
+
+
+def _edited(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """The assets that were changed or removed in Superset; what was added there is pruned."""
+    return [name for name, digest in before.items() if now.get(name) != digest]
+
+
+def _prune(client: Client, wanted: set[str]) -> list[str]:
+    gone = []
+    for kind in KINDS:
+        for entry in list(client.all(f"{kind}/")):
+            if _uuid(client, kind, entry) not in wanted:
+                client.delete(f"{kind}/{entry['id']}")
+                gone.append(f"{kind} {entry['id']}: gone")
+    return gone
+
+
+def _uuid(client: Client, kind: str, entry: Mapping[str, Any]) -> str:
+    return str(entry.get("uuid") or client.get(f"{kind}/{entry['id']}")["result"]["uuid"])
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    return hashlib.sha256(bundle.fingerprint(document).encode()).hexdigest()[:16]
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--url", required=True, help="where Superset is")
+    parser.add_argument("--endpoint", default="127.0.0.1:10000", help="where Superset finds the SQL endpoint")
+    parser.add_argument("--state", type=Path, required=True, help="folder that remembers what was imported last")
+    parser.add_argument("--conf", type=Path, default=PROJECT / "conf/local.yaml", help="the deployment")
+    options = parser.parse_args()
+    place = Place(options.url, options.endpoint, options.state)
+    changes = provision(load_settings(options.conf), place)
+    print("\n".join(changes) or "Superset is as the code says: no change.", file=sys.stderr)  # noqa: T201 - a command
+
+
+if __name__ == "__main__":
+    main()

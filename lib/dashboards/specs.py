@@ -1,0 +1,183 @@
+"""What the files below `superset/assets/` say: metrics by table, and dashboards that read as the page does.
+
+A dashboard is a list of rows, a row a list of charts. What follows from the contracts (tables, columns, types, their
+meaning) is not said here.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from lib.contracts import Catalog, Table
+from lib.errors import UsageError
+
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of a table: its SQL, how it is written, and what it is."""
+
+    name: str
+    label: str
+    sql: str
+    format: str
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A filter of a dashboard: a period if it names no column, else one value of a column or several."""
+
+    name: str
+    table: str = ""
+    column: str = ""
+    several: bool = True
+    description: str = ""
+    not_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart: the question it answers, its table, its kind and Superset's own parameters for it.
+
+    `where` are conditions `[column, operator, value]`. `period` is the column that a dashboard's period restricts:
+    by default the table's own, and none if it is empty.
+    """
+
+    slug: str
+    title: str
+    table: str
+    kind: str
+    width: int
+    description: str
+    period: str | None = None
+    where: tuple[tuple[str, str, Any], ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Row:
+    """Charts side by side, under a heading if there is one; `height` in pixels."""
+
+    height: int
+    charts: tuple[Chart, ...]
+    heading: str = ""
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """One page."""
+
+    slug: str
+    title: str
+    description: str
+    rows: tuple[Row, ...]
+    filters: tuple[Filter, ...] = ()
+    colours: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def charts(self) -> Iterator[Chart]:
+        """All charts, in the order of the page."""
+        for row in self.rows:
+            yield from row.charts
+
+    @property
+    def tables(self) -> set[str]:
+        """The tables that its charts and filters read."""
+        return {chart.table for chart in self.charts} | {f.table for f in self.filters if f.table}
+
+    @property
+    def marts(self) -> set[str]:
+        """The marts of these tables: who sees the dashboard reads all of them."""
+        return {table.partition("/")[0] for table in self.tables}
+
+
+@dataclass(frozen=True)
+class Assets:
+    """All that is in the folder."""
+
+    metrics: Mapping[str, tuple[Metric, ...]]
+    dashboards: tuple[Dashboard, ...]
+
+
+def load(folder: Path, catalog: Catalog) -> Assets:
+    """Read the assets. Raises `UsageError` for an unknown key, and for a table or column that has no contract."""
+    stated = _read(folder / "metrics.yaml")
+    metrics = {
+        table: tuple(_metric(name, entry, f"metrics.yaml: {table}") for name, entry in entries.items())
+        for table, entries in stated.items()
+    }
+    dashboards = tuple(_dashboard(file) for file in sorted((folder / "dashboards").glob("*.yaml")))
+    for table in {*metrics, *(table for dashboard in dashboards for table in dashboard.tables)}:
+        catalog[table]  # raises if there is none
+    for dashboard in dashboards:
+        _require_columns(dashboard, catalog)
+    return Assets(metrics, dashboards)
+
+
+def period_column(table: Table) -> str | None:
+    """The day or time that a period restricts: that of the key, else the first there is."""
+    found = [column for column in table.stored if column.physical_type in ("date", "timestamp")]
+    return next((column.name for column in sorted(found, key=lambda column: not column.primary_key)), None)
+
+
+def _metric(name: str, entry: Any, where: str) -> Metric:
+    return _made(Metric, {"name": name, **entry}, f"{where}: {name}")
+
+
+def _dashboard(file: Path) -> Dashboard:
+    stated = dict(_read(file), slug=file.stem)
+    stated["filters"] = tuple(_filter(entry, file) for entry in stated.get("filters", ()))
+    stated["rows"] = tuple(_row(entry, file) for entry in stated.get("rows", ()))
+    return _made(Dashboard, stated, str(file))
+
+
+def _filter(entry: Mapping[str, Any], file: Path) -> Filter:
+    return _made(Filter, {**entry, "not_for": tuple(entry.get("not_for", ()))}, f"{file}: filters")
+
+
+def _row(entry: Mapping[str, Any], file: Path) -> Row:
+    return _made(Row, {**entry, "charts": tuple(_chart(chart, file) for chart in entry["charts"])}, f"{file}: rows")
+
+
+def _chart(entry: Mapping[str, Any], file: Path) -> Chart:
+    where = tuple((column, operator, value) for column, operator, value in entry.get("where", ()))
+    return _made(Chart, {**entry, "where": where}, f"{file}: {entry.get('slug', 'a chart')}")
+
+
+def _require_columns(dashboard: Dashboard, catalog: Catalog) -> None:
+    stated = [(filter_.table, filter_.column) for filter_ in dashboard.filters if filter_.table]
+    stated += [(chart.table, column) for chart in dashboard.charts for column, _, _ in chart.where]
+    for table, name in stated:
+        known = [column.name for column in catalog[table].stored]
+        if name not in known:
+            raise UsageError(f"Dashboard '{dashboard.slug}': {table} has no column '{name}'.", _nearest(name, known))
+
+
+def _made(kind: type[Part], stated: Mapping[str, Any], where: str) -> Part:
+    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
+    for name in set(stated) - set(known):
+        raise UsageError(f"{where}: '{name}' is unknown.", _nearest(name, list(known)))
+    needed = {f.name for f in known.values() if f.default is MISSING and f.default_factory is MISSING}
+    for name in sorted(needed - set(stated)):
+        raise UsageError(f"{where}: '{name}' is missing.")
+    return kind(**stated)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return dict(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError, TypeError, ValueError) as error:
+        raise UsageError(f"The assets {file} cannot be read: {' '.join(str(error).split())}.") from error
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    match = difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean '{match[0]}'?" if match else f"Known: {', '.join(known)}."

@@ -1,0 +1,47 @@
+"""Brings the metadata database to this version of Superset and sets its administrator; run before the server starts.
+
+One process does what `superset db upgrade`, `superset init` and `superset fab create-admin` would do in three.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import os
+from pathlib import Path
+
+import login
+from flask_migrate import upgrade
+from superset.app import create_app
+
+
+def main() -> None:
+    """Prepare the database that `superset_config.py` names."""
+    app = create_app()
+    with app.app_context():
+        upgrade(directory=str(importlib.resources.files("superset") / "migrations"))
+        _sync()
+        _set_administrator()
+
+
+def _sync() -> None:
+    from superset.extensions import appbuilder, security_manager  # noqa: PLC0415 - needs an application
+
+    appbuilder.add_permissions(update_perms=True)
+    security_manager.sync_role_definitions()
+
+
+def _set_administrator() -> None:
+    from superset.extensions import security_manager  # noqa: PLC0415 - needs an application
+
+    name = next(name for name, (role, _) in login.accounts().items() if role == login.SERVICE)
+    password = (Path(os.environ["LAKEHOUSE_SECRETS"]) / "superset_admin_password").read_text(encoding="utf-8").strip()
+    user = security_manager.find_user(username=name)
+    if user is None:
+        role = security_manager.find_role("Admin")
+        security_manager.add_user(name, "Service", "account", f"{name}@localhost", role, password)
+    else:
+        security_manager.reset_password(user.id, password)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Kept results end with their publication: a key holds what the endpoint served when the question was asked.
+
+The endpoint writes `endpoint_served` once it has exchanged its views. It is read at the beginning of a request, so an
+answer is never kept under a newer publication than it was computed from.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from flask import g, has_app_context
+from flask_caching.backends.filesystemcache import FileSystemCache
+
+
+def served() -> str:
+    """What the endpoint serves; one answer for all of a request."""
+    if not has_app_context():
+        return _read()
+    if "served" not in g:
+        g.served = _read()
+    return str(g.served)
+
+
+def _read() -> str:
+    file = Path(os.environ["LAKEHOUSE_SECRETS"]) / "endpoint_served"
+    return file.read_text(encoding="utf-8").strip() if file.exists() else ""
+
+
+def prefix() -> str:
+    """What begins each key in a cache that several servers share."""
+    return f"lakehouse_{served()}_"
+
+
+class FileResults(FileSystemCache):  # type: ignore[misc]
+    """Results in files, one folder for one server."""
+
+    def _get_filename(self, key: str) -> str:
+        own = key == self._fs_count_file
+        return str(super()._get_filename(key if own else f"{served()}:{key}"))
