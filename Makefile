@@ -1,10 +1,12 @@
 # Every target uses the environment that spark-submit.sh sets up (.venv, .jars).
 .DEFAULT_GOAL := help
-.PHONY: help setup format check test test-long notebook superset lock benchmark clean
 SHELL := /bin/bash
 ROWS ?= 1000000
+# Of the tests, those that take longest first.
+FOLDERS := rgpd e2e endpoint superset marts audit sources setup
 PYTHON_FILES := lib lakehouse splitter jobs superset tests
 run := .venv/bin/python -m
+.PHONY: help setup format lint check test test-unit test-long $(FOLDERS:%=test-%) notebook superset lock benchmark clean
 # A test's Spark lives for seconds; the second of Java's two compilers would cost more time than it gives back.
 # With the first alone Java keeps 48 MB of code, which a folder of tests fills; then it interprets, for minutes.
 export SPARK_SUBMIT_OPTS ?= -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m
@@ -19,21 +21,24 @@ format: setup ## format the code
 	$(run) ruff format
 	$(run) ruff check --fix-only --quiet
 
-check: setup ## format, lint, types, import rules and the tests without Spark (under two minutes)
+lint: setup ## format, lint, types and import rules
 	$(run) ruff format --check
 	$(run) ruff check
 	.venv/bin/shellcheck --external-sources spark-submit.sh superset/start.sh .ci/run
 	$(run) mypy
 	.venv/bin/lint-imports --no-cache
+
+check: lint test-unit ## lint, and the tests without Spark (under two minutes)
+
+test: setup ## all tests but those of test-long, two folders at a time
+	@$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target $(FOLDERS:%=test-%) test-unit
+
+# A process has one Spark session, and a second one would begin with the first one's settings: so one for each folder.
+test-unit: setup
 	$(run) pytest -q -m "not spark and not e2e"
 
-test: setup ## all tests but those of test-long; a Spark session a folder, since one process can have but one
-	@failed=; \
-	$(run) pytest -q -m "not spark and not e2e" || failed+=" unit"; \
-	for folder in audit sources marts setup e2e endpoint rgpd superset; do \
-	  $(run) pytest -q -m "(spark or e2e) and not long" tests/$$folder || failed+=" $$folder"; \
-	done; \
-	[[ -z $$failed ]] || { echo "Failed:$$failed" >&2; exit 1; }
+$(FOLDERS:%=test-%): test-%: setup
+	$(run) pytest -q -m "(spark or e2e) and not long" tests/$*
 
 test-long: setup ## the tests that kill, reorder, replay and roll back whole runs (many minutes)
 	$(run) pytest -m long
