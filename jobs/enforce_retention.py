@@ -29,19 +29,11 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Enforce; the result is what the last line says."""
-    from lib import audit, purge, resumption, retention
-    from lib.lake import open_lake
-    from lib.lock import writer_of
-    from lib.session import session
-    from lib.storage import Storage
+    from lib import purge, resumption, retention
+    from lib.writer import writing
 
-    settings = cli.settings(options)
-    audit.prepare()
-    spark = session(retention.JOB)
-    Storage(spark, settings.lake).require()
-    lake = open_lake(spark, settings, verbose=options.verbose)
     as_of = options.as_of or dt.datetime.now(dt.timezone.utc).date()
-    with writer_of(spark, settings.lake, settings.secrets, retention.JOB):
+    with writing(options, retention.JOB) as lake:
         if options.dry_run:
             return " ".join([retention.preview(lake, as_of), *purge.preview(lake, options.purge_inputs)])
         before = resumption.resume(lake, partial=True)

@@ -18,19 +18,11 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Erase; the result is what the last line says."""
-    from lib import audit, erasure, resumption, subjects
-    from lib.lake import open_lake
-    from lib.lock import writer_of
-    from lib.session import session
-    from lib.storage import Storage
+    from lib import erasure, resumption, subjects
+    from lib.writer import writing
 
-    settings = cli.settings(options)
     ids = subjects.read_ids(options.subjects)
-    audit.prepare()
-    spark = session(erasure.JOB)
-    Storage(spark, settings.lake).require()
-    lake = open_lake(spark, settings, verbose=options.verbose)
-    with writer_of(spark, settings.lake, settings.secrets, erasure.JOB):
+    with writing(options, erasure.JOB) as lake:
         before = resumption.resume(lake, partial=True)
         return erasure.erase(lake, ids, grace=options.grace, finished=before.receipts, done=before.gone)
 

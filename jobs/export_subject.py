@@ -24,17 +24,10 @@ def arguments() -> Namespace:
 def main(options: Namespace) -> str:
     """Export; the result is what the last line says."""
     from lib import export, subjects
-    from lib.lake import open_lake
-    from lib.lock import writer_of
-    from lib.session import session
-    from lib.storage import Storage
+    from lib.writer import writing
 
-    settings = cli.settings(options)
     ids = subjects.read_ids(options.subjects)
-    spark = session(JOB)
-    Storage(spark, settings.lake).require()
-    lake = open_lake(spark, settings, verbose=options.verbose)
-    with writer_of(spark, settings.lake, settings.secrets, JOB):
+    with writing(options, JOB, audits=False) as lake:
         done = export.export(lake, ids, options.out)
     return f"{done.rows} rows of {done.persons} persons exported, {done.unknown} unknown: {done.folder}."
 

@@ -21,22 +21,15 @@ def main(options: Namespace) -> str:
     """Lift; the result is what the last line says."""
     from lib import auditlog, subjects, suppression
     from lib.errors import UsageError
-    from lib.lake import open_lake
-    from lib.lock import writer_of
-    from lib.session import session
-    from lib.storage import Storage
+    from lib.writer import writing
 
-    settings = cli.settings(options)
     ids = subjects.read_ids(options.subjects)
-    spark = session(JOB)
-    Storage(spark, settings.lake).require()
-    lake = open_lake(spark, settings, verbose=options.verbose)
-    with writer_of(spark, settings.lake, settings.secrets, JOB):
+    with writing(options, JOB, audits=False) as lake:
         key = suppression.key(lake)
         lifted = suppression.lift(lake, [subjects.pseudonym(one, key) for one in ids])
         if not lifted:
             raise UsageError(f"None of the {len(ids)} persons is on the suppression list.")
-        log = auditlog.audit_log(settings.lake, settings.secrets)
+        log = auditlog.audit_log(lake.settings.lake, lake.settings.secrets)
         log.append("suppression_lifted", auditlog.new_reference(), {"subjects": lifted})
     return f"{lifted} of {len(ids)} persons taken off the suppression list."
 

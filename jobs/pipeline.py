@@ -42,16 +42,10 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Run the pipeline; the result is what the last line says."""
-    from lib import audit, pipeline, resumption, summary
-    from lib.lake import open_lake
-    from lib.lock import writer_of
-    from lib.session import session
+    from lib import pipeline, resumption, summary
+    from lib.writer import writing
 
-    settings = cli.settings(options)
-    audit.prepare()
-    spark = session("pipeline")
-    lake = open_lake(spark, settings, verbose=options.verbose)
-    with writer_of(spark, settings.lake, settings.secrets, "pipeline"):
+    with writing(options, "pipeline", new=True) as lake:
         resumption.resume(lake)
         chosen, extract_date = options.input, options.extract_date
         if not chosen and not lake.ledger.entries():

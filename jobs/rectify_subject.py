@@ -25,21 +25,14 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Correct; the result is what the last line says."""
-    from lib import audit, bronze, contracts, corrections, fulfilment, resumption, subjects
-    from lib.lake import open_lake
-    from lib.lock import writer_of
-    from lib.session import session
-    from lib.storage import Storage
+    from lib import bronze, contracts, corrections, fulfilment, resumption, subjects
+    from lib.writer import writing
 
     settings = cli.settings(options)
     catalog = contracts.load(settings.contracts)
     ids = subjects.read_ids(options.lift) if options.lift else ()
     stated = () if options.lift else corrections.read(options.corrections, catalog, catalog.layer(bronze.LAYER)[0])
-    audit.prepare()
-    spark = session(JOB)
-    Storage(spark, settings.lake).require()
-    lake = open_lake(spark, settings, verbose=options.verbose)
-    with writer_of(spark, settings.lake, settings.secrets, JOB):
+    with writing(options, JOB) as lake:
         resumption.resume(lake)
         return fulfilment.lift_corrections(lake, ids) if options.lift else fulfilment.rectify(lake, stated)
 

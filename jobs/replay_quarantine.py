@@ -16,16 +16,9 @@ def arguments() -> Namespace:
 def main(options: Namespace) -> str:
     """Replay; the result is what the last line says."""
     from lib import replay, resumption
-    from lib.lake import open_lake
-    from lib.lock import writer_of
-    from lib.session import session
-    from lib.storage import Storage
+    from lib.writer import writing
 
-    settings = cli.settings(options)
-    spark = session("replay_quarantine")
-    Storage(spark, settings.lake).require()
-    lake = open_lake(spark, settings, verbose=options.verbose)
-    with writer_of(spark, settings.lake, settings.secrets, "replay_quarantine"):
+    with writing(options, "replay_quarantine") as lake:
         resumption.resume(lake)
         return replay.run(lake)
 

@@ -22,19 +22,11 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Do so; the result is what the last line says."""
-    from lib import audit, fulfilment, restrictions, resumption, subjects
-    from lib.lake import open_lake
-    from lib.lock import writer_of
-    from lib.session import session
-    from lib.storage import Storage
+    from lib import fulfilment, restrictions, resumption, subjects
+    from lib.writer import writing
 
-    settings = cli.settings(options)
     ids = subjects.read_ids(options.subjects)
-    audit.prepare()
-    spark = session(JOB)
-    Storage(spark, settings.lake).require()
-    lake = open_lake(spark, settings, verbose=options.verbose)
-    with writer_of(spark, settings.lake, settings.secrets, JOB):
+    with writing(options, JOB) as lake:
         resumption.resume(lake)
         return fulfilment.restrict(lake, ids, restrictions.RESTRICTION, lift=options.lift)
 

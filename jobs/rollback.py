@@ -18,16 +18,10 @@ def arguments() -> Namespace:
 def main(options: Namespace) -> str:
     """Roll back; the result is what the last line says."""
     from lib import publication
-    from lib.lock import writer_of
-    from lib.session import session
-    from lib.storage import Storage
+    from lib.writer import writing
 
-    settings = cli.settings(options)
-    spark = session("rollback")
-    storage = Storage(spark, settings.lake)
-    storage.require()
-    with writer_of(spark, settings.lake, settings.secrets, "rollback"):
-        before, after = publication.rollback(storage, options.to)
+    with writing(options, "rollback", audits=False) as lake:
+        before, after = publication.rollback(lake.storage, options.to)
     return f"Rolled back from run {before.run_id} to run {after.run_id}, as of {after.as_of}."
 
 

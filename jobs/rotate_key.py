@@ -17,18 +17,10 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Rotate; the result is what the last line says."""
-    from lib import audit, resumption, rotation
-    from lib.lake import open_lake
-    from lib.lock import writer_of
-    from lib.session import session
-    from lib.storage import Storage
+    from lib import resumption, rotation
+    from lib.writer import writing
 
-    settings = cli.settings(options)
-    audit.prepare()
-    spark = session(rotation.JOB)
-    Storage(spark, settings.lake).require()
-    lake = open_lake(spark, settings, verbose=options.verbose)
-    with writer_of(spark, settings.lake, settings.secrets, rotation.JOB):
+    with writing(options, rotation.JOB) as lake:
         resumption.resume(lake)
         return rotation.rotate(lake, grace=options.grace)
 

@@ -35,12 +35,10 @@ REFUSED = (
     exp.Version,
 )
 FUNCTIONS = frozenset(
-    "abs avg cast ceil coalesce concat count current_timestamp date date_add date_format date_sub date_trunc datediff"
-    " day dayofweek decimal floor greatest if least length lower max min month nullif quarter round stddev sum to_date"
-    " to_timestamp trim trunc try_divide upper week year".split()
+    ["abs", "avg", "cast", "ceil", "coalesce", "concat", "count", "current_timestamp", "date", "date_add", "date_format", "date_sub", "date_trunc", "datediff", "day", "dayofweek", "decimal", "floor", "greatest", "if", "least", "length", "lower", "max", "min", "month", "nullif", "quarter", "round", "stddev", "sum", "to_date", "to_timestamp", "trim", "trunc", "try_divide", "upper", "week", "year"]
 )
 # Words that a bracket may follow although they call nothing.
-WORDS = frozenset("and as between by case distinct else from having in not on or select then when where".split())
+WORDS = frozenset(["and", "as", "between", "by", "case", "distinct", "else", "from", "having", "in", "not", "on", "or", "select", "then", "when", "where"])
 
 
 class Refused(Exception):

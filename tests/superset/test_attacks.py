@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from lib.dashboards.client import Client
-from tests.superset.stack import Stack, regions
+from tests.superset.stack import Stack
 
 pytestmark = pytest.mark.e2e
 VIEWERS = ("executive", "sales_manager_asia", "data_engineer")
