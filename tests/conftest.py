@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from lib.session import session
+from lib.session import INTERPRETED, session
 
 PROJECT = Path(__file__).resolve().parent.parent
 SETTINGS = {
     "spark.driver.memory": "2g",
     # Queries over a few rows: compiling them costs more than interpreting them.
-    "spark.sql.codegen.wholeStage": "false",
+    **INTERPRETED,
     "spark.sql.shuffle.partitions": "2",
     "spark.sql.adaptive.enabled": "false",
 }

@@ -12,6 +12,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from lib.contracts import Table, load
+from lib.rows import frame_of
 from lib.transformations import transform
 
 CATALOG = load(Path("lakehouse"))
@@ -98,7 +99,7 @@ class Star:
         self._view("fact_user_activity", (_activity(key, it) for key, it in enumerate(self.activities)))
 
     def _view(self, name: str, rows: Iterable[Cell]) -> None:
-        self.spark.createDataFrame(list(rows), CATALOG[name].schema).createOrReplaceTempView(name)
+        frame_of(self.spark, list(rows), CATALOG[name].schema).createOrReplaceTempView(name)
 
 
 def everything_of(sales: Iterable[Sale], *, signed_up: str) -> list[Activity]:
