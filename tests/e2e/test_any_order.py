@@ -13,7 +13,7 @@ from tests.e2e.lakes import PROJECT, Site, content, differences, gold, records
 from tests.oracle import Batch
 from tests.oracle.delta import published
 
-pytestmark = [pytest.mark.long, pytest.mark.spark, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
 OUTCOMES = ("accepted", "quarantined", "duplicates")
 
 
@@ -55,6 +55,7 @@ def test_every_row_has_the_outcome_and_the_reasons_that_were_planted(in_order: P
     assert violations(in_order) == overall["reasons"]
 
 
+@pytest.mark.long
 def test_an_older_file_loaded_later_lands_where_it_belongs(site: Site, in_order: Path, sample: Sample) -> None:
     first, second, third = sample.batches
     lake = site.lake("newest-first")

@@ -10,7 +10,7 @@ import yaml
 from tests.e2e.conftest import Sample
 from tests.e2e.lakes import Site, change_contract, contracts, differences, records
 
-pytestmark = [pytest.mark.long, pytest.mark.spark, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
 
 
 def impossible(folder: Path) -> Path:
