@@ -40,7 +40,7 @@ test-unit: setup
 $(FOLDERS:%=test-%): test-%: setup
 	$(run) pytest -q -m "(spark or e2e) and not long" tests/$*
 
-test-long: setup ## the tests that kill, reorder, replay and roll back whole runs (many minutes)
+test-long: setup ## the tests that kill, reorder and replay whole runs (many minutes)
 	$(run) pytest -m long
 
 notebook: setup ## open the notebook over the published marts
