@@ -7,6 +7,7 @@ is added may log in a moment later.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import secrets
 import signal
@@ -67,7 +68,7 @@ class Launch:
         self.home.mkdir(parents=True, exist_ok=True)
         _make_secrets(self.settings.secrets)
         self._fill()
-        with Servers(self.home) as servers:
+        with contextlib.closing(Servers(self.home)) as servers:
             self._start(servers)
             changes = provision(self.settings, self.place)
             tell(f"Set up {len(changes)} assets, roles, rules and users." if changes else "Nothing had changed.")

@@ -6,12 +6,14 @@ A second run changes nothing, and says so. What somebody has changed in Superset
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
 import hashlib
 import io
 import json
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,19 @@ class Place:
 
 def provision(settings: Settings, place: Place, assets_folder: Path = ASSETS) -> list[str]:
     """Bring Superset in line; the changes in a few words each, none if nothing differed."""
+    with _alone(place.state):
+        return _provision(settings, place, assets_folder)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One at a time: of two at once, Superset would keep parts of both."""
+    with (folder / ".provisioning").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _provision(settings: Settings, place: Place, assets_folder: Path) -> list[str]:
     catalog = contracts.load(settings.contracts)
     assets = specs.load(assets_folder, catalog)
     accounts = list(Accounts(settings.secrets).all().values())

@@ -44,15 +44,13 @@ class Process:
 
 @dataclass
 class Servers:
-    """All that was started; ends with the block that it is used in."""
+    """All that was started."""
 
     home: Path
     processes: list[Process] = field(default_factory=list)
 
-    def __enter__(self) -> Servers:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Stop all, the last one first."""
         for process in reversed(self.processes):
             stop(process.running)
 
@@ -131,4 +129,4 @@ def superset_environment(secrets: Path, home: Path) -> dict[str, str]:
 def superset_command(port: int) -> list[str]:
     """Superset behind gunicorn."""
     options = ["--bind", f"{HOST}:{port}", "--workers", "2", "--worker-class", "gthread", "--threads", "8"]
-    return [str(VENV / "bin/gunicorn"), *options, "--timeout", "120", "--preload", APPLICATION]
+    return [str(VENV / "bin/gunicorn"), *options, "--timeout", "120", "--keep-alive", "60", "--preload", APPLICATION]

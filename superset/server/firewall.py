@@ -14,6 +14,12 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.tokens import TokenType
 
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
+
 DIALECT = "spark"
 MART = re.compile("mart_[a-z_]+")
 NAME = re.compile("[a-z_]+")
@@ -23,6 +29,7 @@ REFUSED = (
     exp.Command,
     exp.CTE,
     exp.CurrentUser,
+    exp.Hint,
     exp.Into,
     exp.Join,
     exp.Lateral,
@@ -34,11 +41,13 @@ REFUSED = (
     exp.Unnest,
     exp.Version,
 )
-FUNCTIONS = frozenset(
-    ["abs", "avg", "cast", "ceil", "coalesce", "concat", "count", "current_timestamp", "date", "date_add", "date_format", "date_sub", "date_trunc", "datediff", "day", "dayofweek", "decimal", "floor", "greatest", "if", "least", "length", "lower", "max", "min", "month", "nullif", "quarter", "round", "stddev", "sum", "to_date", "to_timestamp", "trim", "trunc", "try_divide", "upper", "week", "year"]
+FUNCTIONS = words(
+    "abs avg cast ceil coalesce concat count current_timestamp date date_add date_format date_sub date_trunc datediff"
+    " day dayofweek decimal floor greatest if least length lower max min month nullif quarter round stddev sum to_date"
+    " to_timestamp trim trunc try_divide upper week year"
 )
 # Words that a bracket may follow although they call nothing.
-WORDS = frozenset(["and", "as", "between", "by", "case", "distinct", "else", "from", "having", "in", "not", "on", "or", "select", "then", "when", "where"])
+WORDS = words("and as between by case distinct else from having in not on or select then when where")
 
 
 class Refused(Exception):

@@ -1,4 +1,6 @@
-"""Superset's settings. What differs from one installation to another comes in as environment variables:
+"""Superset's settings.
+
+What differs from one installation to another comes in as environment variables:
 
 | variable | meaning | if it is not set |
 |---|---|---|

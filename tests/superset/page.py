@@ -95,7 +95,8 @@ def wait_for(seen: Seen, ready: Any, what: str) -> None:
 def rendered(seen: Seen, number: int) -> bool:
     """Whether a chart is on the page, and not in the making."""
     place = seen.chart(number)
-    return place.locator(f"#chart-id-{number} > *").count() > 0 and place.locator('[data-test="loading-indicator"]').count() == 0
+    has_content = place.locator(f"#chart-id-{number} > *").count() > 0
+    return bool(has_content and place.locator('[data-test="loading-indicator"]').count() == 0)
 
 
 def keep(page: Page, file: Path, height: int) -> None:

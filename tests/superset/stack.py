@@ -99,10 +99,15 @@ class Stack:
         """Bring Superset in line with these assets."""
         return provision(self.settings, self.place, assets)
 
+    def forget(self) -> None:
+        """Ask again for Superset's numbers: what was removed and made again has another."""
+        for name in ("chart_ids", "dashboard_ids", "dataset_ids"):
+            self.__dict__.pop(name, None)
+
     @cached_property
     def chart_ids(self) -> Mapping[tuple[str, str], int]:
         """Superset's number of each chart, by dashboard and slug."""
-        found = {}
+        found: dict[tuple[str, str], int] = {}
         for dashboard in DASHBOARDS.values():
             titles = {c["slice_name"]: c["id"] for c in self.admin.get(f"dashboard/{dashboard.slug}/charts")["result"]}
             found |= {(dashboard.slug, chart.slug): titles[chart.title] for chart in dashboard.charts}
@@ -146,7 +151,9 @@ class Stack:
 
     def question(self, dashboard: str, chart: str, table: str, **query: Any) -> dict[str, Any]:
         """The body of such a question."""
-        parts = {key: query.pop(key) for key in ("result_format", "result_type", "force") if key in query}
+        parts: dict[str, Any] = {
+            key: query.pop(key) for key in ("result_format", "result_type", "force") if key in query
+        }
         form = {"slice_id": self.chart_ids[dashboard, chart], "dashboardId": self.dashboard_ids[dashboard]}
         asked = {"columns": [], "metrics": [], "filters": [], "row_limit": 1000, **query}
         return {

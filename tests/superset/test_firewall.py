@@ -27,11 +27,17 @@ for statement in json.load(sys.stdin):
 print(json.dumps(passed))
 """
 QUESTIONS = [
-    "SELECT DATE_TRUNC('month', `period_start`) AS `period_start`, SUM(revenue) AS `revenue` FROM `mart_sales`.`monthly`"
-    " WHERE `is_complete` = true AND (`region` IN ('Europe')) AND ((1 = 0) OR (1 = 1)) GROUP BY"
-    " DATE_TRUNC('month', `period_start`) ORDER BY `revenue` DESC LIMIT 1000",
-    "SELECT SUM(CASE WHEN status = 'published' THEN 0 ELSE 1 END) AS a, SUM(b) / NULLIF(SUM(c), 0) FROM"
-    " mart_operations.runs WHERE day >= CAST('2023-01-01' AS DATE) AND NOT (status LIKE '%x%')",
+    """
+    SELECT DATE_TRUNC('month', `period_start`) AS `period_start`, SUM(revenue) AS `revenue`
+    FROM `mart_sales`.`monthly`
+    WHERE `is_complete` = true AND (`region` IN ('Europe')) AND ((1 = 0) OR (1 = 1))
+    GROUP BY DATE_TRUNC('month', `period_start`) ORDER BY `revenue` DESC LIMIT 1000
+    """,
+    """
+    SELECT SUM(CASE WHEN status = 'published' THEN 0 ELSE 1 END) AS a, SUM(b) / NULLIF(SUM(c), 0)
+    FROM mart_operations.runs
+    WHERE day >= CAST('2023-01-01' AS DATE) AND NOT (status LIKE '%x%')
+    """,
 ]
 HOSTILE = [
     "SELECT * FROM mart_sales.monthly, mart_users.churn",
@@ -65,7 +71,6 @@ def test_what_charts_ask_passes(stack: Stack) -> None:
 
 
 def test_what_reaches_further_does_not(stack: Stack, tmp_path: Path) -> None:
-    # Columns of the table itself are what a person may read anyway, and the endpoint filters them.
-    allowed = ("select * from mart_sales.monthly where region", "select region from mart_sales.monthly")
     passed = _passed([*HOSTILE, *all_attacks(str(tmp_path / "lake"), str(tmp_path / "file"))])
-    assert [statement for statement in passed if not statement.lower().startswith(allowed)] == []
+    # Whether there is such a table in a mart is for the endpoint to say.
+    assert [statement for statement in passed if "mart_sales.nothing" not in statement.lower()] == []

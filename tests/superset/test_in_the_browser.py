@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import math
 import os
 from collections.abc import Iterator
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +67,11 @@ def test_what_a_role_sees(
     if (role, slug) in SHOWN:
         keep(seen.page, pictures / f"{slug}-{role}.png", HEIGHTS[slug])
     seen.page.close()
-    warm = look(context, stack, slug)
-    times["warm page"].append(warm.first_paint)
-    times["warm data"] += warm.seconds.values()
-    warm.page.close()
+    if role == "executive":
+        warm = look(context, stack, slug)
+        times["warm page"].append(warm.first_paint)
+        times["warm data"] += warm.seconds.values()
+        warm.page.close()
 
 
 def _assert_refused(context: BrowserContext, stack: Stack, slug: str) -> None:
@@ -103,16 +102,28 @@ def _figures(results: Any) -> list[Any]:
     return [value for row in results[0]["data"] for name, value in row.items() if name not in PLACES]
 
 
+def _instant(value: Any) -> Any:
+    """A day or time that came as text, in milliseconds like those that came as numbers."""
+    if not isinstance(value, str):
+        return value
+    return dt.datetime.fromisoformat(value).replace(tzinfo=dt.timezone.utc).timestamp() * 1000
+
+
 def _counted(values: list[Any]) -> list[float]:
     """Figures to six digits, in one order; nothing and zero are the same on a chart."""
-    numbers = [float(v) for v in values if isinstance(v, int | float | Decimal) and not isinstance(v, bool)]
+    numbers = [float(_instant(v)) for v in values if v is not None and not isinstance(v, bool)]
     return sorted(float(f"{number:.6g}") for number in numbers if number and not math.isnan(number))
 
 
 def test_the_figures_on_the_screen_are_those_of_the_tables(stack: Stack, browser: Browser) -> None:
     context = log_in(browser, stack, "executive")
     seen = look(context, stack, "sales")
-    for chart, written in (("revenue", "${:,.0f}"), ("orders", "{:,.0f}"), ("order_value", "${:,.2f}"), ("buyers", "{:,.0f}")):
+    for chart, written in (
+        ("revenue", "${:,.0f}"),
+        ("orders", "{:,.0f}"),
+        ("order_value", "${:,.2f}"),
+        ("buyers", "{:,.0f}"),
+    ):
         (_, before), (_, last) = sorted(stack.figures(EXPECTED["sales"][chart]))[-2:]
         text = seen.chart(stack.chart_ids["sales", chart]).inner_text()
         assert written.format(float(last)) in text, chart
@@ -150,45 +161,3 @@ def test_the_first_screen_of_a_laptop_shows_the_figures(stack: Stack, browser: B
         assert box["y"] < LAPTOP["height"]
         assert box["x"] + box["width"] <= LAPTOP["width"]
     context.close()
-
-
-def test_a_new_publication_is_shown_at_once(stack: Stack) -> None:
-    """The figure was kept, and the kept one is no longer given once another version is published."""
-    client = stack.client("executive")
-
-    def shown() -> float:
-        answer = stack.asked(client, "sales", "years", metrics=["revenue"])
-        return float(answer.json()["result"][0]["data"][0]["revenue"])
-
-    file = stack.lake / "published.json"
-    text = file.read_text(encoding="utf-8")
-    before = shown()
-    assert stack.asked(client, "sales", "years", metrics=["revenue"]).json()["result"][0]["is_cached"]
-    document = json.loads(text)
-    document["run_id"] += "-next"
-    document["published_at"] = dt.datetime.now(dt.timezone.utc).isoformat()
-    document["tables"]["mart_sales/yearly"]["version"] = _doubled(stack, "mart_sales/yearly")
-    served = (stack.secrets / "endpoint_served").read_text(encoding="utf-8")
-    try:
-        _publish(stack, json.dumps(document), served)
-        assert shown() == pytest.approx(2 * before)
-    finally:
-        _publish(stack, text, (stack.secrets / "endpoint_served").read_text(encoding="utf-8"))
-    assert shown() == pytest.approx(before)
-
-
-def _doubled(stack: Stack, name: str) -> int:
-    from deltalake import DeltaTable  # noqa: PLC0415 - only here
-
-    table = DeltaTable(str(stack.lake / name))
-    table.update(updates={"revenue": "cast(revenue * 2 as decimal(28, 4))"})
-    return int(DeltaTable(str(stack.lake / name)).version())
-
-
-def _publish(stack: Stack, text: str, served: str) -> None:
-    from tests.superset.stack import wait_until  # noqa: PLC0415 - only here
-
-    draft = stack.lake / ".published"
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(stack.lake / "published.json")
-    wait_until(lambda: (stack.secrets / "endpoint_served").read_text(encoding="utf-8") != served)

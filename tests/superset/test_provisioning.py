@@ -21,6 +21,7 @@ def assets(stack: Stack, tmp_path: Path) -> Iterator[Path]:
     yield Path(shutil.copytree(ASSETS, tmp_path / "assets"))
     stack.provision()
     assert stack.provision() == []
+    stack.forget()
 
 
 def _change(file: Path, old: str, new: str) -> None:
@@ -50,7 +51,9 @@ def test_what_is_edited_in_the_code_is_changed_and_what_is_removed_is_gone(stack
 
 
 def test_what_is_changed_or_made_by_hand_is_put_back(stack: Stack, assets: Path) -> None:
-    chart = next(chart for chart in stack.admin.all("chart/") if chart["slice_name"] == "Which categories? (US dollars)")
+    chart = next(
+        chart for chart in stack.admin.all("chart/") if chart["slice_name"] == "Which categories? (US dollars)"
+    )
     stack.admin.put(f"chart/{chart['id']}", {"slice_name": "By hand"})
     stack.admin.post("dashboard/", {"dashboard_title": "By hand"})
     stack.admin.post("security/roles/", {"name": "by_hand"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -44,11 +45,13 @@ def test_without_the_endpoints_filter_supersets_rule_gives_the_own_region(stack:
     wait_until(lambda: _rule(stack)["clause"] == "1 = 1")  # the launcher follows
     client = stack.client(MANAGER)
     assert len(regions(stack.asked(client, "sales", "revenue", **BY_REGION))) > 1
-    stack.admin.put(f"rowlevelsecurity/{_rule(stack)['id']}", {"clause": "region IN ('Europe')"})
+    rule = _rule(stack)
+    parts = {part: [entry["id"] for entry in rule[part]] for part in ("tables", "roles")}
+    stack.admin.put(f"rowlevelsecurity/{rule['id']}", {"clause": "region IN ('Europe')", **parts})
     assert regions(stack.asked(client, "sales", "revenue", **BY_REGION)) == {"Europe"}
 
 
-def _rule(stack: Stack) -> dict[str, object]:
+def _rule(stack: Stack) -> dict[str, Any]:
     return next(dict(rule) for rule in stack.admin.all("rowlevelsecurity/") if rule["name"] == f"Rows of {MANAGER}")
 
 
@@ -69,4 +72,6 @@ def test_one_after_the_other_on_a_warm_cache_each_sees_the_own_rows(stack: Stack
 
 def test_a_user_never_gets_what_another_of_the_same_role_rules_was_given(stack: Stack) -> None:
     for name in ("executive", "sales_analyst"):
-        assert not stack.asked(stack.client(name), "sales", "years", metrics=["revenue"]).json()["result"][0]["is_cached"]
+        assert not stack.asked(stack.client(name), "sales", "years", metrics=["revenue"]).json()["result"][0][
+            "is_cached"
+        ]
