@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# The lake's jobs: an empty lake gets the sample of an invented shop, whose database part lies in PostgreSQL.
+# Started again, it loads what is new, which is nothing.
+set -euo pipefail
+umask 077
+
+readonly python=.venv/bin/python sample=/data/sample/shop.csv split=/data/sample/split
+readonly shop=postgresql://shop@database:5432/shop
+PGPASSWORD=$(</secrets-shop/password)
+export PGPASSWORD
+
+if [[ ! -f $split/manifest.json ]]; then
+  mkdir -p -- /data/sample
+  "$python" -m splitter.sample --rows "${LAKEHOUSE_SAMPLE_ROWS:-10000}" --out "$sample"
+  "$python" -m splitter "$sample" --out "$split" --database "$shop"
+fi
+exec ./spark-submit.sh pipeline --conf conf/docker.yaml --input "$split/manifest.json" --extract-date 2023-08-25
