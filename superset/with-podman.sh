@@ -157,11 +157,12 @@ start() { # SERVICE HOW
 }
 
 up() {
-  local name how
+  local order line
   without_order
-  while read -r name how; do
-    start "$name" "$how"
-  done < <(services)
+  mapfile -t order < <(services)
+  for line in "${order[@]}"; do
+    start "${line% *}" "${line#* }"
+  done
   say "Ready after $SECONDS s: http://127.0.0.1:${LAKEHOUSE_PORT:-8088}"
 }
 
@@ -171,18 +172,20 @@ logins() {
 
 # By name, one by one, in the opposite order: what else runs on this machine is none of our business.
 down() {
-  local name _
-  while read -r name _; do
-    podman rm --force --ignore --time 20 "$(container "$name")" >/dev/null
-  done < <(services | tac)
+  local order line
+  mapfile -t order < <(services | tac)
+  for line in "${order[@]}"; do
+    podman rm --force --ignore --time 20 "$(container "${line% *}")" >/dev/null
+  done
   remove network networks
 }
 
 remove() { # KIND KEY: the networks or volumes that the compose file names
-  local name
-  while read -r name; do
+  local names name
+  mapfile -t names < <(/usr/bin/python3 -c 'import sys, yaml; print(*yaml.safe_load(open(sys.argv[1]))[sys.argv[2]], sep="\n")' "$compose" "$2")
+  for name in "${names[@]}"; do
     ! podman "$1" exists "${project}_$name" || podman "$1" rm "${project}_$name" >/dev/null
-  done < <(/usr/bin/python3 -c 'import sys, yaml; print(*yaml.safe_load(open(sys.argv[1]))[sys.argv[2]], sep="\n")' "$compose" "$2")
+  done
 }
 
 case ${1:-} in
