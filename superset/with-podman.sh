@@ -148,7 +148,7 @@ wait_until_healthy() { # SERVICE
 
 start() { # SERVICE HOW
   local began=$SECONDS
-  podman rm --force --ignore "$(container "$1")" >/dev/null
+  podman rm --force --ignore "$(container "$1")" >>"$work/podman.log" 2>&1
   podman-compose --project-name "$project" --file "$work/docker-compose.yml" up --detach --no-build "$1" \
     >"$work/$1.log" 2>&1 </dev/null || fail "$1 could not be started; see $work/$1.log"
   [[ -n $(status "$1") ]] || fail "$1 could not be started; see $work/$1.log"
@@ -175,7 +175,7 @@ down() {
   local order line
   mapfile -t order < <(services | tac)
   for line in "${order[@]}"; do
-    podman rm --force --ignore --time 20 "$(container "${line% *}")" >/dev/null
+    podman rm --force --ignore --time 20 "$(container "${line% *}")" >>"$work/podman.log" 2>&1
   done
   remove network networks
 }

@@ -5,9 +5,9 @@ set -euo pipefail
 umask 077
 
 readonly python=.venv/bin/python sample=/data/sample/shop.csv split=/data/sample/split
-readonly shop=postgresql://shop@database:5432/shop
+readonly shop=postgresql://database:5432/shop
+export PGUSER=shop PGPASSWORD
 PGPASSWORD=$(</secrets-shop/password)
-export PGPASSWORD
 
 if [[ ! -f $split/manifest.json ]]; then
   mkdir -p -- /data/sample

@@ -4,20 +4,24 @@
 set -euo pipefail
 umask 077
 
-keep() { # FILE, the text on stdin
-  [[ ! -s $1 ]] || return 0
-  cat >"$1.draft"
-  mv -- "$1.draft" "$1"
+keep() { # FILE COMMAND ...: what the command says, unless something is there
+  local file=$1
+  [[ ! -s $file ]] || return 0
+  "${@:2}" >"$file.draft"
+  mv -- "$file.draft" "$file"
 }
 
 random() {
   od -An -N32 -tx1 /dev/urandom | tr -d ' \n'
 }
 
-random | keep /secrets/superset.key
-random | keep /secrets/superset_admin_password
-random | keep /secrets-shop/password
-random | keep /secrets-metadata/password
-printf 'postgresql+psycopg2://superset:%s@database:5432/metadata' "$(</secrets-metadata/password)" |
-  keep /secrets-metadata/address
+address() {
+  printf 'postgresql+psycopg2://superset:%s@database:5432/metadata' "$(</secrets-metadata/password)"
+}
+
+keep /secrets/superset.key random
+keep /secrets/superset_admin_password random
+keep /secrets-shop/password random
+keep /secrets-metadata/password random
+keep /secrets-metadata/address address
 echo 'The secrets are there.'
