@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
 import yaml
 
-from lib.settings import PROJECT
+from lib.settings import PROJECT, load
 
 FOLDER = PROJECT / "superset"
 COMPOSE = yaml.safe_load((FOLDER / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -102,7 +103,7 @@ def test_who_serves_writes_nothing_that_others_made() -> None:
 
 
 @each_dockerfile
-def test_a_dockerfile_begins_with_its_base(file: Any) -> None:
+def test_a_dockerfile_begins_with_its_base(file: Path) -> None:
     base, begin, *rest = [line for line in file.read_text(encoding="utf-8").splitlines() if line]
     assert re.fullmatch(r"ARG BASE_IMAGE=[a-z]+:\d+\.\d+[a-z0-9.-]*", base)
     assert begin == "FROM ${BASE_IMAGE}"
@@ -110,10 +111,17 @@ def test_a_dockerfile_begins_with_its_base(file: Any) -> None:
 
 
 @each_dockerfile
-def test_an_image_runs_as_nobody_in_particular(file: Any) -> None:
+def test_an_image_runs_as_nobody_in_particular(file: Path) -> None:
     assert [line for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("USER")] == [
         "USER 10001:10001"
     ]
+
+
+def test_the_deployment_names_what_is_mounted() -> None:
+    deployment = load(PROJECT / "conf/docker.yaml")
+    for name in ("lake", "endpoint"):
+        places = {place.partition(":")[0] for place in mounts(name).values()}
+        assert {str(deployment.secrets), str(PurePath(deployment.lake).parent)} <= places
 
 
 def test_only_code_enters_an_image() -> None:
