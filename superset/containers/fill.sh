@@ -14,4 +14,6 @@ if [[ ! -f $split/manifest.json ]]; then
   "$python" -m splitter.sample --rows "${LAKEHOUSE_SAMPLE_ROWS:-10000}" --out "$sample"
   "$python" -m splitter "$sample" --out "$split" --database "$shop"
 fi
+# So few rows are loaded sooner without Java's second compiler.
+export SPARK_SUBMIT_OPTS=${SPARK_SUBMIT_OPTS--XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m}
 exec ./spark-submit.sh pipeline --conf conf/docker.yaml --input "$split/manifest.json" --extract-date 2023-08-25
