@@ -57,7 +57,9 @@ OPERATIONS = {
         select rule, sum(violations) from mart_operations.quality where violations > 0 group by rule, consequence""",
     "rules_over_time": """
         select rule, sum(violations) from mart_operations.quality where violations > 0 group by rule, run_id""",
-    "runs": "select run_id, epoch_ms(as_of::timestamp), seconds, rows_in, accepted, quarantined, duplicates from mart_operations.runs",
+    "runs": """
+        select run_id, epoch_ms(as_of::timestamp), seconds, rows_in, accepted, quarantined, duplicates
+        from mart_operations.runs""",
 }
 EXPECTED = {"sales": SALES, "users": USERS, "operations": OPERATIONS}
 # What a data answer calls the places of its figures.
