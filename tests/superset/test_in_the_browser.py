@@ -160,4 +160,5 @@ def test_the_first_screen_of_a_laptop_shows_the_figures(stack: Stack, browser: B
         assert box is not None
         assert box["y"] < LAPTOP["height"]
         assert box["x"] + box["width"] <= LAPTOP["width"]
+    keep(seen.page, pictures / "sales-first-screen.png", LAPTOP["height"])
     context.close()
