@@ -180,6 +180,7 @@ class Endpoint:
             "hive.server2.idle.operation.timeout": "10m",
             "hive.server2.session.check.interval": "1m",
             "hive.server2.thrift.max.worker.threads": "200",
+            "hive.server2.async.exec.shutdown.timeout": "3s",  # for queries that run when it is told to stop
         }
 
     def _follow(self) -> bool:

@@ -122,7 +122,22 @@ public final class Server {
     door.sweep();
   }
 
+  /** Ends what runs, and lets the process end: the thread of a client that stays connected would keep it alive. */
   public void stop() {
+    Thread main = Thread.getAllStackTraces().keySet().stream().filter(t -> t.getName().equals("main")).findAny().get();
+    Thread exit = new Thread(() -> exitAfter(main), "exit after the launcher");
+    exit.setDaemon(true);
+    exit.start();
     server.stop();
+  }
+
+  /** The launcher exits by itself if it has failed; else its thread just ends. */
+  private static void exitAfter(Thread main) {
+    try {
+      main.join();
+      System.exit(0);
+    } catch (InterruptedException stopped) {
+      Thread.currentThread().interrupt();
+    }
   }
 }

@@ -66,7 +66,12 @@ class Server:
         """Ask the server to stop; its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        try:
+            return self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            raise
 
 
 def rows(connection: Any, statement: str) -> list[tuple[Any, ...]]:
@@ -123,11 +128,7 @@ def running(folder: Path, lake: Path, **options: Any) -> Iterator[Server]:
         server.wait_for("Ready:", START_SECONDS)
         yield server
     finally:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.stop()
-        if server.process.poll() is None:
-            os.killpg(server.process.pid, signal.SIGKILL)
-            server.process.wait()
+        server.stop()
 
 
 def free_port() -> int:

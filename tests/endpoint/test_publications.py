@@ -129,8 +129,10 @@ def test_without_a_publication_it_waits_and_says_so(tmp_path: Path) -> None:
         publish(lake, 1)
         server.wait_for("Ready:", 60)
         assert server.rows("executive", BOTH) == [(1, 1)]
+        client = server.connect("executive")
+        assert rows(client, "select 1") == [(1,)]
     finally:
-        assert server.stop() == 0
+        assert server.stop() == 0  # although the client is still connected
     assert server.log.rstrip().endswith("Stopped.")
 
 
