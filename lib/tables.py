@@ -162,8 +162,14 @@ class Tables:
             self.spark.conf.unset(RETENTION_CHECK)
 
     def _vacuum(self, table: Table) -> None:
+        self._silence()
         self.spark.sql(f"vacuum delta.`{self.location(table)}` full retain 0 hours").collect()
         self._versions.pop(table.path, None)
+
+    def _silence(self) -> None:
+        """Let the calling thread's vacuum not print what it removed: stdout is for what a job was asked for."""
+        nothing = self._jvm.java.io.PrintStream(self._jvm.java.io.OutputStream.nullOutputStream())
+        getattr(getattr(self._jvm.scala, "Console$"), "MODULE$").setOutDirect(nothing)
 
     def _changes(self, table: Table, content: DataFrame, subjects: DataFrame) -> DataFrame:
         names = [column.name for column in table.stored]
