@@ -201,7 +201,8 @@ def test_the_endpoint_gets_the_variables_it_needs_and_no_other(stubbed: Path) ->
         assert ("--driver-class-path" in given) != kept
 
 
-def test_what_is_small_and_here_gets_the_quick_compiler(stubbed: Path) -> None:
+def test_what_is_small_and_here_gets_the_quick_compiler(stubbed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SPARK_SUBMIT_OPTS", raising=False)  # make test sets it
     program(next(stubbed.glob(".venv/lib/*/site-packages/pyspark")) / "bin/spark-submit", "echo $SPARK_SUBMIT_OPTS")
     for name in ("serve_sql", "benchmark"):
         (stubbed / "jobs" / f"{name}.py").write_text(PIPELINE)
