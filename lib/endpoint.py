@@ -219,10 +219,10 @@ class Endpoint:
             self._java_map({mart: self._java_set(names) for mart, names in by_database(self.views.values()).items()}),
             self._java_map(self._bodies(versions, roles, accounts)),
         )
+        users.write_private(self.accounts.file.with_name(SERVED), seen.digest)
         if self.server is not None and self.seen is not None and seen.published != self.seen.published:
             self.say(f"Follows run {published[0].run_id} ({time.monotonic() - began:.1f} s).")
         self.seen = seen
-        users.write_private(self.accounts.file.with_name(SERVED), seen.digest)
         self.cold = [] if self.server is None else self._new(versions)  # else all of it has been read
         self.warm = dict(versions)
 

@@ -24,7 +24,6 @@ SERVER = PROJECT / "superset/server"
 # Of the environment only what a program needs: a dashboard server holds no secret of whoever started it.
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
 SECONDS_TO_STOP = 30
-APPLICATION = "superset.app:create_app()"
 
 
 @dataclass(frozen=True)
@@ -128,5 +127,4 @@ def superset_environment(secrets: Path, home: Path) -> dict[str, str]:
 
 def superset_command(port: int) -> list[str]:
     """Superset behind gunicorn."""
-    options = ["--bind", f"{HOST}:{port}", "--workers", "2", "--worker-class", "gthread", "--threads", "8"]
-    return [str(VENV / "bin/gunicorn"), *options, "--timeout", "120", "--keep-alive", "60", "--preload", APPLICATION]
+    return [str(VENV / "bin/gunicorn"), "--config", str(SERVER / "gunicorn.conf.py"), "--bind", f"{HOST}:{port}"]

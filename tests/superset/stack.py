@@ -93,7 +93,9 @@ class Stack:
 
     def client(self, user: str) -> Client:
         """A fresh session of a viewer."""
-        return Client(self.url, user, self.passwords[user])
+        client = Client(self.url, user, self.passwords[user])
+        client.session.headers["Connection"] = "close"  # the server may close one after it has refused a question
+        return client
 
     def provision(self, assets: Path = ASSETS) -> list[str]:
         """Bring Superset in line with these assets."""
