@@ -6,13 +6,13 @@ ROWS ?= 1000000
 FOLDERS := rgpd e2e endpoint superset marts audit sources setup
 PYTHON_FILES := lib lakehouse splitter jobs superset tests
 run := .venv/bin/python -m
-.PHONY: help setup format lint check test test-unit test-long $(FOLDERS:%=test-%) notebook superset lock benchmark clean
+.PHONY: help setup format lint check test test-unit test-long test-containers $(FOLDERS:%=test-%) notebook superset lock benchmark clean
 # A test's Spark lives for seconds; the second of Java's two compilers would cost more time than it gives back.
 # With the first alone Java keeps 48 MB of code, which a folder of tests fills; then it interprets, for minutes.
 export SPARK_SUBMIT_OPTS ?= -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## make .venv and .jars, if they are missing
 	@./spark-submit.sh --setup-only
@@ -42,6 +42,10 @@ $(FOLDERS:%=test-%): test-%: setup
 
 test-long: setup ## the tests that kill, reorder and replay whole runs (many minutes)
 	$(run) pytest -m long
+
+test-containers: setup ## the dashboards of superset/docker-compose.yml in a browser, by podman and as root
+	LAKEHOUSE_TEST_STACK=containers $(run) pytest -s --timeout 1800 \
+	  $(addprefix tests/superset/test_,in_the_browser.py matrix.py containers.py)
 
 notebook: setup ## open the notebook over the published marts
 	.venv/bin/jupyter lab notebooks/explore_marts.ipynb

@@ -8,3 +8,11 @@ timeout = 120
 keepalive = 60
 preload_app = True
 control_socket_disable = True  # it would lie in the home of whoever starts it, and be shared by all of that person's
+
+
+def post_fork(server, worker):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201, ARG001 - gunicorn's own hook
+    """Let each worker open connections of its own: those that the application opened before are of all of them."""
+    from superset.extensions import db  # noqa: PLC0415 - the settings are read before Superset is
+
+    with server.app.wsgi().app_context():
+        db.engine.dispose(close=False)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.superset.containers import CHOSEN, running_in_containers
 from tests.superset.stack import Stack, running
 
 CHROMIUM = "/usr/bin/chromium"
@@ -14,7 +15,8 @@ CHROMIUM = "/usr/bin/chromium"
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with running(tmp_path_factory.mktemp("superset")) as ready:
+    started = running_in_containers if CHOSEN else running
+    with started(tmp_path_factory.mktemp("superset")) as ready:
         yield ready
 
 
