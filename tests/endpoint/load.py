@@ -1,5 +1,5 @@
 """Many clients at once: `python -m tests.endpoint.load --port 10000 --users .secrets/demo_users.csv` prints how long
-queries take at a running endpoint.
+queries take at a running endpoint: `select 1`, then marts, by one client and by many.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import csv
 import statistics
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +25,7 @@ QUERIES = (
     "select cohort_month, months_since, sum(retained_users) as users from mart_users.retention group by 1, 2",
     "select month, sum(churned_users) / sum(users_at_start) as rate from mart_users.churn group by month order by 1",
 )
+FLOOR = ("select 1",)
 
 
 @dataclass
@@ -44,7 +46,9 @@ class Measured:
         return f"{len(ordered)} queries, {len(self.errors)} errors, {times}"
 
 
-def measure(host: str, port: int, user: str, password: str, *, clients: int, queries: int) -> Measured:
+def measure(
+    host: str, port: int, user: str, password: str, *, clients: int, queries: int, asked: Sequence[str] = QUERIES
+) -> Measured:
     """So many clients of one user, each with a session of its own that asks so many queries."""
     measured = Measured()
 
@@ -56,7 +60,7 @@ def measure(host: str, port: int, user: str, password: str, *, clients: int, que
                 for number in range(first, first + queries):
                     began = time.monotonic()
                     cursor = connection.cursor()
-                    cursor.execute(QUERIES[number % len(QUERIES)])
+                    cursor.execute(asked[number % len(asked)])
                     cursor.fetchall()
                     cursor.close()
                     measured.seconds.append(time.monotonic() - began)
@@ -83,12 +87,13 @@ def main() -> None:
     given = parser.parse_args()
     with given.users.open(encoding="utf-8") as file:
         passwords = {row["user"]: row["password"] for row in csv.DictReader(file)}
-    measured = measure(
-        given.host, given.port, given.user, passwords[given.user], clients=given.clients, queries=given.queries
-    )
-    print(measured.summary())  # noqa: T201 - what it is for
-    for text in measured.errors[:5]:
-        print(text)  # noqa: T201
+    password = passwords[given.user]
+    for clients, queries, asked in ((1, 100, FLOOR), (1, 100, QUERIES), (given.clients, given.queries, QUERIES)):
+        measured = measure(given.host, given.port, given.user, password, clients=clients, queries=queries, asked=asked)
+        what = "select 1" if asked is FLOOR else "marts"
+        print(f"{clients} clients, {what}: {measured.summary()}", flush=True)  # noqa: T201 - what it is for
+        for text in measured.errors[:5]:
+            print(text)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -24,10 +26,15 @@ LIMIT_SECONDS = 45
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 def test_eight_clients_of_two_hundred_queries(server: Server) -> None:
-    measured = measure(HOST, server.port, "executive", server.passwords["executive"], clients=8, queries=200)
-    print(measured.summary())  # noqa: T201 - shown by pytest -rP
+    login = (HOST, server.port, "executive", server.passwords["executive"])
+    assert measure(*login, clients=8, queries=20).errors == []
+    before = heap_mib(server)
+    measured = measure(*login, clients=8, queries=200)
+    after = heap_mib(server)
+    print(f"{measured.summary()}, heap {before:.0f} -> {after:.0f} MiB")  # noqa: T201 - shown by pytest -rP
     assert measured.errors == []
     assert len(measured.seconds) == 1600
+    assert after < before * 1.1 + 20
 
 
 def test_a_few_clients(server: Server) -> None:
@@ -62,6 +69,17 @@ def test_a_heavy_query_is_ended_and_starves_nobody(server: Server) -> None:
     before = cpu_seconds(server)
     time.sleep(3)
     assert cpu_seconds(server) - before < 2, "the query's tasks go on after its end"
+
+
+def heap_mib(server: Server) -> float:
+    """What the server keeps in memory, garbage taken away."""
+    subprocess.run(["jcmd", str(server.process.pid), "GC.run"], check=True, capture_output=True)
+    told = subprocess.run(
+        ["jcmd", str(server.process.pid), "GC.heap_info"], check=True, capture_output=True, text=True
+    ).stdout
+    found = re.search(r"used (\d+)K", told)
+    assert found is not None
+    return int(found.group(1)) / 1024
 
 
 def cpu_seconds(server: Server) -> float:
