@@ -18,7 +18,6 @@ from tests.superset.stack import DASHBOARDS, Stack
 LAPTOP = {"width": 1366, "height": 768}
 TALL = {"width": 1366, "height": 2600}
 SECONDS = 60
-COLOURS = 128
 
 
 @dataclass
@@ -100,9 +99,9 @@ def rendered(seen: Seen, number: int) -> bool:
 
 
 def keep(page: Page, file: Path, height: int) -> None:
-    """A small picture of the page, as a laptop shows it when scrolled through."""
+    """A picture of the page, as a laptop shows it when scrolled through."""
     page.wait_for_timeout(1500)  # charts come with a movement
     page.mouse.move(2, 2)
     picture = Image.open(io.BytesIO(page.screenshot(clip={"x": 0, "y": 0, "width": LAPTOP["width"], "height": height})))
     file.parent.mkdir(parents=True, exist_ok=True)
-    picture.convert("RGB").quantize(COLOURS).save(file, optimize=True)
+    picture.convert("RGB").save(file, optimize=True)
