@@ -1,24 +1,22 @@
-with logins as (
-    select user_key, last_login_date as day, 'login' as kind from users where last_login_date is not null
-),
+with
 
-purchase_days as (
-    select user_key, last_purchase_date as day, 'purchase' as kind from users where last_purchase_date is not null
-    union all
-    select user_key, purchase_date as day, 'purchase' as kind from purchases where quantity > 0
-),
-
--- One row per user first: what a user did, and the sign-up that the sources state.
-stated_sign_ups as (
-    select user_key, sign_up_date as day, 'sign_up' as kind from users where sign_up_date is not null
+-- By user from here on, so that neither what is distinct nor the windows move a row again.
+done as (
+    select /*+ repartition(user_key) */ user_key, day, kind
+    from (
+        select user_key, last_login_date as day, 'login' as kind from users
+        union all
+        select user_key, last_purchase_date as day, 'purchase' as kind from users
+        union all
+        select user_key, sign_up_date as day, 'sign_up' as kind from users
+        union all
+        select user_key, purchase_date as day, 'purchase' as kind from purchases where quantity > 0
+    )
+    where day is not null
 ),
 
 did as (
-    select user_key, day, kind from logins
-    union
-    select user_key, day, kind from purchase_days
-    union
-    select user_key, day, kind from stated_sign_ups
+    select distinct user_key, day, kind from done
 ),
 
 with_sign_up as (
@@ -35,11 +33,14 @@ with_sign_up as (
 
 -- Of several stated sign-ups the earliest is the one; without any, the first activity is one as well.
 activities as (
-    select user_key, day, kind, sign_up_day from with_sign_up where kind <> 'sign_up' or day = sign_up_day
-    union all
-    select user_key, sign_up_day as day, 'sign_up' as kind, sign_up_day
+    select
+        user_key,
+        inline(array_compact(array(
+            case when kind <> 'sign_up' or day = sign_up_day then struct(day, kind) end,
+            case when stated_sign_ups = 0 and position = 1 then struct(sign_up_day as day, 'sign_up' as kind) end
+        ))),
+        sign_up_day
     from with_sign_up
-    where stated_sign_ups = 0 and position = 1
 ),
 
 versions as (
