@@ -1,5 +1,7 @@
 """How Superset is served; where it listens stands in the command."""
 
+from typing import Any
+
 wsgi_app = "superset.app:create_app()"
 workers = 2
 worker_class = "gthread"
@@ -10,7 +12,7 @@ preload_app = True
 control_socket_disable = True  # it would lie in the home of whoever starts it, and be shared by all of that person's
 
 
-def post_fork(server, worker):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201, ARG001 - gunicorn's own hook
+def post_fork(server: Any, _worker: Any) -> None:
     """Let each worker open connections of its own: those that the application opened before are of all of them."""
     from superset.extensions import db  # noqa: PLC0415 - the settings are read before Superset is
 
