@@ -21,6 +21,7 @@ class Client:
         self.url = url.rstrip("/")
         self.session = requests.Session()
         self.session.headers["Referer"] = self.url
+        self.session.headers["Connection"] = "close"  # the server may close one after it has refused a question
         login = {"username": user, "password": password, "provider": "db", "refresh": True}
         token = self.post("security/login", login)["access_token"]
         self.session.headers["Authorization"] = f"Bearer {token}"
@@ -28,7 +29,10 @@ class Client:
 
     def ask(self, method: str, path: str, **parts: Any) -> requests.Response:
         """Whatever the answer is."""
-        return self.session.request(method, f"{self.url}/api/v1/{path}", timeout=SECONDS, **parts)
+        try:
+            return self.session.request(method, f"{self.url}/api/v1/{path}", timeout=SECONDS, **parts)
+        except requests.RequestException as error:
+            raise LakehouseError(f"Superset at {self.url} gave no answer ({type(error).__name__}).") from error
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
         """An answer's content. `query` is Superset's `q`."""

@@ -93,9 +93,7 @@ class Stack:
 
     def client(self, user: str) -> Client:
         """A fresh session of a viewer."""
-        client = Client(self.url, user, self.passwords[user])
-        client.session.headers["Connection"] = "close"  # the server may close one after it has refused a question
-        return client
+        return Client(self.url, user, self.passwords[user])
 
     def provision(self, assets: Path = ASSETS) -> list[str]:
         """Bring Superset in line with these assets."""
