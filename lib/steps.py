@@ -54,4 +54,5 @@ class Steps:
 
     def _say(self, text: str) -> None:
         if self._aloud:
-            print(text, file=sys.stderr, flush=True)
+            # The line and its end in one piece: steps side by side would write into each other's lines.
+            print(f"{text}\n", end="", file=sys.stderr, flush=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 from unittest import mock
 
 import pyarrow as pa
+import pytest
 import yaml
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
@@ -143,6 +144,8 @@ def _kill(process: subprocess.Popen[str], at: str, lake: Path) -> Killed:
         killed.publications += _publication(lake)
         if line.startswith(at):
             break
+    else:
+        pytest.fail(f"It never said '{at}', but: {killed.lines}")
     killed.alive = process.poll() is None
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
