@@ -23,7 +23,7 @@ QUERIES = (
     "select day, avg(revenue_28d) as revenue from mart_sales.trends group by day order by day limit 400",
     "select age_band, gender, sum(users) as users from mart_users.demographics group by age_band, gender",
     "select cohort_month, months_since, sum(retained_users) as users from mart_users.retention group by 1, 2",
-    "select month, sum(churned_users) / sum(users_at_start) as rate from mart_users.churn group by month order by 1",
+    "select month, try_divide(sum(churned_users), sum(users_at_start)) as rate from mart_users.churn group by month",
 )
 FLOOR = ("select 1",)
 
