@@ -59,8 +59,8 @@ def audit(
     wrong = {finding.table for finding in shapes if not finding.passed}
     sound = [table for table in stored if table.path not in wrong]
     judged = [table for table in changed if table.path not in wrong]
-    with _kept(tables, judged, frames):
-        found = [*shapes, *_content(spark, catalog, sound, judged, frames)]
+    with _kept(tables, judged, frames) as kept:
+        found = [*shapes, *_content(spark, catalog, sound, judged, kept)]
     order = {table.path: number for number, table in enumerate(catalog)}
     return tuple(sorted(found, key=lambda finding: order[finding.table]))
 
@@ -85,19 +85,22 @@ def _content(
 
 
 @contextmanager
-def _kept(tables: Tables, judged: Sequence[Table], frames: Mapping[str, DataFrame]) -> Iterator[None]:
-    """Keep the small tables in memory meanwhile: each is read by several queries, and whenever a query over a Delta
-    table is planned a job lists its files, which for a small table is most of the work.
+def _kept(
+    tables: Tables, judged: Sequence[Table], frames: Mapping[str, DataFrame]
+) -> Iterator[Mapping[str, DataFrame]]:
+    """The frames, the small ones kept in memory meanwhile and in one piece, so that none of their queries shuffles.
+
+    Each table is read by several queries, and whenever a query over a Delta table is planned a job lists its files,
+    which for a small table is most of the work.
     """
     with _pool(tables.spark) as pool:
         sizes = pool.map(lambda table: _size(tables, table), judged)
-        small = [frames[table.name] for table, size in zip(judged, sizes, strict=True) if size <= SMALL]
-    for frame in small:
-        frame.persist()
+        names = [table.name for table, size in zip(judged, sizes, strict=True) if size <= SMALL]
+    small = {name: frames[name].coalesce(1).persist() for name in names}
     try:
-        yield
+        yield {**frames, **{name: frame.coalesce(1) for name, frame in small.items()}}
     finally:
-        for frame in small:
+        for frame in small.values():
             frame.unpersist()
 
 

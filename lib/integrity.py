@@ -1,9 +1,8 @@
-"""Keys and relationships of many tables, answered by one query with one shuffle.
+"""Keys and relationships of many tables, answered by one query.
 
-Every row says which keys it has and which it refers to: one entry per question, with the key's hash. Grouped by
-question and hash, a key that occurs twice is a duplicate, and one that is only referred to is an orphan. A table is
-read once, however many questions concern it. The hash has 96 bits, so that not even billions of keys collide; keys
-themselves never leave the executors.
+Each question is an aggregate of its own over the columns that it concerns, which is all that a columnar file gives it
+to read, and comes to one figure: how many rows are wrong. A relationship is looked up once per value that occurs, not
+once per row. Keys themselves never leave the executors.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lib.contracts import Catalog, Table
@@ -25,18 +24,18 @@ class Key:
 
     table: Table
 
-    def finding(self, surplus: int, orphans: int) -> Finding:
-        """The answer; `orphans` does not concern a key."""
-        del orphans
-        observed = f"{surplus:,} rows too many" if surplus else "unique"
-        return Finding(
-            self.table.path, f"key: {', '.join(self.table.key)}", not surplus, observed, "unique", self.table.grain
-        )
+    def wrong(self, frames: Mapping[str, DataFrame]) -> DataFrame:
+        """One row: the number of rows too many. What is NULL is missing, not double."""
+        columns = [F.col(f"`{name}`") for name in self.table.key]
+        stated = reduce(Column.__or__, (column.isNotNull() for column in columns))
+        return _total(frames[self.table.name].where(stated).groupBy(*columns).agg((F.count("*") - 1).alias("rows")))
 
-    def entries(self, name: str, number: int) -> Iterable[str]:
-        """What each row of table `name` contributes."""
-        if name == self.table.name:
-            yield _entry(number, [f"`{column}`" for column in self.table.key], referring=0, referred=1)
+    def finding(self, wrong: int) -> Finding:
+        """The answer."""
+        observed = f"{wrong:,} rows too many" if wrong else "unique"
+        return Finding(
+            self.table.path, f"key: {', '.join(self.table.key)}", not wrong, observed, "unique", self.table.grain
+        )
 
 
 @dataclass(frozen=True)
@@ -49,21 +48,21 @@ class Link:
     to_column: str
     description: str
 
-    def finding(self, surplus: int, orphans: int) -> Finding:
-        """The answer; `surplus` does not concern a relationship."""
-        del surplus
-        observed = f"{orphans:,} rows without" if orphans else "no orphan"
-        expected = f"every value stands in {self.to_table}.{self.to_column}"
-        return Finding(
-            self.table.path, f"{self.column}: relationship", not orphans, observed, expected, self.description
-        )
+    def wrong(self, frames: Mapping[str, DataFrame]) -> DataFrame:
+        """One row: the number of rows that refer to nothing. Whether a value may be missing is asked elsewhere."""
+        referring = frames[self.table.name].select(F.col(f"`{self.column}`").alias("key"))
+        referred = frames[self.to_table].select(F.col(f"`{self.to_column}`").alias("key"))
+        values = referring.where(F.col("key").isNotNull()).groupBy("key").agg(F.count("*").alias("rows"))
+        if referring.dtypes != referred.dtypes:
+            # An integer is an integer, of whatever width.
+            values, referred = (each.withColumn("key", F.col("key").cast("string")) for each in (values, referred))
+        return _total(values.join(referred, "key", "left_anti"))
 
-    def entries(self, name: str, number: int) -> Iterable[str]:
-        """What each row of table `name` contributes; keys are compared as text, whatever their integer type."""
-        if name == self.table.name:
-            yield _entry(number, [f"cast(`{self.column}` as string)"], referring=1, referred=0)
-        if name == self.to_table:
-            yield _entry(number, [f"cast(`{self.to_column}` as string)"], referring=0, referred=1)
+    def finding(self, wrong: int) -> Finding:
+        """The answer."""
+        observed = f"{wrong:,} rows without" if wrong else "no orphan"
+        expected = f"every value stands in {self.to_table}.{self.to_column}"
+        return Finding(self.table.path, f"{self.column}: relationship", not wrong, observed, expected, self.description)
 
 
 Question = Key | Link
@@ -82,17 +81,13 @@ def questions(catalog: Catalog, sound: Collection[str], changed: Collection[str]
 
 def findings(asked: Sequence[Question], frames: Mapping[str, DataFrame]) -> tuple[Finding, ...]:
     """The answers, from the frames of the tables concerned (name -> frame)."""
-    parts = [part for name, frame in frames.items() if (part := _part(name, frame, asked)) is not None]
-    if not parts:
+    if not asked:
         return ()
-    entries = reduce(DataFrame.unionAll, parts).groupBy("question", "low", "high")
-    keys = entries.agg(F.sum("referring").alias("referring"), F.sum("referred").alias("referred"))
-    answers = keys.groupBy("question").agg(
-        F.sum(F.greatest(F.col("referred") - 1, F.lit(0))).alias("surplus"),
-        F.sum(F.when(F.col("referred") == 0, F.col("referring")).otherwise(0)).alias("orphans"),
+    numbered = (
+        question.wrong(frames).select(F.lit(number).alias("question"), "wrong") for number, question in enumerate(asked)
     )
-    found = {row["question"]: (row["surplus"], row["orphans"]) for row in answers.collect()}
-    return tuple(question.finding(*found.get(number, (0, 0))) for number, question in enumerate(asked))
+    found = {row["question"]: row["wrong"] for row in reduce(DataFrame.unionAll, numbered).collect()}
+    return tuple(question.finding(found[number]) for number, question in enumerate(asked))
 
 
 def _links(table: Table) -> Iterable[Link]:
@@ -102,17 +97,5 @@ def _links(table: Table) -> Iterable[Link]:
             yield Link(table, column.name, to_table, to_column, column.description)
 
 
-def _part(name: str, frame: DataFrame, asked: Sequence[Question]) -> DataFrame | None:
-    entries = [entry for number, question in enumerate(asked) for entry in question.entries(name, number)]
-    return frame.selectExpr(f"inline(array_compact(array({', '.join(entries)})))") if entries else None
-
-
-def _entry(number: int, columns: Sequence[str], *, referring: int, referred: int) -> str:
-    values = ", ".join(columns)
-    # What is NULL is missing, not wrong: whether it may be missing is asked elsewhere.
-    missing = " and ".join(f"{column} is null" for column in columns)
-    entry = (
-        f"named_struct('question', {number}, 'low', xxhash64({values}), 'high', hash({values}), "
-        f"'referring', {referring}, 'referred', {referred})"
-    )
-    return f"case when not ({missing}) then {entry} end"
+def _total(counted: DataFrame) -> DataFrame:
+    return counted.agg(F.coalesce(F.sum("rows"), F.lit(0)).alias("wrong"))

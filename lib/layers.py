@@ -34,6 +34,7 @@ class Layers:
         self._batches = list(batches)
         self._whole = whole
         self._frames: dict[str, DataFrame] = {}
+        self._kept_frames: dict[str, DataFrame] = {}
         self._subjects: DataFrame | None = None
         # Inputs have the same names in the session, but not the same rows for every table.
         self._naming = threading.Lock()
@@ -81,6 +82,18 @@ class Layers:
             self._frames[name] = self._lake.tables.read(table)
         return self._frames[name]
 
+    def release(self, layer: str) -> None:
+        """Free the memory of what was kept of a layer's tables, once nobody will read them; the subjects stay.
+
+        Spark frees it too, but not before Java happens to collect what refers to it.
+        """
+        blocking = False
+        for table in self._lake.catalog.layer(layer):
+            if table.name in self._kept_frames and table.name != SUBJECTS:
+                del self._frames[table.name]
+                plan: Any = self._kept_frames.pop(table.name)._jdf.logicalPlan()
+                plan.rdd().unpersist(blocking)
+
     def _view(self, table: Table, parameters: Mapping[str, Any]) -> None:
         frame = self._compute(table, parameters)
         if table.rules:
@@ -110,7 +123,10 @@ class Layers:
 
         Every scan of a Delta table costs a job to list its files, and every query would plan the whole way anew.
         """
-        return frame.localCheckpoint(eager=True, storageLevel=IN_MEMORY) if table.persist else frame
+        if not table.persist:
+            return frame
+        kept = self._kept_frames[table.name] = frame.localCheckpoint(eager=True, storageLevel=IN_MEMORY)
+        return kept
 
     def _compute(self, table: Table, parameters: Mapping[str, Any]) -> DataFrame:
         inputs = {name: self._scoped(table, name) for name in table.inputs}
@@ -139,7 +155,7 @@ class Layers:
     def _scope(self, table: Table) -> DataFrame | None:
         if self._subjects is None or table.subject not in self._subjects.columns:
             return None
-        return self._subjects.select(table.subject).distinct()
+        return self._subjects.select(table.subject)
 
     def _with_members(self, table: Table, frame: DataFrame) -> DataFrame:
         if not table.members:
@@ -153,4 +169,4 @@ class Layers:
 def _of_subjects(frame: DataFrame, table: Table, subjects: DataFrame | None) -> DataFrame:
     if subjects is None or table.subject is None:
         return frame
-    return frame.join(F.broadcast(subjects.select(table.subject).distinct()), on=table.subject, how="left_semi")
+    return frame.join(F.broadcast(subjects.select(table.subject)), on=table.subject, how="left_semi")

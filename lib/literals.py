@@ -17,6 +17,7 @@ from lib.sources import Source
 BLANKS = "".join(map(chr, [*range(0x21), 0x7F, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F]))
 BLANKS += "\u205f\u3000\u200b\ufeff"
 
+FRAMED = r"^[!-~](?:.*[!-~])?\z"
 NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)\z"
 WHOLE = r"^[+-]?(?:[0-9]+\.?0*|\.0+)\z"
 ISO = "yyyy-MM-dd"
@@ -27,11 +28,9 @@ TYPES = {"string": "string", "date": "date", "integer": "int", "number": "decima
 def trimmed(text: Column) -> Column:
     """The text without blanks around it; NULL if nothing is left.
 
-    Nearly every text begins and ends with a visible ASCII character, which two cheap comparisons tell.
+    Nearly every text begins and ends with a visible ASCII character, and then there is nothing to search for.
     """
-    last = F.right(text, F.lit(1))
-    visible = (text >= "!") & (text < "\x7f") & (last >= "!") & (last < "\x7f")
-    return F.when(visible, text).otherwise(F.nullif(F.btrim(text, F.lit(BLANKS)), F.lit("")))
+    return F.when(text.rlike(FRAMED), text).otherwise(F.nullif(F.btrim(text, F.lit(BLANKS)), F.lit("")))
 
 
 def typed_value(text: Column, logical_type: str, source: Source) -> Column:

@@ -12,7 +12,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lib import audit, bronze, conservation, inputs, judgement, keys, operations, report, restrictions
+from lib import audit, bronze, conservation, inputs, judgement, keys, operations, report, restrictions, transformations
 from lib.contracts import BY_THE_ENGINE, Table
 from lib.errors import AuditFailed, LakehouseError, UsageError
 from lib.lake import Lake
@@ -185,6 +185,7 @@ def _silver(lake: Lake, layers: Layers, pending: Sequence[Entry], progress: _Pro
     with lake.steps.step("conservation"):
         progress.balances = conservation.balances(lake, pending)
         conservation.require(progress.balances)
+    layers.release("silver")
     return [
         dataclasses.replace(entry, newest_date=progress.judged.newest_dates.get(entry.batch_id)) for entry in pending
     ]
@@ -197,11 +198,12 @@ def judged_table(lake: Lake) -> Table:
 
 def _gold_and_marts(lake: Lake, layers: Layers, day: dt.date, entries: Sequence[Entry]) -> None:
     newest = [entry.newest_date for entry in entries if entry.newest_date]
-    parameters = {"as_of": day, "last_date": max([day, *newest])}
+    parameters = {**transformations.as_of(day), "last_date": max([day, *newest])}
     # Without batches only the calendar of the marts has moved.
     gold = [table for table in lake.catalog.layer("gold") if layers.computes_subjects or table.load != "subject"]
     layers.build(gold, parameters)
     layers.build(lake.catalog.marts, parameters)
+    layers.release("gold")
 
 
 def _versions(lake: Lake) -> dict[str, int]:

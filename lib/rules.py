@@ -21,29 +21,27 @@ ROW = "row"
 MAPPED = "_mapped"
 REASONS = "reasons"
 BROKEN = "_broken"
+BETWEEN_CODES = "\x1f"  # the unit separator, which no code holds
 
 
 def judge(frame: DataFrame, table: Table) -> DataFrame:
     """Apply the contract's rules to `frame`, which has the contract's columns and `_mapped`.
 
-    Adds `_broken` (bit i is set if rule i is broken), `reasons` (the codes) and, for everything that rules apply to,
-    a boolean `accepts_NAME`: whether no rule quarantines it.
+    Gives the contract's columns, `reasons` (the codes of the broken rules) and, for everything that rules apply to, a
+    boolean `accepts_NAME`: whether no rule quarantines it.
     """
+    names = [column.name for column in table.columns]
     clearing = [(i, rule) for i, rule in enumerate(table.rules) if rule.clears]
     judging = [(i, rule) for i, rule in enumerate(table.rules) if not rule.clears]
     first = frame.select("*", _bits(table, clearing).alias("_clearing"))
     cleared = {rule.clears: i for i, rule in clearing}
     # A selection of its own: in the one that clears, the other rules would still see what is cleared.
-    second = first.select("_clearing", *(_cleared(name, cleared) for name in frame.columns))
+    second = first.select("_clearing", MAPPED, *(_cleared(name, cleared) for name in names))
     broken = _bits(table, judging).bitwiseOR(F.col("_clearing")).alias(BROKEN)
-    third = second.select(*(F.col(f"`{name}`") for name in frame.columns), broken)
-    return third.select("*", _codes(table.rules).alias(REASONS), *_acceptances(table.rules))
-
-
-def counts(frame: DataFrame, rules: Sequence[RowRule], by: Sequence[str]) -> DataFrame:
-    """Of a judged frame: the number of rows that break each rule, one column `rule_I` a rule, grouped by `by`."""
-    columns = [F.count_if(_bit(i)).alias(f"rule_{i}") for i in range(len(rules))]
-    return frame.groupBy(*by).agg(*columns)
+    stated = [F.col(f"`{name}`") for name in names]
+    return second.select(*stated, broken).select(
+        *stated, _codes(table.rules).alias(REASONS), *_acceptances(table.rules)
+    )
 
 
 def _bits(table: Table, rules: Iterable[tuple[int, RowRule]]) -> Column:
@@ -95,7 +93,9 @@ def _bit(i: int) -> Column:
 
 
 def _codes(rules: Sequence[RowRule]) -> Column:
-    return F.array_compact(F.array(*(F.when(_bit(i), F.lit(rule.code)) for i, rule in enumerate(rules))))
+    # By way of a text, since what an array without NULLs costs is more than all rules together: it is interpreted.
+    broken = F.concat_ws(BETWEEN_CODES, *(F.when(_bit(i), F.lit(rule.code)) for i, rule in enumerate(rules)))
+    return F.when(F.col(BROKEN) == 0, F.array().cast("array<string>")).otherwise(F.split(broken, BETWEEN_CODES))
 
 
 def _acceptances(rules: Sequence[RowRule]) -> list[Column]:

@@ -21,7 +21,8 @@ from lib.rows import frame_of
 BATCH = "_batch_id"
 READERS_KEEP = "interval 60 days"
 RETENTION_CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
-IN_MEMORY = StorageLevel.MEMORY_AND_DISK
+# As objects: what several queries read is otherwise taken apart and put together again for each of them.
+IN_MEMORY = StorageLevel.MEMORY_AND_DISK_DESER
 AT_ONCE = 3  # small tables that are vacuumed side by side: most of the time is planning and listing
 
 
@@ -113,11 +114,11 @@ class Tables:
         content = self.conform(content, table)
         changes = self._changes(table, content, subjects).persist(IN_MEMORY)
         try:
-            kinds = {row["_change"] for row in changes.select("_change").distinct().collect()}
-            if kinds == {"insert"}:
+            counted = {row["_change"]: row["count"] for row in changes.groupBy("_change").count().collect()}
+            if counted.keys() == {"insert"}:
                 return self._write(table, self.conform(changes, table), "append")
-            if kinds:
-                self._merge(table, changes)
+            if counted:
+                self._change(table, changes, sum(counted.values()) - counted.get("insert", 0))
             return self.version(table)
         finally:
             changes.unpersist()
@@ -182,6 +183,24 @@ class Tables:
         return differing.select(F.coalesce("new", "old").alias("row"), change.alias("_change")).select(
             "row.*", "_change"
         )
+
+    def _change(self, table: Table, changes: DataFrame, rows: int) -> None:
+        """Carry out changes, of which so many concern rows that stand in the table.
+
+        A merge searches for the files that hold these rows, and writes those anew. With more rows than files nearly
+        every file holds one, and the search costs more than it spares: then the table is written anew as a whole.
+        """
+        if rows < self._files(table):
+            self._merge(table, changes)
+            return
+        keys = F.broadcast(changes.select(*table.key))
+        kept = self.conform(self.read(table).join(keys, on=list(table.key), how="left_anti"), table)
+        entering = self.conform(changes.where("_change <> 'delete'"), table)
+        self._write(table, kept.unionByName(entering), "overwrite")
+
+    def _files(self, table: Table) -> int:
+        log = self._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.location(table))
+        return int(log.unsafeVolatileSnapshot().numOfFiles())
 
     def _merge(self, table: Table, changes: DataFrame) -> None:
         on = " and ".join(f"target.`{name}` = source.`{name}`" for name in table.key)

@@ -33,6 +33,11 @@ def transform(spark: SparkSession, table: Table, parameters: Mapping[str, Any]) 
     return spark.sql(_bound(table, text, {**parameters, **table.parameters}))
 
 
+def as_of(day: dt.date) -> dict[str, Any]:
+    """The parameters that say until which day a mart looks: as a date, and as the integer that dates are joined by."""
+    return {"as_of": day, "as_of_key": int(f"{day:%Y%m%d}")}
+
+
 def _bound(table: Table, text: str, parameters: Mapping[str, Any]) -> str:
     """The SQL with values for its parameters. Spark's own `args` do not pass Delta's parser: it drops them."""
 

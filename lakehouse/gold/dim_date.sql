@@ -3,7 +3,7 @@ with days as (
 )
 
 select
-    cast(date_format(date, 'yyyyMMdd') as int) as date_key,
+    year(date) * 10000 + month(date) * 100 + day(date) as date_key,
     date,
     concat(extract(yearofweek from date), '-W', lpad(weekofyear(date), 2, '0')) as iso_week,
     cast(trunc(date, 'month') as date) as month_start,

@@ -6,6 +6,7 @@ with restricted as (
 observations as (
     select /*+ broadcast(restricted) */
         users.user_key,
+        xxhash64(users.user_key) as durable_user_key,
         users.observed_on,
         struct(gender, age_band, country_code, status, segment, channel, purchase_frequency) as attributes
     from users
@@ -15,15 +16,15 @@ observations as (
 
 compared as (
     select
-        user_key, observed_on, attributes,
-        lag(attributes) over (partition by user_key order by observed_on) as attributes_before
+        user_key, durable_user_key, observed_on, attributes,
+        lag(attributes) over (partition by durable_user_key order by observed_on) as attributes_before
     from observations
 ),
 
 -- A struct is never NULL as a whole, so a missing neighbour is a user's first observation.
 beginnings as (
     select
-        user_key, attributes,
+        user_key, durable_user_key, attributes,
         case when attributes_before is null then date'1900-01-01' else observed_on end as valid_from
     from compared
     where not (attributes <=> attributes_before)
@@ -31,14 +32,14 @@ beginnings as (
 
 versions as (
     select
-        user_key, attributes, valid_from,
-        lead(valid_from) over (partition by user_key order by valid_from) as valid_to
+        user_key, durable_user_key, attributes, valid_from,
+        lead(valid_from) over (partition by durable_user_key order by valid_from) as valid_to
     from beginnings
 )
 
 select
     xxhash64(user_key, valid_from) as user_version_key,
-    xxhash64(user_key) as durable_user_key,
+    durable_user_key,
     user_key,
     valid_from,
     valid_to,

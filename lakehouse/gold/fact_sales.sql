@@ -1,11 +1,11 @@
 with sold as (
     select
-        purchase_key, user_key, purchase_date, category, subcategory, product_name, quantity, unit_price, rating
+        purchase_key, xxhash64(user_key) as durable_user_key, purchase_date, category, subcategory, product_name, quantity, unit_price, rating
     from purchases
 ),
 
 versions as (
-    select user_key, user_version_key, durable_user_key, valid_from, valid_to, geography_key, channel_key
+    select user_version_key, durable_user_key, valid_from, valid_to, geography_key, channel_key
     from dim_user
 ),
 
@@ -16,7 +16,7 @@ places as (
 
 select
     xxhash64(sold.purchase_key) as sale_key,
-    cast(date_format(sold.purchase_date, 'yyyyMMdd') as int) as date_key,
+    year(sold.purchase_date) * 10000 + month(sold.purchase_date) * 100 + day(sold.purchase_date) as date_key,
     versions.user_version_key,
     versions.durable_user_key,
     xxhash64(sold.category, sold.subcategory, sold.product_name) as product_key,
@@ -28,7 +28,7 @@ select
     sold.rating
 from sold
 inner join versions
-    on sold.user_key = versions.user_key
+    on sold.durable_user_key = versions.durable_user_key
     and sold.purchase_date >= versions.valid_from
     and (versions.valid_to is null or sold.purchase_date < versions.valid_to)
 
@@ -36,7 +36,7 @@ union all
 
 select
     xxhash64(sold.purchase_key) as sale_key,
-    cast(date_format(sold.purchase_date, 'yyyyMMdd') as int) as date_key,
+    year(sold.purchase_date) * 10000 + month(sold.purchase_date) * 100 + day(sold.purchase_date) as date_key,
     -2 as user_version_key,
     restricted_versions.durable_user_key,
     xxhash64(sold.category, sold.subcategory, sold.product_name) as product_key,
@@ -48,7 +48,7 @@ select
     cast(null as tinyint) as rating
 from sold
 inner join restricted_versions
-    on sold.user_key = restricted_versions.user_key
+    on sold.durable_user_key = restricted_versions.durable_user_key
     and sold.purchase_date >= restricted_versions.valid_from
     and (restricted_versions.valid_to is null or sold.purchase_date < restricted_versions.valid_to)
 inner join dim_geography on restricted_versions.geography_key = dim_geography.geography_key
@@ -58,7 +58,7 @@ union all
 
 select
     xxhash64(erased_sales.erased_sale_key) as sale_key,
-    cast(date_format(erased_sales.purchase_date, 'yyyyMMdd') as int) as date_key,
+    year(erased_sales.purchase_date) * 10000 + month(erased_sales.purchase_date) * 100 + day(erased_sales.purchase_date) as date_key,
     -1 as user_version_key,
     -1 as durable_user_key,
     xxhash64(erased_sales.category, erased_sales.subcategory, erased_sales.product_name) as product_key,

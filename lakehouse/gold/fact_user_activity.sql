@@ -1,61 +1,71 @@
+-- What a user did on a day is one bit for each kind: 1 is a login, 2 a purchase, 4 a sign-up.
 with
 
--- By user from here on, so that neither what is distinct nor the windows move a row again.
+-- By user from here on, so that neither what is distinct nor the window moves a row again.
 done as (
-    select /*+ repartition(user_key) */ user_key, day, kind
+    select /*+ repartition(durable_user_key) */ durable_user_key, day, kind
     from (
-        select user_key, last_login_date as day, 'login' as kind from users
+        select
+            xxhash64(user_key) as durable_user_key,
+            inline(array(
+                struct(last_login_date as day, 1 as kind),
+                struct(last_purchase_date as day, 2 as kind),
+                struct(sign_up_date as day, 4 as kind)
+            ))
+        from users
         union all
-        select user_key, last_purchase_date as day, 'purchase' as kind from users
-        union all
-        select user_key, sign_up_date as day, 'sign_up' as kind from users
-        union all
-        select user_key, purchase_date as day, 'purchase' as kind from purchases where quantity > 0
+        select xxhash64(user_key) as durable_user_key, purchase_date as day, 2 as kind from purchases where quantity > 0
     )
     where day is not null
 ),
 
-did as (
-    select distinct user_key, day, kind from done
-),
-
-with_sign_up as (
-    select
-        user_key, day, kind,
-        coalesce(
-            min(case when kind = 'sign_up' then day end) over (partition by user_key),
-            min(day) over (partition by user_key)
-        ) as sign_up_day,
-        count_if(kind = 'sign_up') over (partition by user_key) as stated_sign_ups,
-        row_number() over (partition by user_key order by day, kind) as position
-    from did
+days as (
+    select durable_user_key, day, bit_or(kind) as kinds
+    from done
+    group by durable_user_key, day
 ),
 
 -- Of several stated sign-ups the earliest is the one; without any, the first activity is one as well.
-activities as (
+with_sign_up as (
     select
-        user_key,
-        inline(array_compact(array(
-            case when kind <> 'sign_up' or day = sign_up_day then struct(day, kind) end,
-            case when stated_sign_ups = 0 and position = 1 then struct(sign_up_day as day, 'sign_up' as kind) end
-        ))),
-        sign_up_day
-    from with_sign_up
+        durable_user_key, day, kinds,
+        coalesce(
+            min(case when kinds & 4 <> 0 then day end) over (partition by durable_user_key),
+            min(day) over (partition by durable_user_key)
+        ) as sign_up_day
+    from days
 ),
 
 versions as (
-    select user_key, user_version_key, durable_user_key, valid_from, valid_to from dim_user
+    select user_version_key, durable_user_key, valid_from, valid_to from dim_user
+),
+
+-- Three kinds a day; those that are NULL did not happen.
+activities as (
+    select
+        with_sign_up.durable_user_key,
+        with_sign_up.day,
+        year(with_sign_up.day) * 10000 + month(with_sign_up.day) * 100 + day(with_sign_up.day) as date_key,
+        versions.user_version_key,
+        with_sign_up.day >= with_sign_up.sign_up_day as is_after_sign_up,
+        explode(array(
+            case when with_sign_up.kinds & 1 <> 0 then 'login' end,
+            case when with_sign_up.kinds & 2 <> 0 then 'purchase' end,
+            case when with_sign_up.day = with_sign_up.sign_up_day then 'sign_up' end
+        )) as kind
+    from with_sign_up
+    inner join versions
+        on with_sign_up.durable_user_key = versions.durable_user_key
+        and with_sign_up.day >= versions.valid_from
+        and (versions.valid_to is null or with_sign_up.day < versions.valid_to)
 )
 
 select
-    xxhash64(activities.user_key, activities.day, activities.kind) as activity_key,
-    cast(date_format(activities.day, 'yyyyMMdd') as int) as date_key,
-    versions.user_version_key,
-    versions.durable_user_key,
-    activities.kind,
-    activities.day >= activities.sign_up_day as is_after_sign_up
+    xxhash64(durable_user_key, day, kind) as activity_key,
+    date_key,
+    user_version_key,
+    durable_user_key,
+    kind,
+    is_after_sign_up
 from activities
-inner join versions
-    on activities.user_key = versions.user_key
-    and activities.day >= versions.valid_from
-    and (versions.valid_to is null or activities.day < versions.valid_to)
+where kind is not null

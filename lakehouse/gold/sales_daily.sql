@@ -2,16 +2,15 @@
 with
 
 lines as (
-    select dim_date.date as day, dim_geography.region, dim_product.category, fact_sales.quantity, fact_sales.revenue
+    select fact_sales.date_key, dim_geography.region, dim_product.category, fact_sales.quantity, fact_sales.revenue
     from fact_sales
-    join dim_date using (date_key)
     join dim_geography using (geography_key)
     join dim_product using (product_key)
-    where dim_date.date <= :as_of
+    where fact_sales.date_key <= :as_of_key
 )
 
 select
-    day,
+    make_date(date_key div 10000, date_key div 100 % 100, date_key % 100) as day,
     region,
     category,
     count_if(quantity > 0) as order_lines,
@@ -19,4 +18,4 @@ select
     coalesce(sum(revenue) filter (where quantity > 0), 0) as gross_revenue,
     coalesce(sum(-revenue) filter (where quantity < 0), 0) as returned_revenue
 from lines
-group by day, region, category
+group by date_key, region, category

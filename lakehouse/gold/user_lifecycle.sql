@@ -1,47 +1,36 @@
 -- What the user marts know of a user: who, since when, until when. Minors show neither segment, status nor channel.
 with
 
-activity as (
-    select durable_user_key, date_key, is_after_sign_up, is_after_sign_up and kind = 'purchase' as is_purchase, false as is_sale
-    from fact_user_activity
-    union all
-    select durable_user_key, date_key, false as is_after_sign_up, false as is_purchase, true as is_sale
-    from fact_sales
-    where quantity > 0
-),
-
-dated_activity as (
-    select
-        activity.durable_user_key,
-        dim_date.date as day,
-        dim_date.date <= :as_of as has_happened,
-        activity.is_after_sign_up,
-        activity.is_purchase,
-        activity.is_sale
-    from activity
-    join dim_date using (date_key)
-),
-
 lifecycle as (
     select
         durable_user_key,
-        -- The day of the sign-up always has an activity: the sign-up itself or, where none is stated, the first one.
-        min(day) filter (where is_after_sign_up) as sign_up_date,
-        max(day) filter (where is_after_sign_up and has_happened) as last_active_date,
-        max(day) filter (where is_purchase and has_happened) as last_purchase_date,
-        min(day) filter (where is_sale and has_happened) as first_sale_date
-    from dated_activity
+        min(signed_up) as signed_up,
+        max(last_active) as last_active,
+        max(last_purchase) as last_purchase,
+        min(first_sale) as first_sale
+    from user_years
     group by durable_user_key
+),
+
+-- From date keys to dates.
+dated as (
+    select
+        durable_user_key,
+        make_date(signed_up div 10000, signed_up div 100 % 100, signed_up % 100) as sign_up_date,
+        make_date(last_active div 10000, last_active div 100 % 100, 1) as last_active_month,
+        make_date(last_purchase div 10000, last_purchase div 100 % 100, last_purchase % 100) as last_purchase_date,
+        make_date(first_sale div 10000, first_sale div 100 % 100, 1) as first_sale_month
+    from lifecycle
 ),
 
 members as (
     select
         durable_user_key,
         sign_up_date,
-        last_active_date,
-        first_sale_date,
+        last_active_month,
+        first_sale_month,
         date_add(coalesce(last_purchase_date, sign_up_date), :churn_inactivity_days) as churn_date
-    from lifecycle
+    from dated
 ),
 
 current_users as (
@@ -70,8 +59,8 @@ select
     current_users.status = 'Churned' as is_declared_churned,
     members.sign_up_date,
     trunc(members.sign_up_date, 'month') as cohort_month,
-    trunc(members.last_active_date, 'month') as last_active_month,
-    trunc(members.first_sale_date, 'month') as first_sale_month,
+    members.last_active_month,
+    members.first_sale_month,
     if(members.churn_date <= :as_of, members.churn_date, null) as churn_date
 from current_users
 left join members using (durable_user_key)

@@ -3,7 +3,7 @@ with
 
 monthly_lines as (
     select
-        dim_date.month_start,
+        fact_sales.date_key div 100 as month_key,
         dim_geography.region,
         fact_sales.product_key,
         count_if(fact_sales.quantity > 0) as order_lines,
@@ -12,10 +12,14 @@ monthly_lines as (
         coalesce(sum(fact_sales.rating), 0) as rating_sum,
         count(fact_sales.rating) as rating_count
     from fact_sales
-    join dim_date using (date_key)
     join dim_geography using (geography_key)
-    where dim_date.date <= :as_of
-    group by dim_date.month_start, dim_geography.region, fact_sales.product_key
+    where fact_sales.date_key <= :as_of_key
+    group by fact_sales.date_key div 100, dim_geography.region, fact_sales.product_key
+),
+
+dated_lines as (
+    select monthly_lines.*, make_date(month_key div 100, month_key % 100, 1) as month_start
+    from monthly_lines
 ),
 
 -- The longer periods are sums of months, so that the facts are read once.
@@ -33,7 +37,7 @@ periods as (
         revenue,
         rating_sum,
         rating_count
-    from monthly_lines
+    from dated_lines
 ),
 
 sold as (

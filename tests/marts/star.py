@@ -11,6 +11,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
+from lib import transformations
 from lib.contracts import Table, load
 from lib.rows import frame_of
 from lib.transformations import transform
@@ -85,7 +86,7 @@ class Star:
         return self.spark.table(mart)
 
     def _compute(self, table: Table, as_of: str) -> DataFrame:
-        rows = transform(self.spark, table, {"as_of": date.fromisoformat(as_of)})
+        rows = transform(self.spark, table, transformations.as_of(date.fromisoformat(as_of)))
         return rows.select(*(rows[column.name].cast(column.physical_type) for column in table.stored))
 
     def _provide(self) -> None:
