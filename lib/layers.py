@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
@@ -82,17 +82,17 @@ class Layers:
             self._frames[name] = self._lake.tables.read(table)
         return self._frames[name]
 
-    def release(self, layer: str) -> None:
-        """Free the memory of what was kept of a layer's tables, once nobody will read them; the subjects stay.
+    def release(self, coming: Iterable[Table] = ()) -> None:
+        """Free the memory of what was kept, but for what the tables that are still to come read; the subjects stay.
 
         Spark frees it too, but not before Java happens to collect what refers to it.
         """
+        read = {SUBJECTS, *(name for table in coming for name in table.inputs)}
         blocking = False
-        for table in self._lake.catalog.layer(layer):
-            if table.name in self._kept_frames and table.name != SUBJECTS:
-                del self._frames[table.name]
-                plan: Any = self._kept_frames.pop(table.name)._jdf.logicalPlan()
-                plan.rdd().unpersist(blocking)
+        for name in self._kept_frames.keys() - read:
+            del self._frames[name]
+            plan: Any = self._kept_frames.pop(name)._jdf.logicalPlan()
+            plan.rdd().unpersist(blocking)
 
     def _view(self, table: Table, parameters: Mapping[str, Any]) -> None:
         frame = self._compute(table, parameters)

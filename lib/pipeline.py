@@ -185,7 +185,7 @@ def _silver(lake: Lake, layers: Layers, pending: Sequence[Entry], progress: _Pro
     with lake.steps.step("conservation"):
         progress.balances = conservation.balances(lake, pending)
         conservation.require(progress.balances)
-    layers.release("silver")
+    layers.release([*lake.catalog.layer("gold"), *lake.catalog.marts])
     return [
         dataclasses.replace(entry, newest_date=progress.judged.newest_dates.get(entry.batch_id)) for entry in pending
     ]
@@ -203,7 +203,7 @@ def _gold_and_marts(lake: Lake, layers: Layers, day: dt.date, entries: Sequence[
     gold = [table for table in lake.catalog.layer("gold") if layers.computes_subjects or table.load != "subject"]
     layers.build(gold, parameters)
     layers.build(lake.catalog.marts, parameters)
-    layers.release("gold")
+    layers.release()
 
 
 def _versions(lake: Lake) -> dict[str, int]:
