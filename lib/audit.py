@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any, cast
+from typing import cast
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
@@ -94,7 +94,8 @@ def _kept(
     which for a small table is most of the work.
     """
     with _pool(tables.spark) as pool:
-        sizes = pool.map(lambda table: _size(tables, table), judged)
+        # Of the newest version: near enough to the staged one.
+        sizes = pool.map(tables.size, judged)
         names = [table.name for table, size in zip(judged, sizes, strict=True) if size <= SMALL]
     small = {name: frames[name].coalesce(1).persist() for name in names}
     try:
@@ -113,13 +114,6 @@ def _pool(spark: SparkSession) -> ThreadPoolExecutor:
             spark.sparkContext.addJobTag(tag)
 
     return ThreadPoolExecutor(THREADS, thread_name_prefix="audit", initializer=inherit)
-
-
-def _size(tables: Tables, table: Table) -> int:
-    """Bytes of the newest version, as the log states them: a guess for the staged version."""
-    jvm: Any = tables.spark._jvm
-    log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(tables.spark._jsparkSession, tables.location(table))
-    return int(log.unsafeVolatileSnapshot().sizeInBytes())
 
 
 def _checks(

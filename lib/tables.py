@@ -49,11 +49,17 @@ class Tables:
         return self._versions[table.path]
 
     def _newest(self, table: Table) -> int | None:
-        log = self._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.location(table))
         in_background = False
         nothing = self._jvm.scala.Option.empty()
-        version = int(log.update(in_background, nothing, nothing).version())
+        version = int(self._log(table).update(in_background, nothing, nothing).version())
         return version if version >= 0 else None
+
+    def size(self, table: Table) -> int:
+        """Bytes of the newest version, as its log states them."""
+        return int(self._log(table).unsafeVolatileSnapshot().sizeInBytes())
+
+    def _log(self, table: Table) -> Any:
+        return self._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.location(table))
 
     def read(self, table: Table, version: int | None = None) -> DataFrame:
         """The table's content; an empty frame of its schema if it does not exist."""
@@ -190,17 +196,13 @@ class Tables:
         A merge searches for the files that hold these rows, and writes those anew. With more rows than files nearly
         every file holds one, and the search costs more than it spares: then the table is written anew as a whole.
         """
-        if rows < self._files(table):
+        if rows < int(self._log(table).unsafeVolatileSnapshot().numOfFiles()):
             self._merge(table, changes)
             return
         keys = F.broadcast(changes.select(*table.key))
         kept = self.conform(self.read(table).join(keys, on=list(table.key), how="left_anti"), table)
         entering = self.conform(changes.where("_change <> 'delete'"), table)
         self._write(table, kept.unionByName(entering), "overwrite")
-
-    def _files(self, table: Table) -> int:
-        log = self._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.location(table))
-        return int(log.unsafeVolatileSnapshot().numOfFiles())
 
     def _merge(self, table: Table, changes: DataFrame) -> None:
         on = " and ".join(f"target.`{name}` = source.`{name}`" for name in table.key)

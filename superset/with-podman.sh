@@ -55,10 +55,10 @@ make_base() {
   rm -rf -- "$folder"
 }
 
-# What uv has fetched once on this machine, it need not fetch again.
+# What uv has fetched once on this machine, it need not fetch again. Images are built by root, as this runs: one home.
 cache_options() {
   local cache=${UV_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/uv}
-  [[ ! -d $cache ]] || printf '%s\n' --volume "$cache:/root/.cache/uv"
+  [[ ! -d $cache ]] || printf '%s\n' --volume "$cache:$HOME/.cache/uv"
 }
 
 build() {
