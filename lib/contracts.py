@@ -10,7 +10,8 @@ the tables that it `remembers`, cut to the subjects; `engine`: written by the en
 | table | `inputs` | names of the tables that the transformation reads |
 | table | `remembers` | names of the tables whose content before the run it reads, as `known_NAME` |
 | table | `transformation` | file beside the contract, default: the contract's name with `.sql` or `.py` |
-| table | `parameters` | values for the named parameters (`:name`) of the SQL |
+| table | `parameters` | values for the named parameters (`:name`) of the transformation's SQL and of the checks |
+| table | `parametersOf` | the table whose parameters it shares |
 | table | `subject` | the column that identifies the data subject |
 | table | `subjectBy` | how that column does: `source_id`, `pseudonym`, `hashed_pseudonym` (xxhash64 of it), or \
 `suppression_token` |
@@ -34,8 +35,8 @@ from __future__ import annotations
 import difflib
 import importlib.resources
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -46,6 +47,7 @@ from jsonschema import Draft201909Validator, ValidationError
 
 from lib import durations
 from lib.errors import UsageError
+from lib.parameters import bound
 
 LOADS = ("batch", "subject", "full", "anonymous", "engine")
 BY_THE_ENGINE = ("anonymous", "engine")
@@ -56,8 +58,9 @@ SUBJECT_BY = ("source_id", "pseudonym", "hashed_pseudonym", "suppression_token")
 RIGHTS = ("erase", "export", "retention")
 LAST_ACTIVITY = "last_activity"
 TABLE_PROPERTIES = {
-    "load", "inputs", "remembers", "transformation", "parameters", "subject", "persist", "declarations",
-    "unknownMember", "restrictedMember", "outcome", "purpose", "legalBasis", "retention", "retentionFrom", "treatment",
+    "load", "inputs", "remembers", "transformation", "parameters", "parametersOf", "subject", "persist",
+    "declarations", "unknownMember", "restrictedMember", "outcome", "purpose", "legalBasis", "retention",
+    "retentionFrom", "treatment",
     "subjectBy", "activity", "dataSubjects", "dataCategories", "exempt",
 }  # fmt: skip
 COLUMN_PROPERTIES = {"purpose", "legalBasis", "retention", "retentionFrom", "treatment", "truncateTo"}
@@ -141,6 +144,7 @@ class Table:
     remembers: tuple[str, ...]
     transformation: Path | None
     parameters: Mapping[str, Any]
+    parameters_of: str | None
     load: str
     subject: str | None
     persist: bool
@@ -224,7 +228,21 @@ def load(folder: Path) -> Catalog:
     files = sorted(folder.glob("*/*.yaml"))
     if not files:
         raise UsageError(f"No contracts are in {folder}.", "Check the deployment's setting 'contracts'.")
-    return Catalog(_in_loading_order([_table(file) for file in files]))
+    return Catalog(_in_loading_order(_with_parameters([_table(file) for file in files])))
+
+
+def _with_parameters(tables: Sequence[Table]) -> list[Table]:
+    """The tables with the parameters that they share, written into their checks too."""
+    own = {table.name: table.parameters for table in tables}
+    return [_with_shared(table, own) for table in tables]
+
+
+def _with_shared(table: Table, own: Mapping[str, Mapping[str, Any]]) -> Table:
+    if table.parameters_of is not None:
+        _require_known(table.parameters_of, own, f"{table.path}: parametersOf")
+    parameters = {**own.get(table.parameters_of or "", {}), **table.parameters}
+    checks = tuple(replace(check, query=bound(check.query, parameters, table.path)) for check in table.checks)
+    return replace(table, parameters=parameters, checks=checks)
 
 
 def _in_loading_order(tables: Iterable[Table]) -> tuple[Table, ...]:
@@ -269,6 +287,7 @@ def _table(file: Path) -> Table:
         remembers=tuple(custom.get("remembers", ())),
         transformation=_transformation(file, custom),
         parameters=custom.get("parameters", {}),
+        parameters_of=custom.get("parametersOf"),
         load=custom.get("load", "full"),
         subject=custom.get("subject"),
         persist=custom.get("persist", False),

@@ -13,8 +13,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lib.contracts import Table
 from lib.errors import UsageError
+from lib.parameters import bound
 
-NAMED_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)\b")
 COMMENT = re.compile(r"--[^\n]*")
 
 
@@ -30,33 +30,12 @@ def transform(spark: SparkSession, table: Table, parameters: Mapping[str, Any]) 
         frame: DataFrame = _function(table.transformation)({name: spark.table(name) for name in table.inputs})
         return frame
     text = COMMENT.sub("", table.transformation.read_text(encoding="utf-8"))
-    return spark.sql(_bound(table, text, {**parameters, **table.parameters}))
+    return spark.sql(bound(text, {**parameters, **table.parameters}, table.path))
 
 
 def as_of(day: dt.date) -> dict[str, Any]:
     """The parameters that say until which day a mart looks: as a date, and as the integer that dates are joined by."""
     return {"as_of": day, "as_of_key": int(f"{day:%Y%m%d}")}
-
-
-def _bound(table: Table, text: str, parameters: Mapping[str, Any]) -> str:
-    """The SQL with values for its parameters. Spark's own `args` do not pass Delta's parser: it drops them."""
-
-    def value(match: re.Match[str]) -> str:
-        name = match.group(1)
-        if name not in parameters:
-            raise UsageError(f"{table.path} uses the parameter :{name}, which nobody gives.")
-        return _literal(parameters[name])
-
-    return NAMED_PARAMETER.sub(value, text)
-
-
-def _literal(value: object) -> str:
-    if isinstance(value, dt.date):
-        return f"date'{value.isoformat()}'"
-    if isinstance(value, int):
-        return str(value)
-    escaped = str(value).replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 def _function(file: Path) -> Any:

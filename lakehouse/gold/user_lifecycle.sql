@@ -1,4 +1,5 @@
 -- What the user marts know of a user: who, since when, until when. Minors show neither segment, status nor channel.
+-- Attributes are those at the end of the last closed month: a change of today is not the difference to yesterday's marts.
 with
 
 lifecycle as (
@@ -45,7 +46,10 @@ current_users as (
         dim_user.age_band = '15-17' as is_minor
     from dim_user
     join dim_geography using (geography_key)
-    where dim_user.is_current and dim_user.durable_user_key not in (-1, -2)
+    cross join disclosure
+    where dim_user.valid_from < disclosure.open_from
+        and (dim_user.valid_to is null or dim_user.valid_to >= disclosure.open_from)
+        and dim_user.durable_user_key not in (-1, -2)
 )
 
 select

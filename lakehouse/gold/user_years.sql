@@ -24,6 +24,8 @@ dated as (
         date_key div 10000 as year,
         1 << int(date_key div 100 % 100 - 1) as month_bit,
         date_key <= :as_of_key as has_happened,
+        date_key <= :as_of_key
+            and date_key < int(date_format(add_months(trunc(:as_of, 'month'), 1 - :open_months), 'yyyyMMdd')) as is_closed,
         is_after_sign_up,
         is_purchase,
         is_sale
@@ -38,7 +40,7 @@ select
     bit_or(if(has_happened and is_sale, month_bit, 0)) as buyer_months,
     -- The day of the sign-up always has an activity: the sign-up itself or, where none is stated, the first one.
     min(if(is_after_sign_up, date_key, null)) as signed_up,
-    max(if(has_happened and is_after_sign_up, date_key, null)) as last_active,
+    max(if(is_closed and is_after_sign_up, date_key, null)) as last_active,
     max(if(has_happened and is_purchase, date_key, null)) as last_purchase,
     min(if(has_happened and is_sale, date_key, null)) as first_sale
 from dated

@@ -1,9 +1,23 @@
 -- k-anonymity: small cells give up one attribute after the other until every cell holds k users. The total stays.
 with
 
+-- Who came in a month that is not closed is told by no attribute; of those without any date nobody can say when they came.
+users as (
+    select
+        user_lifecycle.region,
+        user_lifecycle.gender,
+        user_lifecycle.age_band,
+        user_lifecycle.segment,
+        user_lifecycle.status,
+        coalesce(user_lifecycle.sign_up_date < disclosure.open_from, :open_months = 0) as is_told
+    from user_lifecycle
+    cross join disclosure
+),
+
 cells as (
     select region, gender, age_band, segment, status, count(*) as users
-    from user_lifecycle
+    from users
+    where is_told
     group by all
 ),
 
@@ -94,17 +108,71 @@ ordered_regions as (
 merged_regions as (
     select region, is_small or (small_users < :k and place = 1) as joins_other
     from ordered_regions
+),
+
+shown as (
+    select
+        if(merged_regions.joins_other, 'Other', merged_regions.region) as region,
+        if(merged_regions.joins_other or safe_cells.joins_rest, 'Other', safe_cells.gender) as gender,
+        if(merged_regions.joins_other or safe_cells.joins_rest, 'Other', safe_cells.age_band) as age_band,
+        if(merged_regions.joins_other or safe_cells.joins_rest, 'Other', safe_cells.segment) as segment,
+        if(merged_regions.joins_other or safe_cells.joins_rest, 'Other', safe_cells.status) as status,
+        sum(safe_cells.users) as users
+    from safe_cells
+    join merged_regions using (region)
+    group by all
+    union all
+    select 'Other', 'Other', 'Other', 'Other', 'Other', count(*) from users where not is_told having count(*) > 0
+),
+
+-- Those of whom nothing is told are one cell; where it is smaller than k, it takes in the smallest other cell.
+whole as (
+    select
+        region,
+        gender,
+        age_band,
+        segment,
+        status,
+        sum(users) as users,
+        region = 'Other' as is_whole
+    from shown
+    group by all
+),
+
+ordered as (
+    select
+        region,
+        gender,
+        age_band,
+        segment,
+        status,
+        users,
+        is_whole,
+        sum(if(is_whole, users, null)) over () as whole_users,
+        row_number() over (order by is_whole, users, region, gender, age_band, segment, status) as place
+    from whole
+),
+
+joined as (
+    select
+        region,
+        gender,
+        age_band,
+        segment,
+        status,
+        users,
+        is_whole or (whole_users < :k and place = 1) as joins_whole
+    from ordered
 )
 
 select
-    if(merged_regions.joins_other, 'Other', merged_regions.region) as region,
-    if(merged_regions.joins_other or safe_cells.joins_rest, 'Other', safe_cells.gender) as gender,
-    if(merged_regions.joins_other or safe_cells.joins_rest, 'Other', safe_cells.age_band) as age_band,
-    if(merged_regions.joins_other or safe_cells.joins_rest, 'Other', safe_cells.segment) as segment,
-    if(merged_regions.joins_other or safe_cells.joins_rest, 'Other', safe_cells.status) as status,
-    sum(safe_cells.users) as users
-from safe_cells
-join merged_regions using (region)
+    if(joins_whole, 'Other', region) as region,
+    if(joins_whole, 'Other', gender) as gender,
+    if(joins_whole, 'Other', age_band) as age_band,
+    if(joins_whole, 'Other', segment) as segment,
+    if(joins_whole, 'Other', status) as status,
+    sum(users) as users
+from joined
 group by all
 -- Only a lake of fewer than k users still has such a cell here.
-having sum(safe_cells.users) >= :k
+having sum(users) >= :k

@@ -1,19 +1,22 @@
--- New users of each month beside those of the month before.
+-- New users of each month beside those of the month before, where the same users' groups were told then.
 with
+
+months as (
+    select distinct month, is_complete from membership_shown
+),
 
 compared as (
     select
-        month,
-        region,
-        channel,
-        sign_ups,
-        is_complete,
-        -- Cells are dense, so that the row before is the month before.
-        lag(sign_ups) over cell as sign_ups_previous,
-        lag(is_complete) over cell as is_previous_complete,
-        sum(sign_ups) over cell as sign_ups_to_date
-    from membership_monthly
-    window cell as (partition by region, channel order by month)
+        shown.month,
+        shown.region,
+        shown.channel,
+        shown.sign_ups,
+        shown.sign_ups_previous,
+        shown.sign_ups_to_date,
+        shown.is_complete,
+        coalesce(before.is_complete, false) as is_previous_complete
+    from membership_shown as shown
+    left join months as before on before.month = add_months(shown.month, -1)
 )
 
 select

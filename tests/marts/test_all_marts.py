@@ -20,7 +20,7 @@ def busy(spark: SparkSession) -> Star:
     sales = [Sale(f"u{number}", f"2023-0{1 + number % 6}-1{number % 5}", rating=number % 5 + 1) for number in range(11)]
     more = [Sale("u3", "2023-07-01", quantity=-1), Sale("u4", "2023-09-01"), Sale("u5", "2023-07-09", category="Toys")]
     sales += more
-    return Star(spark, users, sales, everything_of(sales, signed_up="2023-01-12"))
+    return Star(spark, users, sales, everything_of(sales, signed_up="2023-01-12"), k=5, open_months=1)
 
 
 @pytest.mark.parametrize("name", NAMES)

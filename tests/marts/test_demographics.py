@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 from pyspark.sql import SparkSession
 
-from tests.marts.star import CATALOG, Activity, Star, User
+from tests.marts.star import Activity, Star, User
 
 pytestmark = pytest.mark.spark
 CELL = ("region", "gender", "age_band", "segment", "status", "users")
@@ -21,7 +21,7 @@ def group(size: int, **attributes: str) -> Iterator[User]:
 
 
 def cells(spark: SparkSession, *users: User) -> list[tuple[object, ...]]:
-    return Star(spark, users).read("demographics", *CELL, as_of="2023-08-26")
+    return Star(spark, users, k=5).read("demographics", *CELL, as_of="2023-08-26")
 
 
 def test_a_cell_of_k_users_keeps_every_attribute(spark: SparkSession) -> None:
@@ -84,9 +84,3 @@ def test_who_signs_up_after_the_as_of_date_is_not_counted_but_who_never_did_is(s
     late = Activity(users[0].name, "2023-08-27", "sign_up")
     star = Star(spark, users, activities=[late, Activity(users[0].name, "2023-01-01", is_after_sign_up=False)])
     assert star.read("demographics", "users", as_of="2023-08-26") == [(5,)]
-
-
-def test_the_contract_promises_the_k_that_the_sql_keeps() -> None:
-    table = CATALOG["demographics"]
-    users = next(column for column in table.columns if column.name == "users")
-    assert users.options["minimum"] == table.parameters["k"]

@@ -9,7 +9,9 @@ sale_lines as (
         int(fact_sales.date_key div 10000) as year,
         1 << int(fact_sales.date_key div 100 % 100 - 1) as month_bit,
         xxhash64(dim_geography.region) as region_key,
-        xxhash64(dim_product.category) as category_key
+        xxhash64(dim_product.category) as category_key,
+        fact_sales.date_key
+            < int(date_format(add_months(trunc(:as_of, 'month'), 1 - :open_months), 'yyyyMMdd')) as is_closed
     from fact_sales
     join dim_geography using (geography_key)
     join dim_product using (product_key)
@@ -19,17 +21,21 @@ sale_lines as (
         and fact_sales.date_key <= :as_of_key
 ),
 
--- NULL stands for all regions or categories.
+-- NULL stands for all regions or categories. What is not closed yet counts in the total of everything only.
 cells as (
     select
         durable_user_key,
         year,
         month_bit,
-        inline(array(
-            struct(region_key, category_key),
-            struct(region_key, cast(null as bigint) as category_key),
-            struct(cast(null as bigint) as region_key, category_key),
-            struct(cast(null as bigint) as region_key, cast(null as bigint) as category_key)
+        inline(if(
+            is_closed,
+            array(
+                struct(region_key, category_key),
+                struct(region_key, cast(null as bigint) as category_key),
+                struct(cast(null as bigint) as region_key, category_key),
+                struct(cast(null as bigint) as region_key, cast(null as bigint) as category_key)
+            ),
+            array(struct(cast(null as bigint) as region_key, cast(null as bigint) as category_key))
         ))
     from sale_lines
 ),

@@ -1,0 +1,181 @@
+"""Which groups of persons may be counted apart: those whose every count is 0 or at least k.
+
+What is too small to be shown gives way: a channel within its region, then a region, then a month of sign-up. It is
+counted among the others, so that totals stay exact. A name that is shown is shown from a month on up to the last one:
+the numbers of a name that comes and goes could be told from the balances around the gap.
+
+Nothing here knows Spark. Months are numbers: 0 is the first one, and the last one is the newest that is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+OTHER, ALL = "Other", "All"
+NO_PROTECTION = 1  # as k: every person may be counted apart
+
+Counts = tuple[int, ...]  # the measures of a cell in one month
+Series = Sequence[Counts]  # one entry a month
+Cell = tuple[str, str]  # region and channel
+Parts = Mapping[str, Series]
+
+
+@dataclass(frozen=True)
+class Split:
+    """From month `start` on the names `shown` are counted apart, and all others together."""
+
+    shown: tuple[str, ...]
+    start: int
+
+    def label(self, name: str, month: int) -> str:
+        """Under which name `name` is counted in a month."""
+        return name if month >= self.start and name in self.shown else OTHER
+
+
+@dataclass(frozen=True)
+class MemberGroups:
+    """How members are grouped: by region and, within what a region is counted as, by channel."""
+
+    regions: Split
+    channels: Mapping[str, Split]
+
+    def label(self, cell: Cell, month: int) -> Cell:
+        """Under which region and channel a cell is counted in a month; before anything is shown, under Other."""
+        if month < self.regions.start:
+            return OTHER, OTHER
+        region = self.regions.label(cell[0], month)
+        return region, self.channels[region].label(cell[1], month)
+
+
+def holds(counts: Iterable[int], k: int) -> bool:
+    """Whether each count is 0 or at least k."""
+    return all(count == 0 or count >= k for count in counts)
+
+
+def total(parts: Iterable[Series]) -> Series:
+    """The sum of several series, month by month."""
+    return [tuple(map(sum, zip(*month, strict=True))) for month in zip(*parts, strict=True)]
+
+
+def first_held(series: Iterable[Series], k: int, months: int) -> int:
+    """The first month from which on all of the series hold; `months` if they do not in the last one."""
+    held = [all(holds(month, k) for month in each) for each in zip(*series, strict=True)]
+    return next((month + 1 for month in reversed(range(months)) if not held[month]), 0)
+
+
+def ranked(parts: Parts) -> list[str]:
+    """The names by size, the largest first. The first measure says how large."""
+    return sorted(parts, key=lambda name: (-sum(month[0] for month in parts[name]), name))
+
+
+def split(parts: Parts, k: int, *, covering: str = "") -> Split:
+    """The split that shows the most cells: the largest names apart, as long as each of them and the rest hold.
+
+    `covering` is the name of those who gave theirs up. It is never shown alone: in the rest, others hold k as well.
+    """
+    names = ranked({name: parts[name] for name in parts if name != covering})
+    months = len(next(iter(parts.values()), ()))
+    if k <= NO_PROTECTION:
+        return Split((*names, *({covering} & set(parts))), 0)
+    options = [_option(parts, names[:count], k, covering) for count in range(1, len(names) + 1)]
+    found = max(options, key=lambda it: (_cells(it, parts, months), len(it.shown)), default=Split((), months))
+    return found if found.start < months else Split((), months)
+
+
+def _option(parts: Parts, shown: Sequence[str], k: int, covering: str) -> Split:
+    months = len(parts[shown[0]])
+    rest = [parts[name] for name in parts if name not in shown]
+    groups = [*(parts[name] for name in shown), *([total(rest)] if rest else [])]
+    start = first_held(groups, k, months)
+    if covering in parts:
+        start = max(start, _first_covered(parts[covering], rest, k, months))
+    return Split(tuple(shown), start)
+
+
+def _first_covered(covered: Series, rest: Sequence[Series], k: int, months: int) -> int:
+    """The first month from which on whoever is covered is among at least k others, in each measure."""
+    pairs = [zip(own, every, strict=True) for own, every in zip(covered, total(rest), strict=True)]
+    held = [all(own == 0 or every - own >= k for own, every in pair) for pair in pairs]
+    return next((month + 1 for month in reversed(range(months)) if not held[month]), 0)
+
+
+def _cells(found: Split, parts: Parts, months: int) -> int:
+    groups = len(found.shown) + (1 if set(parts) - set(found.shown) else 0)
+    return found.start + (months - found.start) * groups
+
+
+def member_groups(cells: Mapping[Cell, Series], k: int) -> MemberGroups:
+    """How members are grouped so that the most cells are shown. Channel Other is that of minors, too."""
+    regions = _by_region(cells)
+    names = ranked(regions)
+    months = len(next(iter(cells.values()), ()))
+    whole = _grouped(cells, Split((), 0), k)
+    if k <= NO_PROTECTION:
+        return _grouped(cells, Split(tuple(names), 0), k)
+    options = [_option(regions, names[:count], k, "") for count in range(1, len(names) + 1)]
+    possible = [whole, *(_grouped(cells, option, k) for option in options if option.start < months)]
+    return max(possible, key=lambda groups: (_rows(groups, cells, months), len(groups.regions.shown)))
+
+
+def _by_region(cells: Mapping[Cell, Series]) -> Parts:
+    names = sorted({region for region, _ in cells})
+    return {name: total([cells[cell] for cell in cells if cell[0] == name]) for name in names}
+
+
+def _grouped(cells: Mapping[Cell, Series], regions: Split, k: int) -> MemberGroups:
+    labels = sorted({regions.label(region, regions.start) for region, _ in cells})
+    return MemberGroups(regions, {label: _channels(cells, regions, label, k) for label in labels})
+
+
+def _channels(cells: Mapping[Cell, Series], regions: Split, label: str, k: int) -> Split:
+    own = [cell for cell in cells if regions.label(cell[0], regions.start) == label]
+    parts = {name: total([cells[cell] for cell in own if cell[1] == name])[regions.start :] for _, name in own}
+    found = split(parts, k, covering=OTHER)
+    return Split(found.shown, found.start + regions.start)
+
+
+def _rows(groups: MemberGroups, cells: Mapping[Cell, Series], months: int) -> int:
+    return sum(len({groups.label(cell, month) for cell in cells}) for month in range(months))
+
+
+def is_told_by(members: frozenset[Cell], groups: Iterable[frozenset[Cell]]) -> bool:
+    """Whether a number of `members` follows from the numbers of `groups`: it is the sum of some of them."""
+    inside: frozenset[Cell] = frozenset().union(*(group for group in groups if group <= members))
+    return inside == members
+
+
+# --- Counts that cannot be summed ------------------------------------------------------------------------------------
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A total and the parts whose members it counts, some of them perhaps several times."""
+
+    total: Key
+    parts: tuple[Key, ...]
+
+
+def withheld(counts: Mapping[Key, int], lines: Sequence[Line], k: int, plain: frozenset[Key]) -> frozenset[Key]:
+    """The cells that are not shown: those below k, and enough others that no line tells one by its total.
+
+    `plain` are totals of the whole, which are always shown.
+    """
+    hidden = {key for key, count in counts.items() if count < k} - plain
+    waiting = list(lines)
+    while True:
+        added = {one for line in waiting if (one := _another(line, counts, hidden, k, plain))}
+        if not added:
+            return frozenset(hidden)
+        hidden |= added
+
+
+def _another(line: Line, counts: Mapping[Key, int], hidden: set[Key], k: int, plain: frozenset[Key]) -> Key | None:
+    """The smallest shown part of a line whose hidden parts are one alone, or fewer than k together."""
+    parts = [part for part in line.parts if part in counts]
+    own = [part for part in parts if part in hidden]
+    if not own or line.total in hidden or (len(own) > 1 and sum(counts[part] for part in own) >= k):
+        return None
+    return min((part for part in parts if part not in hidden | plain), key=lambda it: (counts[it], it), default=None)
