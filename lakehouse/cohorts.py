@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from lakehouse.membership import Members
-from lakehouse.small_cells import OTHER, MemberGroups, holds, member_groups
+from lakehouse.small_cells import OTHER, MemberGroups, holds
 
 Seen = Mapping[tuple[int, str, int], int]  # users by month of sign-up, region and month
 
@@ -110,7 +110,7 @@ def shown(exact: Exact, k: int) -> Iterator[dict[str, Any]]:
     A month that is not closed is a cohort of which only the size is told.
     """
     members = exact.members
-    groups = member_groups(members.measures, k)
+    groups = members.sign_up_groups(k)
     wholes = [exact.cohort(month, exact.regions) for month in range(members.closed)]
     for cohorts in merged([whole for whole in wholes if whole.users], k, _spans(members.months)):
         parts = _by_region(exact, groups, cohorts[0].month, k) if len(cohorts) == 1 else {}

@@ -7,11 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import Any
 
 from pyspark.sql import DataFrame
 
-from lakehouse.small_cells import OTHER, Cell, Counts, MemberGroups, Series, is_told_by
+from lakehouse.small_cells import OTHER, Cell, Counts, MemberGroups, Series, coarser, is_told_by, member_groups
+
+# What is told of a group in a month, in this order.
+BALANCES = ("sign_ups", "churned_users", "declared_churned", "users_at_start", "users_at_end", "sign_ups_to_date")
+SIGN_UPS, TO_DATE = 0, 5
 
 
 @dataclass(frozen=True)
@@ -23,14 +26,24 @@ class Members:
     closed: int
     moved: Mapping[Cell, Series]
 
-    @property
-    def measures(self) -> Mapping[Cell, Series]:
-        """All that is told of a cell in a closed month; the sign-ups come first, since they say how large it is."""
-        return {cell: series[: self.closed] for cell, series in self.balances.items()}
+    def measures(self, *places: int) -> Mapping[Cell, Series]:
+        """Some of the balances of closed months. The sign-ups come first, since they say how large a cell is."""
+        return {
+            cell: [tuple(month[place] for place in places) for month in series[: self.closed]]
+            for cell, series in self.balances.items()
+        }
+
+    def sign_up_groups(self, k: int) -> MemberGroups:
+        """How sign-ups are told."""
+        return member_groups(self.measures(SIGN_UPS, TO_DATE), k)
+
+    def churn_groups(self, k: int) -> MemberGroups:
+        """How churn is told: as the sign-ups, or coarser, since whoever reads both must learn no more."""
+        return coarser(self.sign_up_groups(k), self.measures(*range(len(BALANCES))), k)
 
     @cached_property
     def balances(self) -> Mapping[Cell, Series]:
-        """For each cell and month: sign-ups, churned, declared, at the start, at the end, sign-ups to date."""
+        """For each cell and month the counts that `BALANCES` names."""
         return {cell: list(_balances(moved)) for cell, moved in self.moved.items()}
 
 
@@ -54,32 +67,46 @@ def _balances(moved: Series) -> Iterator[Counts]:
         at_start = at_end
 
 
-def shown(members: Members, groups: MemberGroups) -> Iterator[dict[str, Any]]:
-    """The rows: of a closed month one for each group, of an open one a single row."""
-    told: Mapping[Cell, frozenset[Cell]] = {}
+@dataclass(frozen=True)
+class Group:
+    """What is told of a group in a month: its balances, and the sign-ups of the month before if these were told."""
+
+    month: date
+    region: str
+    channel: str
+    balances: Mapping[str, int]
+    previous: int | None
+    is_complete: bool
+    is_previous_complete: bool
+
+
+def told(members: Members, groups: MemberGroups) -> Iterator[Group]:
+    """Of a closed month one row for each group, of an open one a single row."""
+    now: Mapping[Cell, frozenset[Cell]] = {}
     for number, month in enumerate(members.months):
-        before, told = told, _members_of_groups(members, groups, number)
-        for (region, channel), cells in sorted(told.items()):
+        before, now = now, _cells(members, groups, number)
+        for (region, channel), cells in sorted(now.items()):
             counts = [members.balances[cell][number] for cell in cells]
-            sign_ups, churned, declared, at_start, at_end, to_date = map(sum, zip(*counts, strict=True))
-            is_told = number > 0 and is_told_by(cells, before.values())
-            previous = sum(members.moved[cell][number - 1][0] for cell in cells) if is_told else None
-            yield {
-                "month": month,
-                "region": region,
-                "channel": channel,
-                "users_at_start": at_start,
-                "sign_ups": sign_ups,
-                "sign_ups_previous": previous,
-                "sign_ups_to_date": to_date,
-                "churned_users": churned,
-                "users_at_end": at_end,
-                "declared_churned": declared,
-                "is_complete": members.complete[number],
-            }
+            yield Group(
+                month=month,
+                region=region,
+                channel=channel,
+                balances=dict(zip(BALANCES, map(sum, zip(*counts, strict=True)), strict=True)),
+                previous=_previous(members, number, cells, before),
+                is_complete=members.complete[number],
+                is_previous_complete=number > 0 and members.complete[number - 1],
+            )
 
 
-def _members_of_groups(members: Members, groups: MemberGroups, month: int) -> Mapping[Cell, frozenset[Cell]]:
+def _previous(
+    members: Members, number: int, cells: frozenset[Cell], before: Mapping[Cell, frozenset[Cell]]
+) -> int | None:
+    if number == 0 or not is_told_by(cells, before.values()):
+        return None
+    return sum(members.balances[cell][number - 1][SIGN_UPS] for cell in cells)
+
+
+def _cells(members: Members, groups: MemberGroups, month: int) -> Mapping[Cell, frozenset[Cell]]:
     found: dict[Cell, set[Cell]] = defaultdict(set)
     for cell in members.moved:
         label = groups.label(cell, month) if month < members.closed else (OTHER, OTHER)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 OTHER, ALL = "Other", "All"
 NO_PROTECTION = 1  # as k: every person may be counted apart
+SHORTEST = 12  # months for which a name is shown, or all there are
 
 Counts = tuple[int, ...]  # the measures of a cell in one month
 Series = Sequence[Counts]  # one entry a month
@@ -61,6 +62,10 @@ def total(parts: Iterable[Series]) -> Series:
 def first_held(series: Iterable[Series], k: int, months: int) -> int:
     """The first month from which on all of the series hold; `months` if they do not in the last one."""
     held = [all(holds(month, k) for month in each) for each in zip(*series, strict=True)]
+    return _after_the_last_failure(held, months)
+
+
+def _after_the_last_failure(held: Sequence[bool], months: int) -> int:
     return next((month + 1 for month in reversed(range(months)) if not held[month]), 0)
 
 
@@ -69,25 +74,33 @@ def ranked(parts: Parts) -> list[str]:
     return sorted(parts, key=lambda name: (-sum(month[0] for month in parts[name]), name))
 
 
-def split(parts: Parts, k: int, *, covering: str = "") -> Split:
+def split(parts: Parts, k: int, *, covering: str = "", within: Split | None = None) -> Split:
     """The split that shows the most cells: the largest names apart, as long as each of them and the rest hold.
 
     `covering` is the name of those who gave theirs up. It is never shown alone: in the rest, others hold k as well.
+    With `within` no group comes of it that is not a sum of that split's. No name is shown for less than a year.
     """
-    names = ranked({name: parts[name] for name in parts if name != covering})
+    names = within.shown if within else ranked({name: parts[name] for name in parts if name != covering})
+    since = within.start if within else 0
     months = len(next(iter(parts.values()), ()))
     if k <= NO_PROTECTION:
         return Split((*names, *({covering} & set(parts))), 0)
-    options = [_option(parts, names[:count], k, covering) for count in range(1, len(names) + 1)]
-    found = max(options, key=lambda it: (_cells(it, parts, months), len(it.shown)), default=Split((), months))
-    return found if found.start < months else Split((), months)
+    options = [option(parts, names[:count], k, covering, since) for count in range(1, len(names) + 1)]
+    possible = [each for each in options if is_long(each.start, months)]
+    return max(possible, key=lambda it: (_cells(it, parts, months), len(it.shown)), default=Split((), months))
 
 
-def _option(parts: Parts, shown: Sequence[str], k: int, covering: str) -> Split:
+def is_long(start: int, months: int) -> bool:
+    """Whether what begins in a month is shown for a year: a name that comes for a month tells nobody anything."""
+    return months - start >= max(1, min(SHORTEST, months))
+
+
+def option(parts: Parts, shown: Sequence[str], k: int, covering: str = "", since: int = 0) -> Split:
+    """These names apart, from the first month on in which that may be."""
     months = len(parts[shown[0]])
     rest = [parts[name] for name in parts if name not in shown]
     groups = [*(parts[name] for name in shown), *([total(rest)] if rest else [])]
-    start = first_held(groups, k, months)
+    start = max(since, first_held(groups, k, months))
     if covering in parts:
         start = max(start, _first_covered(parts[covering], rest, k, months))
     return Split(tuple(shown), start)
@@ -97,7 +110,7 @@ def _first_covered(covered: Series, rest: Sequence[Series], k: int, months: int)
     """The first month from which on whoever is covered is among at least k others, in each measure."""
     pairs = [zip(own, every, strict=True) for own, every in zip(covered, total(rest), strict=True)]
     held = [all(own == 0 or every - own >= k for own, every in pair) for pair in pairs]
-    return next((month + 1 for month in reversed(range(months)) if not held[month]), 0)
+    return _after_the_last_failure(held, months)
 
 
 def _cells(found: Split, parts: Parts, months: int) -> int:
@@ -107,31 +120,50 @@ def _cells(found: Split, parts: Parts, months: int) -> int:
 
 def member_groups(cells: Mapping[Cell, Series], k: int) -> MemberGroups:
     """How members are grouped so that the most cells are shown. Channel Other is that of minors, too."""
-    regions = _by_region(cells)
+    regions = by_region(cells)
     names = ranked(regions)
     months = len(next(iter(cells.values()), ()))
-    whole = _grouped(cells, Split((), 0), k)
     if k <= NO_PROTECTION:
         return _grouped(cells, Split(tuple(names), 0), k)
-    options = [_option(regions, names[:count], k, "") for count in range(1, len(names) + 1)]
-    possible = [whole, *(_grouped(cells, option, k) for option in options if option.start < months)]
+    options = [option(regions, names[:count], k) for count in range(1, len(names) + 1)]
+    splits = [Split((), 0), *(each for each in options if is_long(each.start, months))]
+    possible = [_grouped(cells, regions, k) for regions in splits]
     return max(possible, key=lambda groups: (_rows(groups, cells, months), len(groups.regions.shown)))
 
 
-def _by_region(cells: Mapping[Cell, Series]) -> Parts:
+def by_region(cells: Mapping[Cell, Series]) -> Parts:
+    """The cells of each region together."""
     names = sorted({region for region, _ in cells})
     return {name: total([cells[cell] for cell in cells if cell[0] == name]) for name in names}
 
 
-def _grouped(cells: Mapping[Cell, Series], regions: Split, k: int) -> MemberGroups:
+def coarser(groups: MemberGroups, cells: Mapping[Cell, Series], k: int) -> MemberGroups:
+    """The same groups, joined where a count of `cells` does not hold: never a group that is no sum of the others."""
+    months = len(next(iter(cells.values()), ()))
+    if k <= NO_PROTECTION:
+        return groups
+    regions = groups.regions
+    if regions.shown:
+        later = option(by_region(cells), regions.shown, k, since=regions.start)
+        if not is_long(later.start, months):
+            return MemberGroups(Split((), 0), {OTHER: Split((), months)})
+        regions = later
+    return _grouped(cells, regions, k, groups.channels)
+
+
+def _grouped(
+    cells: Mapping[Cell, Series], regions: Split, k: int, within: Mapping[str, Split] | None = None
+) -> MemberGroups:
     labels = sorted({regions.label(region, regions.start) for region, _ in cells})
-    return MemberGroups(regions, {label: _channels(cells, regions, label, k) for label in labels})
+    found = {label: _channels(cells, regions, label, k, (within or {}).get(label)) for label in labels}
+    return MemberGroups(regions, found)
 
 
-def _channels(cells: Mapping[Cell, Series], regions: Split, label: str, k: int) -> Split:
+def _channels(cells: Mapping[Cell, Series], regions: Split, label: str, k: int, within: Split | None) -> Split:
     own = [cell for cell in cells if regions.label(cell[0], regions.start) == label]
     parts = {name: total([cells[cell] for cell in own if cell[1] == name])[regions.start :] for _, name in own}
-    found = split(parts, k, covering=OTHER)
+    limit = within and Split(within.shown, max(0, within.start - regions.start))
+    found = split(parts, k, covering=OTHER, within=limit)
     return Split(found.shown, found.start + regions.start)
 
 

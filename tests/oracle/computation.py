@@ -12,10 +12,11 @@ import pyarrow as pa
 from tests.oracle.country import countries
 from tests.oracle.export import Batch, different, source
 from tests.oracle.grain import GRAIN
+from tests.oracle.told import TOLD
 
 SQL = Path(__file__).parent / "sql"
 STEPS = (
-    *("typed", "reason", "line", "observation", "version", "as_of", "region", "kind_of_period"),
+    *("typed", "reason", "line", "observation", "version", "as_of", "closed", "region", "kind_of_period"),
     *("sale", "sales_by_period"),
     *("activity", "member", "member_activity", "member_month", "member_grid", "churn_day"),
 )
@@ -73,6 +74,7 @@ def compute(
     *,
     as_of: date | None = None,
     k: int = 5,
+    open_months: int = 1,
     key: bytes = b"a key for tests only",
     loaded_on: date,
     churn_inactivity_days: int = 90,
@@ -83,6 +85,7 @@ def compute(
         "as_of": pa.array([as_of], pa.date32()),
         "loaded_on": pa.array([loaded_on], pa.date32()),
         "k": pa.array([k], pa.int64()),
+        "open_months": pa.array([open_months], pa.int64()),
         "churn_inactivity_days": pa.array([churn_inactivity_days], pa.int32()),
         "negative_is_return": pa.array([negative_is_return], pa.bool_()),
     }
@@ -92,7 +95,8 @@ def compute(
         con.execute(_sql("macro"))
         for step in STEPS:
             con.execute(f"create table {step} as {_sql(step)}")
-        return Oracle({name: _mart(con, name) for name in GRAIN}, _figures(con))
+        exact = {name: _mart(con, name) for name in GRAIN}
+        return Oracle(_told(con, exact, k), _figures(con))
 
 
 def _sql(name: str) -> str:
@@ -122,6 +126,18 @@ def _batches(batches: Sequence[Batch]) -> pa.Table:
 
 def _mart(con: duckdb.DuckDBPyConnection, name: str) -> pa.Table:
     return con.sql(f"select * from ({_sql(name)}) order by {', '.join(GRAIN[name])}").to_arrow_table()
+
+
+def _told(con: duckdb.DuckDBPyConnection, exact: dict[str, pa.Table], k: int) -> dict[str, pa.Table]:
+    """What may be published of the exact counts. With k = 1 that is everything, but for what is not closed."""
+    (open_from,) = con.execute("select open_from from closed").fetchall()[0]
+    if open_from is None:
+        return exact
+    told = {name: TOLD[name](exact, k, open_from) for name in TOLD}
+    return {
+        name: pa.Table.from_pylist(told[name], schema=table.schema) if name in told else table
+        for name, table in exact.items()
+    }
 
 
 def _figures(con: duckdb.DuckDBPyConnection) -> Figures:

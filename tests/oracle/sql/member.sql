@@ -1,21 +1,29 @@
--- Grain: one user who counts in the marts of users, as the current version shows them.
+-- Grain: one user who counts in the marts of users, as the version of the last closed day shows them.
 with sign_up as (
     select user_key, day
     from activity
     where kind = 'sign_up'
+),
+
+told as (
+    select version.*
+    from version
+    cross join closed
+    where version.valid_from < closed.open_from
+    qualify row_number() over (partition by version.user_key order by version.valid_from desc) = 1
 )
 
 select
-    version.user_key,
-    version.region,
-    version.gender,
-    version.age_band,
-    version.segment,
-    version.status,
-    version.channel,
-    version.is_declared_churned,
+    told.user_key,
+    told.region,
+    told.gender,
+    told.age_band,
+    told.segment,
+    told.status,
+    told.channel,
+    told.is_declared_churned,
     sign_up.day as sign_up_date
-from version
+from told
 left join sign_up using (user_key)
 cross join as_of
-where version.is_current and (sign_up.day is null or sign_up.day <= as_of.day)
+where sign_up.day is null or sign_up.day <= as_of.day

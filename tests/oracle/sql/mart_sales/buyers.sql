@@ -11,10 +11,12 @@ bought as (
         region,
         category,
         user_key,
+        day < open_from as is_closed,
         is_complete(date_trunc(period, day), date_trunc(period, day) + step, first_sale, as_of) as is_complete
     from sale
     cross join kind_of_period
     cross join reach
+    cross join closed
     where is_sale
 )
 
@@ -26,10 +28,14 @@ select
     count(distinct user_key) as buyers,
     any_value(is_complete) as is_complete
 from bought
+where is_closed
 group by
     grouping sets (
         (period, period_start, region, category),
         (period, period_start, region),
-        (period, period_start, category),
-        (period, period_start)
+        (period, period_start, category)
     )
+union all
+select period, period_start, 'All', 'All', count(distinct user_key), any_value(is_complete)
+from bought
+group by all

@@ -1,6 +1,9 @@
 with cell as (
     select region, gender, age_band, segment, status, count(*) as users
     from member
+    cross join closed
+    cross join parameter
+    where coalesce(sign_up_date < open_from, open_months = 0)
     group by all
 ),
 
@@ -108,16 +111,52 @@ merging as (
     from region_order
 ),
 
-final as (
+told as (
     select
         case when merges then 'Other' else region end as region,
         case when merges then 'Other' else gender end as gender,
         case when merges then 'Other' else age_band end as age_band,
         case when merges then 'Other' else segment end as segment,
         case when merges then 'Other' else status end as status,
-        cast(sum(users) as bigint) as users
+        users
     from joined
     join merging using (region)
+    union all
+    select 'Other', 'Other', 'Other', 'Other', 'Other', 1
+    from member
+    cross join closed
+    cross join parameter
+    where not coalesce(sign_up_date < open_from, open_months = 0)
+),
+
+counted as (
+    select region, gender, age_band, segment, status, sum(users) as users
+    from told
+    group by all
+),
+
+-- The cell of whom nothing is told must hold k too: if it exists and does not, the smallest cell goes in.
+smallest as (
+    select region, gender, age_band, segment, status
+    from counted
+    cross join parameter
+    where region <> 'Other' and (select users from counted where region = 'Other') < k
+    order by users, region, gender, age_band, segment, status
+    limit 1
+),
+
+final as (
+    select
+        case when taken.region is null then counted.region else 'Other' end as region,
+        case when taken.region is null then counted.gender else 'Other' end as gender,
+        case when taken.region is null then counted.age_band else 'Other' end as age_band,
+        case when taken.region is null then counted.segment else 'Other' end as segment,
+        case when taken.region is null then counted.status else 'Other' end as status,
+        cast(sum(users) as bigint) as users
+    from counted
+    left join smallest as taken
+        on (counted.region, counted.gender, counted.age_band, counted.segment, counted.status)
+        = (taken.region, taken.gender, taken.age_band, taken.segment, taken.status)
     group by all
 )
 

@@ -29,6 +29,8 @@ active as (
 last_seen as (
     select cohort_month, region, user_key, max(month) as last_month
     from cohort_user
+    cross join closed
+    where month < open_from
     group by all
 ),
 
