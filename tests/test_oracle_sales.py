@@ -12,7 +12,7 @@ LOADED = date(2024, 1, 1)
 
 
 def mart(name: str, *batches: Batch, as_of: date | None, negative_is_return: bool = False) -> Records:
-    oracle = compute(batches, as_of=as_of, loaded_on=LOADED, negative_is_return=negative_is_return)
+    oracle = compute(batches, as_of=as_of, k=1, open_months=0, loaded_on=LOADED, negative_is_return=negative_is_return)
     return list(oracle.tables[name].to_pylist())
 
 

@@ -11,8 +11,9 @@ LOADED = date(2024, 1, 1)
 REST = ("Other", "Other", "Other", "Other")
 
 
-def mart(name: str, *batches: Batch, as_of: date, k: int = 5) -> Records:
-    return list(compute(batches, as_of=as_of, k=k, loaded_on=LOADED).tables[f"mart_users/{name}"].to_pylist())
+def mart(name: str, *batches: Batch, as_of: date, k: int = 1, open_months: int = 0) -> Records:
+    told = {"k": k, "open_months": open_months}
+    return list(compute(batches, as_of=as_of, **told, loaded_on=LOADED).tables[f"mart_users/{name}"].to_pylist())
 
 
 def demographics(path: Path, users: Iterable[list[str]], k: int = 2) -> list[tuple[object, ...]]:
@@ -129,14 +130,14 @@ def test_without_a_stated_sign_up_the_first_activity_counts(tmp_path: Path) -> N
 
 def test_a_user_without_any_date_counts_in_demographics_only(tmp_path: Path) -> None:
     one = batch(tmp_path / "a.csv", user(1, sign_up="", login="", last_purchase=""))
-    oracle = compute([one], as_of=date(2023, 3, 1), k=1, loaded_on=LOADED)
+    oracle = compute([one], as_of=date(2023, 3, 1), k=1, open_months=0, loaded_on=LOADED)
     filled = {name for name, table in oracle.tables.items() if table.num_rows}
     assert filled == {"mart_users/demographics"}
 
 
 def test_a_user_who_signs_up_after_the_as_of_date_counts_nowhere(tmp_path: Path) -> None:
     one = batch(tmp_path / "a.csv", row(sign_up="2023-04-01", day="2023-02-01"))
-    oracle = compute([one], as_of=date(2023, 3, 1), k=1, loaded_on=LOADED)
+    oracle = compute([one], as_of=date(2023, 3, 1), k=1, open_months=0, loaded_on=LOADED)
     filled = {name for name, table in oracle.tables.items() if table.num_rows}
     assert filled == {
         f"mart_sales/{name}" for name in ("monthly", "quarterly", "yearly", "buyers", "products", "trends")

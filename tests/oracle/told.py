@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import product
 from typing import Any
@@ -30,7 +31,7 @@ def _size_order(rows: Iterable[Row], column: str, measure: str) -> list[str]:
     return sorted(size, key=lambda name: (-size[name], name))
 
 
-def _since(rows: list[Row], label: Label, months: list[date], measures: tuple[str, ...], k: int) -> date | None:
+def _since(rows: Iterable[Row], label: Label, months: Iterable[date], measures: tuple[str, ...], k: int) -> date | None:
     """From when on to the last of the months every group of this way of telling fits."""
     bad = {
         month
@@ -61,129 +62,127 @@ def _members(exact: Exact) -> list[Row]:
     return [{**row, "sign_ups_to_date": to_date[row["month"], row["region"], row["channel"]]} for row in rows]
 
 
-def _label_of_sign_ups(rows: list[Row], k: int, open_from: date) -> Label:
-    """Regions and channels by their sign-ups alone."""
-    return _closed_only(_way_of_sign_ups(rows, k, open_from)[0], open_from)
+@dataclass(frozen=True)
+class Way:
+    """One way of telling members: regions from a month on, and within each of their labels channels from another."""
+
+    shown: frozenset[str]
+    start: date
+    channels: Mapping[str, tuple[Sequence[str], date]]
+
+    def label(self, month: date, region: str, channel: str) -> tuple[str, str]:
+        """Region and channel under which a cell is counted."""
+        if month < self.start:
+            return OTHER
+        label = region if region in self.shown else "Other"
+        names, since = self.channels[label]
+        return label, channel if month >= since and channel in names else "Other"
 
 
-def _label_of_churn(rows: list[Row], k: int, open_from: date) -> Label:
-    """As the sign-ups, or joined where another count is small."""
-    told, shown, since, channels = _way_of_sign_ups(rows, k, open_from)
-    closed = [row for row in rows if row["month"] < open_from]
-    months = sorted({row["month"] for row in closed})
-    if k <= 1 or not months:
-        return _closed_only(told, open_from)
-    start = since
-    if shown:
-        own = _since(closed, _by_region(shown), months, MEMBERS, k)
-        if own is None or not _is_long(max(own, since), months):
-            return lambda _month, _region, _channel: OTHER
-        start = max(own, since)
-    return _closed_only(_way(closed, shown, start, months, k, MEMBERS, channels)[0], open_from)
+@dataclass(frozen=True)
+class Told:
+    """The closed months of members, to be told by some of their counts."""
+
+    rows: Sequence[Row]
+    measures: tuple[str, ...]
+    k: int
+
+    @property
+    def months(self) -> list[date]:
+        """The closed months."""
+        return sorted({row["month"] for row in self.rows})
+
+    def best(self) -> Way:
+        """The way that tells the most cells."""
+        names = _size_order(self.rows, "region", self.measures[0])
+        ways = [self.way(frozenset(), min(self.months), {})]
+        for count in range(1, len(names) + 1):
+            shown = frozenset(names[:count])
+            start = _since(self.rows, _by_region(shown), self.months, self.measures, self.k)
+            if start and _is_long(start, self.months):
+                ways.append(self.way(shown, start, {}))
+        return max(ways, key=lambda way: (len(_groups(self.rows, way.label)), len(way.shown)))
+
+    def within(self, finer: Way) -> Way:
+        """The way that is nowhere finer than another."""
+        if not finer.shown:
+            return self.way(finer.shown, finer.start, finer.channels)
+        start = _since(self.rows, _by_region(finer.shown), self.months, self.measures, self.k)
+        if start is None or not _is_long(max(start, finer.start), self.months):
+            return Way(frozenset(), min(self.months), {"Other": ((), date.max)})
+        return self.way(finer.shown, max(start, finer.start), finer.channels)
+
+    def way(self, shown: frozenset[str], start: date, limits: Mapping[str, tuple[Sequence[str], date]]) -> Way:
+        """These regions, each label with as many channels as can be told, at most those of `limits`."""
+        of = {row["region"]: row["region"] if row["region"] in shown else "Other" for row in self.rows}
+        later = [row for row in self.rows if row["month"] >= start]
+        channels = {
+            label: _channels(
+                replace(self, rows=[row for row in later if of[row["region"]] == label]), limits.get(label)
+            )
+            for label in set(of.values())
+        }
+        return Way(shown, start, channels)
 
 
-def _closed_only(told: Label, open_from: date) -> Label:
-    return lambda month, region, channel: told(month, region, channel) if month < open_from else OTHER
-
-
-def _is_long(start: date, months: list[date]) -> bool:
-    return sum(month >= start for month in months) >= max(1, min(12, len(months)))
-
-
-def _way_of_sign_ups(rows: list[Row], k: int, open_from: date) -> Any:
-    closed = [row for row in rows if row["month"] < open_from]
-    months = sorted({row["month"] for row in closed})
-    names = _size_order(closed, "region", "sign_ups")
-    if k <= 1:
-        return (lambda _month, region, channel: (region, channel)), frozenset(names), None, {}
-    ways = []
-    for count in range(len(names) + 1):
+def _channels(told: Told, limit: tuple[Sequence[str], date] | None) -> tuple[Sequence[str], date]:
+    adults = [row for row in told.rows if row["channel"] != "Other"]
+    names, earliest = limit or (_size_order(adults, "channel", told.measures[0]), date.min)
+    found: list[tuple[int, int, Sequence[str], date]] = []
+    for count in range(1, len(names) + 1):
         shown = frozenset(names[:count])
-        start = _since(closed, _by_region(shown), months, CAME, k) if count else min(months, default=open_from)
-        if start is not None and (not count or _is_long(start, months)):
-            told, channels = _way(closed, shown, start, months, k, CAME, None)
-            ways.append((told, shown, start, channels))
-    return max(ways, key=lambda way: (len(_groups(closed, way[0])), len(way[1])))
+        start = _since(told.rows, _by_channel(shown), told.months, told.measures, told.k)
+        after = max((month for month in told.months if not _is_covered(told, shown, month)), default=date.min)
+        starts = [month for month in told.months if start and month >= max(start, earliest) and month > after]
+        if starts and _is_long(starts[0], told.months):
+            parts = count + (1 if {row["channel"] for row in told.rows} - shown else 0)
+            cells = (len(told.months) - len(starts)) + len(starts) * parts
+            found.append((cells, count, names[:count], starts[0]))
+    _, _, best, first = max(found, key=lambda way: way[:2], default=(0, 0, (), date.max))
+    return best, first
+
+
+def _is_covered(told: Told, shown: frozenset[str], month: date) -> bool:
+    """Whether those whose channel is withheld (minors) are among k others wherever they are counted."""
+    rest = [row for row in told.rows if row["month"] == month and row["channel"] not in shown]
+    for name in told.measures:
+        own = sum(row[name] for row in rest if row["channel"] == "Other")
+        others = sum(row[name] for row in rest if row["channel"] != "Other")
+        if own and others < told.k:
+            return False
+    return True
+
+
+def _is_long(start: date, months: Sequence[date]) -> bool:
+    return sum(month >= start for month in months) >= max(1, min(12, len(months)))
 
 
 def _by_region(shown: frozenset[str]) -> Label:
     return lambda _month, region, _channel: (region if region in shown else "Other", "")
 
 
-def _way(
-    rows: list[Row],
-    shown: frozenset[str],
-    start: date,
-    months: list[date],
-    k: int,
-    measures: tuple[str, ...],
-    within: Any,
-) -> tuple[Label, Any]:
-    """Regions from `start` on; within each of their labels the channels, as many as possible."""
-    later = [month for month in months if month >= start]
-    channels: dict[str, tuple[list[str], date | None]] = {}
-    for label in {region if region in shown else "Other" for region in {row["region"] for row in rows}}:
-        inside = [
-            row
-            for row in rows
-            if row["month"] >= start and (row["region"] if row["region"] in shown else "Other") == label
-        ]
-        channels[label] = _channels(inside, later, k, measures, within and within[label])
-
-    def told(month: date, region: str, channel: str) -> tuple[str, str]:
-        if month < start:
-            return OTHER
-        label = region if region in shown else "Other"
-        names, since = channels[label]
-        return label, channel if since is not None and month >= since and channel in names else "Other"
-
-    return told, channels
-
-
-def _channels(
-    rows: list[Row], months: list[date], k: int, measures: tuple[str, ...], within: Any
-) -> tuple[list[str], date | None]:
-    names = _size_order([row for row in rows if row["channel"] != "Other"], "channel", "sign_ups")
-    earliest = date.min
-    if within:
-        names, earliest = within[0], within[1] or date.max
-    found: list[tuple[int, int, list[str], date]] = []
-    for count in range(1, len(names) + 1):
-        shown = frozenset(names[:count])
-        start = _since(rows, _by_channel(shown), months, measures, k)
-        uncovered = [month for month in months if not _is_covered(rows, shown, month, k, measures)]
-        after = max(uncovered, default=date.min)
-        starts = [month for month in months if start and month >= max(start, earliest) and month > after]
-        if starts and _is_long(starts[0], months):
-            parts = count + (1 if {row["channel"] for row in rows} - shown else 0)
-            cells = (len(months) - len(starts)) + len(starts) * parts
-            found.append((cells, count, names[:count], starts[0]))
-    if not found:
-        return [], None
-    _, _, told, first = max(found, key=lambda way: way[:2])
-    return told, first
-
-
 def _by_channel(shown: frozenset[str]) -> Label:
     return lambda _month, _region, channel: ("", channel if channel in shown else "Other")
 
 
-def _is_covered(rows: list[Row], shown: frozenset[str], month: date, k: int, measures: tuple[str, ...]) -> bool:
-    """Whether those whose channel is withheld (minors) are among k others wherever they are counted."""
-    rest = [row for row in rows if row["month"] == month and row["channel"] not in shown]
-    for name in measures:
-        own = sum(row[name] for row in rest if row["channel"] == "Other")
-        others = sum(row[name] for row in rest if row["channel"] != "Other")
-        if own and others < k:
-            return False
-    return True
+def _label(rows: Sequence[Row], k: int, open_from: date, *, of_churn: bool) -> Label:
+    """How sign-ups are told, or churn: as the sign-ups, or coarser."""
+    closed = [row for row in rows if row["month"] < open_from]
+    if not closed:
+        return lambda _month, _region, _channel: OTHER
+    if k <= 1:
+        return lambda month, region, channel: (region, channel) if month < open_from else OTHER
+    way = Told(closed, CAME, k).best()
+    if of_churn:
+        way = Told(closed, MEMBERS, k).within(way)
+    return lambda month, region, channel: way.label(month, region, channel) if month < open_from else OTHER
 
 
 def churn(exact: Exact, k: int, open_from: date) -> list[Row]:
     """The rows of churn."""
     rows = _members(exact)
     result = []
-    for (month, (region, channel)), group in sorted(_groups(rows, _label_of_churn(rows, k, open_from)).items()):
+    for (month, (region, channel)), group in sorted(_groups(rows, _label(rows, k, open_from, of_churn=True)).items()):
         sums = {name: sum(row[name] for row in group) for name in MEMBERS[:5]}
         start = sums["users_at_start"]
         rate = sums["churned_users"] / start if start else None
@@ -195,7 +194,7 @@ def churn(exact: Exact, k: int, open_from: date) -> list[Row]:
 def sign_ups(exact: Exact, k: int, open_from: date) -> list[Row]:
     """The rows of sign_ups."""
     rows = _members(exact)
-    groups = _groups(rows, _label_of_sign_ups(rows, k, open_from))
+    groups = _groups(rows, _label(rows, k, open_from, of_churn=False))
     cells = {key: {(row["region"], row["channel"]) for row in group} for key, group in groups.items()}
     months = sorted({month for month, _ in groups})
     came = {(row["month"], row["region"], row["channel"]): row["sign_ups"] for row in rows}
@@ -205,7 +204,8 @@ def sign_ups(exact: Exact, k: int, open_from: date) -> list[Row]:
         now = sum(row["sign_ups"] for row in group)
         earlier = months[months.index(month) - 1] if month != months[0] else None
         before = _told_before(cells[month, label], [own for (m, _), own in cells.items() if m == earlier])
-        previous = sum(came[earlier, *cell] for cell in cells[month, label]) if earlier and before else None
+        own = cells[month, label]
+        previous = sum(came[earlier, region, channel] for region, channel in own) if earlier and before else None
         is_growth = earlier and complete[month] and complete[earlier] and previous
         result.append(
             {
@@ -263,117 +263,126 @@ def activity(exact: Exact, k: int, open_from: date) -> list[Row]:
 # --- Cohorts ----------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Cohorts:
+    """Everybody by month of sign-up; a cohort may be several months."""
+
+    exact: Mapping[tuple[date, str, int], Row]
+    size: Mapping[tuple[date, str], int]
+    complete: Mapping[date, bool]
+    closed: Sequence[date]
+    k: int
+
+    @property
+    def months(self) -> list[date]:
+        """All months, those that are not closed too."""
+        return sorted(self.complete)
+
+    @property
+    def regions(self) -> set[str]:
+        """All regions."""
+        return {region for _, region in self.size}
+
+    def users(self, cohort: Sequence[date], regions: Iterable[str]) -> int:
+        """How many signed up."""
+        return sum(self.size.get(cell, 0) for cell in product(cohort, regions))
+
+    def curve(self, cohort: Sequence[date], regions: Iterable[str], column: str) -> list[int]:
+        """A count month by month since the sign-up, as far as the youngest of the cohort can be followed."""
+        reach = len(self.closed) - self.months.index(max(cohort))
+        cells = list(product(cohort, regions))
+        found = self.exact
+        return [sum(found[c, r, j][column] for c, r in cells if (c, r, j) in found) for j in range(reach)]
+
+    def fits(self, cohort: Sequence[date], regions: Iterable[str]) -> bool:
+        """Whether size and curve may be told."""
+        counts = [self.users(cohort, regions), *self.curve(cohort, regions, "retained_users")]
+        return all(_fits(count, self.k) for count in counts)
+
+    def rows(self, cohort: Sequence[date], region: str, regions: Iterable[str]) -> Iterator[Row]:
+        """What is told of a cohort in a region."""
+        users = self.users(cohort, regions)
+        retained, active = (self.curve(cohort, regions, name) for name in ("retained_users", "active_users"))
+        ends = next((j for j, count in enumerate(retained) if not _fits(count, self.k)), len(retained))
+        is_told = all(_fits(count, self.k) for count in active[:ends])
+        for since in range(ends if users else 0):
+            yield self.row(
+                cohort[0], region, since, users, retained[since], active[since] if is_told or not since else None
+            )
+
+    def row(self, month: date, region: str, since: int, *counts: int | None) -> Row:  # users, retained, active
+        """One row."""
+        users, retained, active = counts
+        assert users
+        return {
+            "cohort_month": month,
+            "region": region,
+            "months_since": since,
+            "cohort_users": users,
+            "active_users": active,
+            "retained_users": retained,
+            "active_rate": None if active is None else active / users,
+            "retention_rate": (retained or 0) / users,
+            "is_complete": self.complete[self.months[self.months.index(month) + since]],
+        }
+
+
 def retention(exact: Exact, k: int, open_from: date) -> list[Row]:
     """The rows of retention."""
     members = _members(exact)
-    label = _label_of_sign_ups(members, k, open_from)
-    calendar = {row["month"]: row["is_complete"] for row in members}
-    months = sorted(calendar)
-    closed = [month for month in months if month < open_from]
+    label = _label(members, k, open_from, of_churn=False)
+    size: dict[tuple[date, str], int] = defaultdict(int)
+    for row in members:
+        size[row["month"], row["region"]] += row["sign_ups"]
     found = {
         (row["cohort_month"], row["region"], row["months_since"]): row
         for row in exact["mart_users/retention"].to_pylist()
     }
-    size: dict[date, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for row in members:
-        size[row["month"]][row["region"]] += row["sign_ups"]
-
-    def curve(cohorts: list[date], regions: Iterable[str], column: str) -> list[int]:
-        reach = len(closed) - months.index(max(cohorts))
-        return [
-            sum(found.get((c, r, j), {column: 0})[column] for c, r in product(cohorts, regions)) for j in range(reach)
-        ]
-
-    def users(cohorts: list[date], regions: Iterable[str]) -> int:
-        return sum(size[c][r] for c, r in product(cohorts, regions))
-
-    everywhere = sorted({row["region"] for row in members})
-
-    def fits(cohorts: list[date]) -> bool:
-        told = curve(cohorts, everywhere, "retained_users")
-        return users(cohorts, everywhere) >= k and all(_fits(count, k) for count in told)
-
-    result = []
-    for cohorts in _cohorts(
-        [month for month in closed if users([month], everywhere)], fits, k, lambda c: users(c, everywhere)
-    ):
+    calendar = {row["month"]: row["is_complete"] for row in members}
+    cohorts = Cohorts(found, size, calendar, [month for month in sorted(calendar) if month < open_from], k)
+    result: list[Row] = []
+    for cohort in _cohorts(cohorts):
         parts: dict[str, set[str]] = defaultdict(set)
         for row in members:
-            if row["month"] == cohorts[0]:
+            if row["month"] == cohort[0]:
                 parts[label(row["month"], row["region"], row["channel"])[0]].add(row["region"])
-        apart = len(cohorts) == 1 and all(
-            _fits(users(cohorts, own), k) and all(_fits(n, k) for n in curve(cohorts, own, "retained_users"))
-            for own in parts.values()
-        )
-        for region, own in sorted(parts.items()) if apart else [("Other", set(everywhere))]:
-            if users(cohorts, own):
-                result += _curve(
-                    cohorts[0],
-                    region,
-                    users(cohorts, own),
-                    curve(cohorts, own, "retained_users"),
-                    curve(cohorts, own, "active_users"),
-                    k,
-                    months,
-                    calendar,
-                )
-    for month in months[len(closed) :]:
-        if users([month], everywhere):
-            count = users([month], everywhere)
-            result += _curve(month, "Other", count, [count], [count], 1, months, calendar)
+        apart = len(cohort) == 1 and all(cohorts.fits(cohort, own) for own in parts.values())
+        for region, own in sorted(parts.items()) if apart else [("Other", cohorts.regions)]:
+            result += cohorts.rows(cohort, region, own)
+    for month in cohorts.months[len(cohorts.closed) :]:
+        if users := cohorts.users([month], cohorts.regions):
+            result.append(cohorts.row(month, "Other", 0, users, users, users))
     return result
 
 
-def _curve(
-    cohort: date,
-    region: str,
-    users: int,
-    retained: list[int],
-    active: list[int],
-    k: int,
-    months: list[date],
-    calendar: dict[date, bool],
-) -> Iterator[Row]:
-    ends = next((j for j, count in enumerate(retained) if not _fits(count, k)), len(retained))
-    is_told = all(_fits(count, k) for count in active[:ends])
-    for since in range(ends):
-        shown = active[since] if is_told or since == 0 else None
-        yield {
-            "cohort_month": cohort,
-            "region": region,
-            "months_since": since,
-            "cohort_users": users,
-            "active_users": shown,
-            "retained_users": retained[since],
-            "active_rate": None if shown is None else shown / users,
-            "retention_rate": retained[since] / users,
-            "is_complete": calendar[months[months.index(cohort) + since]],
-        }
-
-
-def _cohorts(
-    months: list[date], fits: Callable[[list[date]], bool], k: int, users: Callable[[list[date]], int]
-) -> list[list[date]]:
+def _cohorts(cohorts: Cohorts) -> list[list[date]]:
     """Months; where one of a quarter does not fit, the quarter; where a part of a year does not, the year."""
-    parts = [[month] for month in months]
-    for span in (lambda m: (m.year, (m.month - 1) // 3), lambda m: m.year):
-        if all(fits(part) for part in parts):
-            return parts
-        longer: dict[Any, list[list[date]]] = defaultdict(list)
+
+    def fits(cohort: list[date]) -> bool:
+        return cohorts.users(cohort, cohorts.regions) >= cohorts.k and cohorts.fits(cohort, cohorts.regions)
+
+    parts = [[month] for month in cohorts.closed if cohorts.users([month], cohorts.regions)]
+    for span in (lambda month: (month.year, (month.month - 1) // 3), lambda month: (month.year, 0)):
+        longer: dict[tuple[int, int], list[list[date]]] = defaultdict(list)
         for part in parts:
             longer[span(part[0])].append(part)
-        parts = []
-        for own in longer.values():
-            parts += own if all(fits(part) for part in own) else [sum(own, [])]
+        if not all(fits(part) for part in parts):
+            parts = []
+            for own in longer.values():
+                parts += own if all(fits(part) for part in own) else [[month for part in own for month in part]]
+    return _joined(parts, lambda cohort: cohorts.users(cohort, cohorts.regions) >= cohorts.k)
+
+
+def _joined(parts: Iterable[list[date]], is_large: Callable[[list[date]], bool]) -> list[list[date]]:
     done: list[list[date]] = []
     small: list[date] = []
     for part in parts:
-        small = small + part
-        if users(small) >= k:
+        small += part
+        if is_large(small):
             done.append(small)
             small = []
     if small and done:
-        done[-1] = done[-1] + small
+        done[-1] += small
     return done
 
 
@@ -387,10 +396,10 @@ def buyers(exact: Exact, k: int, _open_from: date) -> list[Row]:
         for row in exact["mart_sales/buyers"].to_pylist()
     }
     hidden = {key for key, row in rows.items() if row["buyers"] < k and key[2:] != ("All", "All")}
-    families = list(_families(list(rows)))
+    lines = list(families(list(rows)))
     while True:
         taken = set()
-        for total, parts in families:
+        for total, parts in lines:
             low = [key for key in parts if key in hidden]
             if not low or total in hidden:
                 continue
@@ -403,7 +412,8 @@ def buyers(exact: Exact, k: int, _open_from: date) -> list[Row]:
         hidden |= taken
 
 
-def _families(keys: list[tuple[str, date, str, str]]) -> Iterator[tuple[tuple[str, date, str, str], list[Any]]]:
+def families(keys: list[tuple[str, date, str, str]]) -> Iterator[tuple[tuple[str, date, str, str], list[Any]]]:
+    """Each total with the cells whose buyers it counts: regions, categories, or periods of one length."""
     for period, start, region, category in keys:
         if region == "All":
             yield (

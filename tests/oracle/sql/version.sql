@@ -10,7 +10,7 @@ select
         when row_number() over (partition by user_key order by day) = 1 then date '1900-01-01'
         else day
     end as valid_from,
-    day,
+    row_number() over (partition by user_key order by day desc) = 1 as is_current,
     coalesce(region, 'Unknown') as region,
     coalesce(gender, 'Unknown') as gender,
     coalesce(age_band, 'Unknown') as age_band,
