@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -114,7 +114,7 @@ def load(folder: Path, catalog: Catalog) -> Assets:
         table: tuple(_metric(name, entry, f"metrics.yaml: {table}") for name, entry in entries.items())
         for table, entries in stated.items()
     }
-    dashboards = tuple(_dashboard(file) for file in sorted((folder / "dashboards").glob("*.yaml")))
+    dashboards = tuple(_dashboard(file, catalog) for file in sorted((folder / "dashboards").glob("*.yaml")))
     for table in {*metrics, *(table for dashboard in dashboards for table in dashboard.tables)}:
         catalog[table]  # raises if there is none
     for dashboard in dashboards:
@@ -132,10 +132,10 @@ def _metric(name: str, entry: Any, where: str) -> Metric:
     return _made(Metric, {"name": name, **entry}, f"{where}: {name}")
 
 
-def _dashboard(file: Path) -> Dashboard:
+def _dashboard(file: Path, catalog: Catalog) -> Dashboard:
     stated = dict(_read(file), slug=file.stem)
     stated["filters"] = tuple(_filter(entry, file) for entry in stated.get("filters", ()))
-    stated["rows"] = tuple(_row(entry, file) for entry in stated.get("rows", ()))
+    stated["rows"] = tuple(_row(entry, file, catalog) for entry in stated.get("rows", ()))
     return _made(Dashboard, stated, str(file))
 
 
@@ -143,13 +143,24 @@ def _filter(entry: Mapping[str, Any], file: Path) -> Filter:
     return _made(Filter, {**entry, "not_for": tuple(entry.get("not_for", ()))}, f"{file}: filters")
 
 
-def _row(entry: Mapping[str, Any], file: Path) -> Row:
-    return _made(Row, {**entry, "charts": tuple(_chart(chart, file) for chart in entry["charts"])}, f"{file}: rows")
+def _row(entry: Mapping[str, Any], file: Path, catalog: Catalog) -> Row:
+    return _made(
+        Row, {**entry, "charts": tuple(_chart(chart, file, catalog) for chart in entry["charts"])}, f"{file}: rows"
+    )
 
 
-def _chart(entry: Mapping[str, Any], file: Path) -> Chart:
+def _chart(entry: Mapping[str, Any], file: Path, catalog: Catalog) -> Chart:
     where = tuple((column, operator, value) for column, operator, value in entry.get("where", ()))
-    return _made(Chart, {**entry, "where": where}, f"{file}: {entry.get('slug', 'a chart')}")
+    chart = _made(Chart, {**entry, "where": where}, f"{file}: {entry.get('slug', 'a chart')}")
+    return replace(chart, description=_with_parameters(chart, catalog, str(file)))
+
+
+def _with_parameters(chart: Chart, catalog: Catalog, where: str) -> str:
+    """The description, in which `{name}` stands for a parameter of the table."""
+    try:
+        return chart.description.format_map(catalog[chart.table].parameters)
+    except KeyError as error:
+        raise UsageError(f"{where}: {chart.slug}: {chart.table} has no parameter {error}.") from error
 
 
 def _require_columns(dashboard: Dashboard, catalog: Catalog) -> None:
