@@ -12,8 +12,8 @@ REST = ("Other", "Other", "Other", "Other")
 
 
 def mart(name: str, *batches: Batch, as_of: date, k: int = 1, open_months: int = 0) -> Records:
-    told = {"k": k, "open_months": open_months}
-    return list(compute(batches, as_of=as_of, **told, loaded_on=LOADED).tables[f"mart_users/{name}"].to_pylist())
+    oracle = compute(batches, as_of=as_of, k=k, open_months=open_months, loaded_on=LOADED)
+    return list(oracle.tables[f"mart_users/{name}"].to_pylist())
 
 
 def demographics(path: Path, users: Iterable[list[str]], k: int = 2) -> list[tuple[object, ...]]:
