@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from datetime import date
 from pyspark.sql import SparkSession
 
 from lib import databases, manifests
+from lib.cards import masked_names
 from lib.contracts import Table
 from lib.errors import UsageError
 from lib.files import File, Files
@@ -45,8 +47,14 @@ def resolve(
     found: dict[str, Batch] = {}
     for location in inputs:
         for batch in _batches(spark, location, source, extract_date):
-            found.setdefault(batch.id, batch)
+            found.setdefault(batch.id, dataclasses.replace(batch, parts=_named(spark, batch.parts)))
     return list(found.values())
+
+
+def _named(spark: SparkSession, parts: Sequence[Part]) -> tuple[Part, ...]:
+    """The parts under the names that the lake may hold: a card number may stand in a file's name too."""
+    names = masked_names(spark, [part.name for part in parts])
+    return tuple(dataclasses.replace(part, name=name) for part, name in zip(parts, names, strict=True))
 
 
 def dropped_columns(header: Iterable[str], source: Source, bronze: Table) -> tuple[str, ...]:
