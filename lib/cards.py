@@ -133,7 +133,9 @@ def masked_names(spark: SparkSession, names: Sequence[str]) -> tuple[str, ...]:
     if not any(sum(letter.isdecimal() for letter in name) >= SHORTEST for name in names):
         return tuple(names)
     listed = frame_of(spark, [(at, name) for at, name in enumerate(names)], "at int, name string")
-    found = {row["at"]: row["masked"] for row in listed.select("at", masked_or_null(["name"]).alias("masked")).collect()}
+    found = {
+        row["at"]: row["masked"] for row in listed.select("at", masked_or_null(["name"]).alias("masked")).collect()
+    }
     return tuple(found[at][0] if found[at] else name for at, name in enumerate(names))
 
 
