@@ -68,11 +68,12 @@ def main(options: Namespace) -> str:
 
 def _sample(lake: str) -> Path:
     """Generate a small invented export beside the lake and split it; gives the splitter's manifest."""
+    from lib import address
     from splitter.sample import write_sample
     from splitter.sample_plan import Plan
     from splitter.split import Order, split
 
-    folder = Path(lake if "://" not in lake else "data").parent / "sample"
+    folder = (address.local_path(lake) or Path("data/lake")).parent / "sample"
     manifest = folder / "split" / "manifest.json"
     if not manifest.exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

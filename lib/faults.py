@@ -21,7 +21,7 @@ FRAMES = 12  # of each cause, from where it was thrown
 
 
 def kind(error: BaseException) -> str:
-    """The class of the error, or of its first cause in Spark; with Spark's condition of the first cause that has one."""
+    """The class of the error, or of its first cause in Java, and Spark's condition of the first that has one."""
     told = [(_name(thrown), _condition(thrown)) for thrown in _thrown(error)]
     conditions = [f"{name}, {condition}" for name, condition in told if condition]
     return conditions[-1] if conditions else told[-1][0] if told else type(error).__name__
@@ -61,7 +61,6 @@ def _name(thrown: Any) -> str:
 
 
 def _condition(thrown: Any) -> str | None:
-    if not is_instance_of(SparkContext._gateway, thrown, THROWABLE):
-        return None
-    condition = thrown.getCondition()
+    gateway: Any = SparkContext._gateway  # noqa: SLF001 - PySpark has no public way to ask for a Java class
+    condition = thrown.getCondition() if is_instance_of(gateway, thrown, THROWABLE) else None
     return str(condition) if condition else None

@@ -104,16 +104,24 @@ def _values(source: Source) -> list[Column]:
 def _unfit(flat: DataFrame, source: Source, header: Sequence[str]) -> UsageError | None:
     """The error that names the mapped column whose name or SQL does not fit the input."""
     for name, origin in source.columns.items():
-        try:
-            flat.select(_value(origin))
-        except AnalysisException as error:
+        error = _misfit(flat, origin)
+        if error is not None:
             unknown = (error.getMessageParameters() or {}).get("objectName", "").strip("`")
             what = f", {unknown}" if unknown and unknown in origin.value else ""
             near = nearest(unknown, header) if what else ""
             return UsageError(
-                f"Source mapping '{source.name}': 'columns.{name}' does not fit the input: {error.getCondition()}{what}.",
+                f"Source mapping '{source.name}': 'columns.{name}' does not fit the input: "
+                f"{error.getCondition()}{what}.",
                 near if near.startswith("Did you mean") else "Check the names and the SQL.",
             )
+    return None
+
+
+def _misfit(flat: DataFrame, origin: Origin) -> AnalysisException | None:
+    try:
+        flat.select(_value(origin))
+    except AnalysisException as error:
+        return error
     return None
 
 

@@ -1,4 +1,4 @@
-"""A run that fails on a row says which mapping and column it was, and no value of the row: nowhere, and not --verbose."""
+"""A run that fails on a row says which mapping and column it was, and no value of the row, not even with --verbose."""
 
 from __future__ import annotations
 

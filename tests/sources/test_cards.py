@@ -102,7 +102,7 @@ def texts(count: int) -> list[str]:
         lambda: f"{CHANCE.randrange(10**6)}{CHANCE.choice('.,')}{CHANCE.randrange(10**14)}",
         lambda: f"{day()}{CHANCE.choice(' T')}{parted(str(CHANCE.randrange(10**6)))}:30:00.{CHANCE.randrange(10**9)}",
         lambda: f"{day()} {CHANCE.randint(0, 23)}:30:00.{CHANCE.randrange(10**9)}{CHANCE.choice(['', ' ', 'x'])}+0200",
-        lambda: f"20{CHANCE.randrange(10**12):012}", lambda: CHANCE.choice([*SEPARATORS, "x", "é", "\n", "\u0661", "+"]),
+        lambda: f"20{CHANCE.randrange(10**12):012}", lambda: CHANCE.choice([*SEPARATORS, *"xé\n\u0661+"]),
     ]  # fmt: skip
     return ["".join(CHANCE.choice(pieces)() for _ in range(CHANCE.randint(1, 5))) for _ in range(count)]
 

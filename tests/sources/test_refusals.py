@@ -92,10 +92,9 @@ def test_an_expression_that_does_not_fit(spark: SparkSession, mapping: Load, tmp
     (tmp_path / "in.csv").write_text("Customer,Country\n1,Chad\n", encoding="utf-8")
     source = mapping(MAPPING.replace("country: Country", "country: {expression: upper(Land)}"))
     batches = inputs.resolve(spark, [str(tmp_path / "in.csv")], source)
-    with pytest.raises(
-        UsageError, match="'columns.country' does not fit the input: UNRESOLVED_COLUMN.WITH_SUGGESTION, Land"
-    ):
+    with pytest.raises(UsageError) as refused:
         readers.read(spark, source, batches, bronze, datetime.now(timezone.utc))
+    assert "'columns.country' does not fit the input: UNRESOLVED_COLUMN.WITH_SUGGESTION, Land." in str(refused.value)
 
 
 def test_a_batch_is_its_content(spark: SparkSession, mapping: Load, tmp_path: Path) -> None:
