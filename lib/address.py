@@ -25,10 +25,9 @@ def normal(place: str, folder: Path | None = None) -> str:
         return str(((folder or Path.cwd()) / place).resolve())
     scheme, rest = match[1].lower(), place[match.end() :]
     host, path = _split(rest)
-    path = _flat(path)
     if scheme == "file" and host.lower() in THIS_MACHINE:
-        return str(Path(path).resolve())
-    return f"{scheme}:{f'//{_lower(host)}' if host else ''}{path}".rstrip("/") or "/"
+        return str(Path(f"/{path.lstrip('/')}").resolve())
+    return f"{scheme}:{f'//{_lower(host)}' if host else ''}{_flat(path)}".rstrip("/")
 
 
 def local_path(place: str) -> Path | None:

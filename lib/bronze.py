@@ -20,7 +20,7 @@ from lib.ledger import Entry
 from lib.sources import Source, load_source
 from lib.tables import BATCH
 
-PSEUDONYM_KEY = "pseudonym"
+PSEUDONYM_KEY = keys.PSEUDONYM_KEY
 LAYER = "bronze"
 
 
