@@ -23,7 +23,7 @@ def parser(description: str) -> argparse.ArgumentParser:
         default=PROJECT / "conf/local.yaml",
         help="deployment (default: conf/local.yaml)",
     )
-    result.add_argument("--verbose", action="store_true", help="tell of every step, also where stderr is no terminal")
+    result.add_argument("--verbose", action="store_true", help="tell of every step, and where an error came from")
     return result
 
 
