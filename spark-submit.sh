@@ -47,12 +47,13 @@ Everything else, and whatever follows --, goes to the job; so does --conf FILE (
   --help             this text
 
 Environment: PYTHON (3.10 to 3.12), JAVA_HOME (JDK 17 or 21), LAKEHOUSE_DRIVER_MEMORY (such as 4g),
-  LAKEHOUSE_IVY_SETTINGS (where the jars come from, if not the public Maven repository).
+  LAKEHOUSE_IVY_SETTINGS (where the jars come from, if not the public Maven repository),
+  LAKEHOUSE_TEMP (folder for temporary files, which only this user may read; by default data/temp).
 TEXT
 }
 
 # Splits the command line into spark_options, job and job_options.
-spark_options=() job_options=() extra_jars='' extra_modules='' master='' own_properties=''
+spark_options=() job_options=() extra_jars='' extra_modules='' master='' own_properties='' own_local_dir=''
 take_spark_option() { # NAME VALUE
   case $1 in
     --jars) extra_jars+=",$2" ;;
@@ -61,6 +62,7 @@ take_spark_option() { # NAME VALUE
     --properties-file) own_properties=$2 && spark_options+=("$1" "$2") ;;
     --conf)
       [[ $2 != spark.master=* ]] || master=${2#*=}
+      [[ $2 != spark.local.dir=* ]] || own_local_dir=${2#*=}
       spark_options+=("$1" "$2")
       ;;
     *) spark_options+=("$1" "$2") ;;
@@ -158,6 +160,50 @@ quick_compiler() {
     export SPARK_SUBMIT_OPTS='-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m'
 }
 
+# A folder for temporary files that belongs to this user and opens for nobody else.
+is_private() {
+  [[ -d $1 && ! -L $1 && -O $1 && -w $1 ]] && chmod 700 -- "$1"
+}
+
+temporary_root() {
+  local place
+  for place in "${LAKEHOUSE_TEMP:-$root/data/temp}" "${TMPDIR:-/tmp}/lakehouse-$UID"; do
+    mkdir -p -- "$place" 2>/dev/null || true
+    if is_private "$place" 2>/dev/null; then printf '%s' "$place" && return; fi
+    [[ -z ${LAKEHOUSE_TEMP-} ]] || break
+  done
+  fail "no private folder for temporary files: $place is not this user's own; name another one in LAKEHOUSE_TEMP"
+}
+
+# What Spark spills and shuffles are rows. Each job has a folder of its own for that, which it holds by a lock as long as
+# it lives; a folder that nobody holds was left by a job that was killed, and goes now.
+private_temporary_files() {
+  local place left
+  place=$(temporary_root) || exit 2
+  exec 6>"$place/.lock"
+  flock 6
+  for left in "$place"/job-*; do
+    if [[ -d $left ]] && flock --nonblock "$left/.lock" true; then rm -rf -- "$left"; fi
+  done
+  TMPDIR=$(mktemp -d "$place/job-XXXXXXXX") || fail "cannot write to $place"
+  export TMPDIR
+  exec 7>"$TMPDIR/.lock"
+  flock 7
+  exec 6>&-
+  [[ -n $own_local_dir ]] || export SPARK_LOCAL_DIRS=${SPARK_LOCAL_DIRS:-$TMPDIR}
+}
+
+# No value of a row where others could read it or where it would stay: files for their owner only, and neither a core, a
+# dump of the memory nor a file with the figures of the process.
+leave_nothing_behind() {
+  umask 077
+  ulimit -c 0
+  private_temporary_files
+  local options="\"-Djava.io.tmpdir=$TMPDIR\" \"-XX:ErrorFile=$TMPDIR/hs_err_%p.log\""
+  options+=' -XX:-UsePerfData -XX:-HeapDumpOnOutOfMemoryError'
+  export SPARK_SUBMIT_OPTS="${SPARK_SUBMIT_OPTS:+$SPARK_SUBMIT_OPTS }$options"
+}
+
 # On a cluster the executors need the project's modules too.
 modules_zip() {
   local zip=$root/dist/lakehouse-modules.zip
@@ -210,6 +256,7 @@ submit() {
   fi
   [[ -z $extra_modules ]] || spark_options=(--py-files "${extra_modules#,}" ${spark_options[@]+"${spark_options[@]}"})
   quick_compiler
+  leave_nothing_behind
   keep_streams
   [[ $job != serve_sql ]] || endpoint_environment
   exec "$SPARK_HOME/bin/spark-submit" --name "$job" --jars "$(jar_list)$extra_jars" ${spark_options[@]+"${spark_options[@]}"} \

@@ -37,15 +37,23 @@ def arguments() -> Namespace:
     parser.add_argument("--extract-date", metavar="DATE", type=cli.date, help="day on which the inputs were extracted")
     parser.add_argument("--as-of", metavar="DATE", type=cli.date, help="day as of which the marts are computed")
     parser.add_argument("--rebuild", action="store_true", help="compute everything behind bronze anew from bronze")
+    parser.add_argument(
+        "--new-key",
+        action="store_true",
+        help="with --rebuild: the keys in the secrets' folder are the lake's from now on, since its own are lost",
+    )
     return parser.parse_args()
 
 
 def main(options: Namespace) -> str:
     """Run the pipeline; the result is what the last line says."""
-    from lib import pipeline, resumption, summary
+    from lib import pipeline, resumption, rotation, summary
     from lib.writer import writing
 
-    with writing(options, "pipeline", new=True) as lake:
+    if options.new_key and not options.rebuild:
+        raise UsageError("A new key needs a rebuild, which gives everybody a new pseudonym.", "Add --rebuild.")
+    with writing(options, "pipeline", new=True, any_keys=options.new_key) as lake:
+        renewed = [rotation.renew(lake)] if options.new_key else []
         resumption.resume(lake)
         chosen, extract_date = options.input, options.extract_date
         if not chosen and not lake.ledger.entries():
@@ -63,16 +71,17 @@ def main(options: Namespace) -> str:
         result = pipeline.run(lake, request)
         if result.publication:
             summary.show(lake, result)
-    return result.message
+    return " ".join([result.message, *renewed])
 
 
 def _sample(lake: str) -> Path:
     """Generate a small invented export beside the lake and split it; gives the splitter's manifest."""
+    from lib import address
     from splitter.sample import write_sample
     from splitter.sample_plan import Plan
     from splitter.split import Order, split
 
-    folder = Path(lake if "://" not in lake else "data").parent / "sample"
+    folder = (address.local_path(lake) or Path("data/lake")).parent / "sample"
     manifest = folder / "split" / "manifest.json"
     if not manifest.exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -21,12 +21,14 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Scan, print the findings; the result is what the last line says. Needs no Spark session."""
-    from lib import contracts, residue, traces
+    from lib import contracts, keyring, residue, traces
     from lib.subjects import read_ids
 
     settings = cli.settings(options)
+    root = residue.local_root(settings.lake)
+    keyring.require_on_this_machine(root, settings.secrets)
     values = read_ids(options.values)
-    roots = [residue.local_root(settings.lake), *options.also]
+    roots = [root, *options.also]
     wanted = traces.of_values(values, contracts.load(settings.contracts), settings.secrets)
     result = residue.scan(roots, wanted)
     for finding in result.findings:

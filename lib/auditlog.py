@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lib import address
 from lib.errors import AuditFailed, UsageError
 from lib.keys import secret_key
 
@@ -185,10 +186,10 @@ def audit_log(lake: str, folder: Path) -> AuditLog:
 
     A lake on this machine has its log beside its tables, any other one in `folder`.
     """
-    print_of_lake = hashlib.sha256(lake.encode()).hexdigest()[:16]
-    local = "://" not in lake or lake.startswith("file:")
-    root = Path(lake.removeprefix("file://").removeprefix("file:"))
-    file = root / "audit" / "log.jsonl" if local else folder / f"audit-{print_of_lake}.jsonl"
+    prints = address.digests(lake)
+    print_of_lake = next((each for each in prints if (folder / f"audit-{each}.head").exists()), prints[0])
+    root = address.local_path(lake)
+    file = root / "audit" / "log.jsonl" if root else folder / f"audit-{print_of_lake}.jsonl"
     return AuditLog(file, folder / f"audit-{print_of_lake}.head", secret_key(folder, AUDIT_KEY))
 
 

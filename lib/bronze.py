@@ -6,10 +6,12 @@ import datetime as dt
 from collections.abc import Sequence
 from functools import reduce
 
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lib import corrections, inputs, keys, readers, suppression
+from lib import corrections, keys, readers, suppression
 from lib.contracts import Table
 from lib.errors import UsageError
 from lib.inputs import Batch
@@ -18,7 +20,7 @@ from lib.ledger import Entry
 from lib.sources import Source, load_source
 from lib.tables import BATCH
 
-PSEUDONYM_KEY = "pseudonym"
+PSEUDONYM_KEY = keys.PSEUDONYM_KEY
 LAYER = "bronze"
 
 
@@ -36,9 +38,13 @@ def load(lake: Lake, source: Source, batches: Sequence[Batch]) -> list[Entry]:
     target = table(lake)
     # Rows are judged as of this day, in every later rebuild too.
     frame = readers.read(lake.spark, source, batches, target, lake.started_at)
-    frame, suppressed = suppression.keep_out(lake, frame, target)
     ids = [batch.id for batch in batches]
-    lake.tables.replace_batches(target, frame, ids)
+    try:
+        frame, suppressed = suppression.keep_out(lake, frame, target)
+        lake.tables.replace_batches(target, frame, ids)
+    except (PySparkException, Py4JJavaError):
+        readers.require_readable(lake.spark, source, batches)
+        raise
     lake.ledger.record_removed("suppressed", {batch: suppressed.get(batch, 0) for batch in ids})
     rows = count_rows(lake, ids)
     entries = [_entry(lake, source, batch, rows.get(batch.id, 0) + suppressed.get(batch.id, 0)) for batch in batches]
@@ -75,7 +81,7 @@ def _entry(lake: Lake, source: Source, batch: Batch, rows: int) -> Entry:
         batch_id=batch.id,
         source=source.name,
         files=tuple(part.name for part in batch.parts),
-        dropped_columns=inputs.dropped_columns(batch.header, source, table(lake)),
+        dropped_columns=readers.dropped_columns(lake.spark, batch.header, source),
         currency=source.currency,
         extract_date=batch.extract_date,
         newest_date=None,

@@ -1,8 +1,13 @@
 """Card numbers that stray into text: found by form and check digit, and masked but for their last four digits.
 
-A card number is 13 to 19 ASCII digits whose Luhn sum is a multiple of ten, written as one or more whole groups of
-digits with one space or dash between two groups. Where such stretches overlap, the leftmost counts, and of several
-that begin there the longest.
+A card number is 13 to 19 decimal digits of any script whose Luhn sum is a multiple of ten, written as one or
+more whole groups of digits. Between two groups stand one to four characters that are blanks, dashes, punctuation,
+invisible characters or marks. Where such stretches overlap, the leftmost counts, and of several that begin there the
+longest. Rather too much is masked than too little, but three things are no card numbers: a day such as 2023-12-31 or
+31.12.2023, a time such as 20231231223000, and the two parts of a decimal number taken together. A value that as a whole
+is a decimal number, or a day with a time, is left as it is.
+
+A text in which something is masked gets its other digits in ASCII too.
 """
 
 from __future__ import annotations
@@ -10,19 +15,55 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import reduce
 
-from pyspark.sql import Column
+from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
+
+from lib.rows import frame_of
 
 SHORTEST, LONGEST = 13, 19
 
-# Most values are short or hold few digits: only what passes this pays for the search.
-SUSPECT = f"octet_length({{text}}) >= {SHORTEST} and {{text}} rlike '[0-9](?:[ -]?[0-9]){{{{{SHORTEST - 1}}}}}'"
+# The zero of each script's digits, as of Unicode 13, which every supported Java and Python knows.
+ZEROS = (
+    0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6, 0xE50, 0xED0, 0xF20,
+    0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40, 0x1C50, 0xA620, 0xA8D0,
+    0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10, 0x104A0, 0x10D30, 0x11066, 0x110F0, 0x11136, 0x111D0, 0x112F0,
+    0x11450, 0x114D0, 0x11650, 0x116C0, 0x11730, 0x118E0, 0x11950, 0x11C50, 0x11D50, 0x11DA0, 0x16A60, 0x16AC0, 0x16B50,
+    0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC, 0x1D7F6, 0x1E140, 0x1E2F0, 0x1E950, 0x1FBF0,
+)  # fmt: skip
+DIGITS = "".join(chr(zero + digit) for zero in ZEROS for digit in range(10))
 
-# Runs of digits with single separators, and what lies between them: together the whole text.
-TOKENS = "regexp_extract_all({text}, '[0-9]++(?:[ -][0-9]++)*+|[^0-9]++', 0)"
+# U+2044, U+2212 and U+2215 are a slash, a dash and a slash that Unicode counts among the mathematical symbols.
+PARTING = r"[\p{Z}\p{Pd}\p{Pc}\p{Po}\p{Cf}\p{Cc}\p{M}|\u2044\u2212\u2215]"
+APART = PARTING + "{1,4}+"
+YEAR, MONTH, DAY = "(?:19|20)[0-9]{2}", "(?:0?[1-9]|1[0-2])", "(?:0?[1-9]|[12][0-9]|3[01])"
+TIME = "(?:[01][0-9]|2[0-3])[0-5][0-9][0-5][0-9](?:[0-9]{3})?"
+CALENDAR = f"{YEAR}[-./]{MONTH}[-./]{DAY}|{DAY}[-./]{DAY}[-./]{YEAR}"
+DATE = f"(?:{CALENDAR}|{YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[ _-]?{TIME})(?![0-9])"
+WHOLE_PART = f"[0-9]++(?=[.,](?!{DATE})[0-9]++(?!{APART}(?!{DATE})[0-9]))"
 
-# The groups of a run, each with the separator before it.
-GROUPS = "regexp_extract_all(token, '[ -]?[0-9]++', 0)"
+# Whole values that many a column is full of.
+NUMBER = "[+-]?[0-9]{1,12}[.,][0-9]+(?:[eE][+-]?[0-9]{1,3})?"
+INSTANT = (
+    f"(?:{CALENDAR})[ T][0-9]{{1,2}}:[0-9]{{2}}(?::[0-9]{{2}}(?:[.,][0-9]{{1,9}})?)?"
+    "(?: ?(?:Z|UTC|[+-][0-9]{2}:?[0-9]{2}))?"
+)
+
+# Most values are short or hold few digits: only what passes this pays for the search. What parts groups is far quicker
+# told among ASCII characters than among all, and most texts have no other.
+ASCII_PARTING = r"[\x00-\x20\x7f!\x22#%&\x27*,\-./:;?@\\_|]"
+SUSPECT = (
+    f"octet_length({{text}}) >= {SHORTEST} and if(octet_length({{text}}) = length({{text}}), "
+    rf"{{text}} rlike r'[0-9](?:{ASCII_PARTING}{{0,4}}+[0-9]){{{SHORTEST - 1}}}', "
+    rf"{{text}} rlike r'\p{{Nd}}(?:{PARTING}{{0,4}}+\p{{Nd}}){{{SHORTEST - 1}}}') "
+    rf"and not {{text}} rlike r'^\s*(?:{NUMBER}|{INSTANT})\s*\z'"
+)
+
+# Days and times, whole parts of decimal numbers, groups of digits with what parts them, and what lies between: together
+# the whole text.
+TOKENS = f"regexp_extract_all(plain, r'{DATE}|{WHOLE_PART}|[0-9]++(?:{APART}(?!{DATE})[0-9]++)*+|[^0-9]++', 0)"
+
+# The groups of a run, each with what stands before it.
+GROUPS = "regexp_extract_all(token, r'[^0-9]*+[0-9]++', 0)"
 
 # Every second digit from the right counts double, less 9 from 5 on: 0 2 4 6 8 1 3 5 7 9.
 LUHN = """
@@ -39,7 +80,7 @@ TAKEN = f"""
     coalesce(array_max(filter(
         sequence(1, least({LONGEST}, size(groups) - first + 1)),
         many -> exists(
-            array(translate(array_join(slice(groups, first, many), ''), ' -', '')),
+            array(regexp_replace(array_join(slice(groups, first, many), ''), '[^0-9]++', '')),
             digits -> length(digits) between {SHORTEST} and {LONGEST} and {LUHN}
         )
     )), 0)
@@ -53,25 +94,27 @@ MASKED_RUN = f"""
             'text', done.text || if(
                 taken = 0,
                 element_at(groups, first),
-                regexp_replace(array_join(slice(groups, first, taken), ''), '[0-9](?=(?:[ -]?[0-9]){{{{4}}}})', '*')
+                regexp_replace(array_join(slice(groups, first, taken), ''), '[0-9](?=(?:[^0-9]*+[0-9]){{4}})', '*')
             )
         ))[0]),
         done -> done.text
     )
 """
 
-MASKED = f"""
+MASKED_PLAIN = f"""
     array_join(transform({TOKENS}, token -> if(
-        length(token) < {SHORTEST} or not token rlike '^[0-9]',
+        length(token) < {SHORTEST} or not token rlike '^[0-9]' or token rlike r'^{DATE}\\z',
         token,
         transform(array({GROUPS}), groups -> {MASKED_RUN})[0]
     )), '')
 """
 
-
-def mask_card_numbers(column: str) -> Column:
-    """The text column of that name, with every digit of a card number but the last four replaced by `*`."""
-    return _sql(f"if({SUSPECT}, {MASKED}, {{text}})", column)
+MASKED = f"""
+    transform(
+        array(translate({{text}}, '{DIGITS}', '{"0123456789" * len(ZEROS)}')),
+        plain -> transform(array({MASKED_PLAIN}), masked -> if(masked = plain, {{text}}, masked))[0]
+    )[0]
+"""
 
 
 def masked_or_null(columns: Sequence[str]) -> Column:
@@ -79,14 +122,21 @@ def masked_or_null(columns: Sequence[str]) -> Column:
 
     One search for many columns: a plan with one per column takes longer to make than a small file to load.
     """
-    suspect = reduce(Column.__or__, (_sql(SUSPECT, column) for column in columns))
-    search = f"if({SUSPECT}, {MASKED}, {{text}})".format(text="text")
+    suspect = reduce(Column.__or__, (F.expr(SUSPECT.replace("{text}", _quoted(column))) for column in columns))
+    search = f"if({SUSPECT}, {MASKED}, {{text}})".replace("{text}", "text")
     texts = F.expr(f"transform(array({', '.join(map(_quoted, columns))}), text -> {search})")
     return F.when(suspect, texts)
 
 
-def _sql(template: str, column: str) -> Column:
-    return F.expr(template.format(text=_quoted(column)))
+def masked_names(spark: SparkSession, names: Sequence[str]) -> tuple[str, ...]:
+    """Names of files and of columns, masked as values are: whoever writes an export chooses them."""
+    if not any(sum(letter.isdecimal() for letter in name) >= SHORTEST for name in names):
+        return tuple(names)
+    listed = frame_of(spark, [(at, name) for at, name in enumerate(names)], "at int, name string")
+    found = {
+        row["at"]: row["masked"] for row in listed.select("at", masked_or_null(["name"]).alias("masked")).collect()
+    }
+    return tuple(found[at][0] if found[at] else name for at, name in enumerate(names))
 
 
 def _quoted(name: str) -> str:

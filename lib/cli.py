@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +23,7 @@ def parser(description: str) -> argparse.ArgumentParser:
         default=PROJECT / "conf/local.yaml",
         help="deployment (default: conf/local.yaml)",
     )
-    result.add_argument("--verbose", action="store_true", help="tell of every step, also where stderr is no terminal")
+    result.add_argument("--verbose", action="store_true", help="tell of every step, and where an error came from")
     return result
 
 
@@ -64,36 +63,33 @@ def run(job: Callable[[argparse.Namespace], str], options: argparse.Namespace) -
     try:
         message = job(options)
     except LakehouseError as error:
+        if options.verbose and (error.__cause__ or error.__context__):
+            from lib import faults  # noqa: PLC0415 - loads pyspark, which --help does without
+
+            print("\n".join(faults.trace(error)), file=sys.stderr)
         print(str(error), file=sys.stderr, flush=True)
         return error.exit_code
     except KeyboardInterrupt:
         print("Interrupted; run the same command again to go on.", file=sys.stderr, flush=True)
         return 1
     except Exception as error:  # noqa: BLE001 - whatever it is, the operator gets one last line
-        return _unexpected(error)
+        return _unexpected(error, verbose=options.verbose)
     print(message, file=sys.stderr, flush=True)
     return 0
 
 
-def _kind(error: Exception) -> str:
-    """The error's class and, of Spark's errors, their condition; never the text."""
-    condition = getattr(error, "getCondition", lambda: None)()
-    return type(error).__name__ + (f", {condition}" if condition else "")
-
-
-def _unexpected(error: Exception) -> int:
-    text = str(error)
-    if "No space left on device" in text:
+def _unexpected(error: Exception, *, verbose: bool) -> int:
+    if "No space left on device" in str(error):
         problem = UsageError("The disk is full.", "Free some space and run the same command again; nothing is lost.")
         print(str(problem), file=sys.stderr, flush=True)
         return 1
-    # Messages of the engine below may quote values of rows, which belong on no terminal and in no log.
-    frames = traceback.extract_tb(error.__traceback__)
-    for frame in frames[-6:]:
-        print(f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}", file=sys.stderr)
+    from lib import faults  # noqa: PLC0415 - loads pyspark, which --help does without
+
+    if verbose:
+        print("\n".join(faults.trace(error)), file=sys.stderr)
     print(
-        f"Unexpected error ({_kind(error)}); nothing has been published. "
-        "Run the same command again; if it stays, report the lines above.",
+        f"Unexpected error ({faults.kind(error)}); nothing has been published. Run the same command again; "
+        f"if it stays, {'report the lines above' if verbose else 'report what --verbose says'}.",
         file=sys.stderr,
         flush=True,
     )

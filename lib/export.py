@@ -17,7 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from lib import auditlog, census, register, subjects
+from lib import address, auditlog, census, register, subjects
 from lib.contracts import Table
 from lib.errors import UsageError
 from lib.lake import Lake
@@ -58,8 +58,8 @@ def export(lake: Lake, ids: Sequence[str], out: Path) -> Export:
 
 
 def _require_free(out: Path, lake: str) -> None:
-    root = Path(lake.removeprefix("file://").removeprefix("file:")).resolve()
-    if out.resolve() == root or root in out.resolve().parents:
+    root = address.local_path(lake)
+    if root and (out.resolve() == root or root in out.resolve().parents):
         raise UsageError(f"{out} lies in the lake.", "An export belongs elsewhere: name another folder with --out.")
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from lib import databases, manifests
-from lib.contracts import Table
-from lib.errors import UsageError
+from lib import databases, faults, manifests
+from lib.cards import masked_names
+from lib.errors import InputRefused, UsageError
 from lib.files import File, Files
 from lib.parts import Part, check_columns, file_part
 from lib.sources import Source
@@ -45,15 +48,14 @@ def resolve(
     found: dict[str, Batch] = {}
     for location in inputs:
         for batch in _batches(spark, location, source, extract_date):
-            found.setdefault(batch.id, batch)
+            found.setdefault(batch.id, dataclasses.replace(batch, parts=_named(spark, batch.parts)))
     return list(found.values())
 
 
-def dropped_columns(header: Iterable[str], source: Source, bronze: Table) -> tuple[str, ...]:
-    """The columns of the source that do not enter the lake: named in the ledger, read by nobody."""
-    entering = {column.name for column in bronze.stored}
-    taken = {o.value for name, o in source.columns.items() if o.kind == "column" and name in entering}
-    return tuple(name for name in header if name not in taken)
+def _named(spark: SparkSession, parts: Sequence[Part]) -> tuple[Part, ...]:
+    """The parts under the names that the lake may hold: a card number may stand in a file's name too."""
+    names = masked_names(spark, [part.name for part in parts])
+    return tuple(dataclasses.replace(part, name=name) for part, name in zip(parts, names, strict=True))
 
 
 def _batches(spark: SparkSession, location: str, source: Source, extract_date: date | None) -> Iterator[Batch]:
@@ -85,7 +87,13 @@ def _of_table(spark: SparkSession, address: str, source: Source, extract_date: d
     table = databases.parse(address)
     header = databases.columns(spark, table)
     check_columns(address, header, source, source.source_columns)
-    digest = databases.digest(spark, table, header)
+    try:
+        digest = databases.digest(spark, table, header)
+    except (PySparkException, Py4JJavaError) as error:
+        raise InputRefused(
+            f"{table.address} cannot be read to its end ({faults.kind(error)}).",
+            "Check that the database still answers.",
+        ) from error
     part = Part(address, table.table, "table", 0, digest, header)
     return Batch(digest[:ID_LENGTH], source.name, table.table, (part,), extract_date)
 

@@ -11,12 +11,16 @@ from pyspark.sql import functions as F
 
 from lib.errors import UsageError
 
+# The names of the keys: of the pseudonyms, of the suppression list's tokens, of the audit log.
+PSEUDONYM_KEY, SUPPRESSION_KEY, AUDIT_KEY = "pseudonym", "suppression", "audit"
 BLOCK_BYTES = 64  # of SHA-256, in which RFC 2104 pads the key
 KEY_BYTES = 32
 
 
 def secret_key(folder: Path, name: str) -> bytes:
     """The key `name`, made on first use; readable by its owner only.
+
+    No job comes here for a lake that knows another key (`lib.keyring`).
 
     Raises `UsageError` if the file holds no key or others may read it.
     """
@@ -25,15 +29,22 @@ def secret_key(folder: Path, name: str) -> bytes:
         _make(file)
     if file.stat().st_mode & 0o077:
         raise UsageError(f"Others may read the key file {file}.", f"Run: chmod 600 '{file}'")
-    try:
-        key = bytes.fromhex(file.read_text(encoding="ascii").strip())
-    except ValueError as error:
-        raise UsageError(
-            f"{file} holds no key.", "Restore it from its backup; a new key makes new pseudonyms."
-        ) from error
+    key = _parsed(file)
+    if not key:
+        raise UsageError(f"{file} holds no key.", "Restore it from its backup; without one, remove it.")
     if len(key) < KEY_BYTES:
         raise UsageError(f"The key in {file} is shorter than {KEY_BYTES} bytes.", "Restore it from its backup.")
     return key
+
+
+def _parsed(file: Path) -> bytes:
+    """What the file says, without repeating it in an error; nothing if it is no hexadecimal number."""
+    try:
+        return bytes.fromhex(file.read_text(encoding="ascii").strip())
+    except ValueError:
+        return b""
+    except OSError as error:
+        raise UsageError(f"The key file {file} cannot be read: {error.strerror}.", "Check its owner.") from None
 
 
 def with_pseudonym(frame: DataFrame, column: str, name: str, key: bytes) -> DataFrame:
@@ -77,3 +88,14 @@ def _make(file: Path) -> None:
         pass
     finally:
         draft.unlink()
+    sync(file.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file with its name, or the names in a folder, are on the disk."""
+    for each in (path, path.parent) if path.is_file() else (path,):
+        descriptor = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 
 from lib import contracts
 from lib.contracts import Catalog
+from lib.keyring import Keyring
 from lib.ledger import Ledger
 from lib.settings import Settings
 from lib.steps import Steps
@@ -27,19 +28,26 @@ class Lake:
     tables: Tables
     storage: Storage
     ledger: Ledger
+    keyring: Keyring
     steps: Steps
     run_id: str
     started_at: dt.datetime
 
 
-def open_lake(spark: SparkSession, settings: Settings, *, verbose: bool = False) -> Lake:
-    """Read the contracts and open (make, if need be) the lake that `settings` name."""
+def open_lake(spark: SparkSession, settings: Settings, *, verbose: bool = False, any_keys: bool = False) -> Lake:
+    """Read the contracts and open (make, if need be) the lake that `settings` name.
+
+    Raises `UsageError` if the keys are not those that it was written with; with `any_keys` the caller sees to that.
+    """
     started_at = dt.datetime.now(dt.timezone.utc)
     run_id = f"{started_at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
     catalog = contracts.load(settings.contracts)
     tables = Tables(spark, settings.lake, run_id)
     storage = Storage(spark, settings.lake)
     storage.make_private()
+    keyring = Keyring(storage, tables, catalog, settings.secrets)
+    if not any_keys:
+        keyring.require()
     return Lake(
         spark=spark,
         settings=settings,
@@ -47,6 +55,7 @@ def open_lake(spark: SparkSession, settings: Settings, *, verbose: bool = False)
         tables=tables,
         storage=storage,
         ledger=Ledger(tables, catalog),
+        keyring=keyring,
         steps=Steps(spark, verbose=verbose),
         run_id=run_id,
         started_at=started_at,

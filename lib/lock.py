@@ -6,7 +6,6 @@ The JVM holds it, not Python: it is the JVM that writes, and it may outlive the 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
+from lib import address
 from lib.errors import LakeBusy
 
 SPAN = 1 << 20  # of the locked region; the holder's name stands behind it, where others may read it
@@ -63,7 +63,8 @@ def _holder(file: Path) -> str:
 
 
 def _file(lake: str, secrets: Path) -> Path:
-    if "://" in lake and not lake.startswith("file:"):
+    folder = address.local_path(lake)
+    if folder is None:
         secrets.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return secrets / f"lock-{hashlib.sha256(lake.encode()).hexdigest()[:16]}"
-    return Path(lake.removeprefix("file://").removeprefix("file:")) / ".lock"
+        return secrets / f"lock-{address.digests(lake)[0]}"
+    return folder / ".lock"

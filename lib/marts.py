@@ -9,7 +9,6 @@ import os
 import sys
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -18,7 +17,7 @@ from deltalake import DeltaTable as TableWithoutSpark
 from pyarrow.fs import FileSystem
 from pyspark.sql import DataFrame, SparkSession
 
-from lib import publication
+from lib import address, publication
 from lib.errors import UsageError
 from lib.session import session
 from lib.settings import PROJECT
@@ -69,9 +68,7 @@ def published(lake: str | os.PathLike[str]) -> Marts:
 
     Raises `UsageError` if nothing is published there.
     """
-    root = str(lake)
-    if "://" not in root:
-        root = str(Path(root).absolute())
+    root = address.normal(str(lake))
     files, folder = FileSystem.from_uri(root)
     try:
         with files.open_input_stream(f"{folder}/{publication.CURRENT}") as stream:

@@ -6,21 +6,23 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import reduce
 from itertools import groupby
+from typing import Any
 
-from pyspark.errors import AnalysisException
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from lib import databases
-from lib.cards import masked_or_null
+from lib import databases, faults
+from lib.cards import masked_names, masked_or_null
 from lib.contracts import Table
-from lib.errors import UsageError
+from lib.errors import InputRefused, UsageError
 from lib.inputs import Batch
 from lib.lines import Placed, array_elements, placed_lines
 from lib.literals import TYPES, trimmed, typed_value
 from lib.records import PLACE, csv_records, json_records, multiline_records
 from lib.rows import frame_of
-from lib.sources import Origin, Source, business_columns
+from lib.sources import Origin, Source, business_columns, nearest
 
 JSON = ("json", "jsonl")
 
@@ -80,17 +82,104 @@ def _records(spark: SparkSession, parts: Sequence[Placed], header: Sequence[str]
 
 def _mapped(records: DataFrame, source: Source, header: Sequence[str]) -> DataFrame:
     """The columns of the source under their bronze names."""
-    folded = [name.casefold() for name in header]
-    told = [name in source.source_columns or folded.count(name.casefold()) == 1 for name in header]
-    fields = [F.col(f"record.c{at}").alias(name) for at, name in enumerate(header) if told[at]]
+    told = _told_apart(header, source)
+    fields = [F.col(f"record.c{at}").alias(name) for at, name in enumerate(header) if name in told]
     flat = records.select(*PLACE, "_corrupt_record", *fields)
     try:
-        return flat.select(*PLACE, "_corrupt_record", *(_value(o).alias(n) for n, o in source.columns.items()))
+        return flat.select(*PLACE, "_corrupt_record", *_values(source))
     except AnalysisException as error:
-        raise UsageError(
-            f"The columns of source mapping '{source.name}' do not fit the input: {error.getCondition()}.",
-            "Check names and SQL under 'columns'.",
-        ) from error
+        raise _unfit(flat, source, told) or error from None
+
+
+def _told_apart(header: Sequence[str], source: Source) -> list[str]:
+    """The columns that Spark can tell apart, or of which the mapping names the one that is meant."""
+    folded = [name.casefold() for name in header]
+    return [name for name in header if name in source.source_columns or folded.count(name.casefold()) == 1]
+
+
+def _values(source: Source) -> list[Column]:
+    return [_value(origin).alias(name) for name, origin in source.columns.items()]
+
+
+def _unfit(flat: DataFrame, source: Source, header: Sequence[str]) -> UsageError | None:
+    """The error that names the mapped column whose name or SQL does not fit the input."""
+    for name, origin in source.columns.items():
+        error = _misfit(flat, origin)
+        if error is not None:
+            unknown = (error.getMessageParameters() or {}).get("objectName", "").strip("`")
+            what = f", {unknown}" if unknown and unknown in origin.value else ""
+            near = nearest(unknown, header) if what else ""
+            return UsageError(
+                f"Source mapping '{source.name}': 'columns.{name}' does not fit the input: "
+                f"{error.getCondition()}{what}.",
+                near if near.startswith("Did you mean") else "Check the names and the SQL.",
+            )
+    return None
+
+
+def _misfit(flat: DataFrame, origin: Origin) -> AnalysisException | None:
+    try:
+        flat.select(_value(origin))
+    except AnalysisException as error:
+        return error
+    return None
+
+
+def dropped_columns(spark: SparkSession, header: Sequence[str], source: Source) -> tuple[str, ...]:
+    """The columns of the source that do not enter the lake, not even through an expression: read by nobody.
+
+    Spark says what an expression reads, whatever quotes, case or star it is written with.
+    """
+    told = _told_apart(header, source)
+    nothing = F.lit(None).cast("string")
+    flat = spark.range(0).select(*(nothing.alias(name) for name in (*PLACE, "_corrupt_record", *told)))
+    given: Any = flat._jdf
+    mapped: Any = flat.select(*_values(source))._jdf
+    numbers = _numbers(given.queryExecution().analyzed().output())
+    read: set[int] = set()
+    plans = [mapped.queryExecution().analyzed()]
+    while plans:
+        plan = plans.pop()
+        read.update(_numbers(plan.references().toSeq()))
+        plans += [plan.children().apply(at) for at in range(plan.children().size())]
+    entering = {
+        name for name, number in zip((*PLACE, "_corrupt_record", *told), numbers, strict=True) if number in read
+    }
+    return masked_names(spark, [name for name in header if name not in entering])
+
+
+def _numbers(attributes: Any) -> list[int]:
+    """Spark's numbers of a plan's columns, of which no two are equal."""
+    return [int(attributes.apply(at).exprId().id()) for at in range(attributes.size())]
+
+
+def require_readable(spark: SparkSession, source: Source, batches: Sequence[Batch]) -> None:
+    """Find out why rows could not be loaded. Raises `InputRefused` that names the cause and repeats no value.
+
+    Each expression of the mapping is computed alone; Spark's own message would quote the row that it fails on.
+    """
+    for frame in _mapped_frames(spark, source, batches):
+        problem = _failure(frame, "_corrupt_record")
+        if problem:
+            raise InputRefused(
+                f"An input of source mapping '{source.name}' cannot be read to its end ({problem}).",
+                "Check that the files are whole, and that the database still answers.",
+            )
+        for name, origin in source.columns.items():
+            if origin.kind == "expression" and (problem := _failure(frame, name)):
+                raise InputRefused(
+                    f"Source mapping '{source.name}': the expression of 'columns.{name}' fails on a row ({problem}).",
+                    "Correct it; try_cast, try_to_date and try_divide give NULL where others fail.",
+                )
+
+
+def _failure(frame: DataFrame, column: str) -> str | None:
+    """Why the column cannot be computed, as a class or condition of Spark; None if it can."""
+    try:
+        frame.agg(F.max(F.octet_length(F.col(column)))).collect()
+    except (PySparkException, Py4JJavaError) as error:
+        return faults.kind(error)
+    return None
 
 
 def _value(origin: Origin) -> Column:

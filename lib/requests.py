@@ -7,7 +7,6 @@ lake, readable by its owner only, and is removed with the last step.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lib import address
 from lib.errors import UsageError
 from lib.steps import Steps
 
@@ -51,7 +51,8 @@ class Open:
 
 def opened(folder: Path, lake: str) -> list[Open]:
     """The requests of this lake that are not done, in the order of their beginning."""
-    found = [_read(file) for file in sorted((folder / FOLDER).glob(f"{_print(lake)}-*.json"))]
+    prints = address.digests(lake)
+    found = [_read(file) for each in prints for file in sorted((folder / FOLDER).glob(f"{each}-*.json"))]
     return sorted(found, key=lambda request: request.started_at)
 
 
@@ -94,8 +95,6 @@ def _read(file: Path) -> Open:
 
 
 def _file(folder: Path, request: Open) -> Path:
-    return folder / FOLDER / f"{_print(request.lake)}-{request.reference}.json"
-
-
-def _print(lake: str) -> str:
-    return hashlib.sha256(lake.encode()).hexdigest()[:16]
+    """The request's file, under an earlier spelling of the lake if it was begun so."""
+    names = [f"{each}-{request.reference}.json" for each in address.digests(request.lake)]
+    return folder / FOLDER / next((name for name in names if (folder / FOLDER / name).exists()), names[0])

@@ -28,6 +28,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from lib import address
 from lib.errors import AuditFailed, UsageError
 
 WINDOW = 8  # bytes of a value that are compared at once
@@ -131,8 +132,8 @@ def local_root(lake: str) -> Path:
 
     Raises `UsageError` for a lake elsewhere, whose bytes are not here, and if there is none.
     """
-    root = Path(lake.removeprefix("file://").removeprefix("file:"))
-    if ("://" in lake and not lake.startswith("file:")) or not root.is_dir():
+    root = address.local_path(lake)
+    if root is None or not root.is_dir():
         raise UsageError(f"There is no lake on this machine at {lake}.", "The scan reads local files only.")
     return root
 

@@ -11,12 +11,14 @@ import dataclasses
 import secrets
 from pathlib import Path
 
-from lib import auditlog, bronze, erasure, keys, pipeline
+from lib import address, auditlog, erasure, keys, pipeline, suppression
+from lib.errors import UsageError
+from lib.keyring import ROTATION
 from lib.lake import Lake
 
 JOB = "rotate_key"
 WAITING = "pseudonym-new"
-MARK = "rotation"
+MARK = ROTATION
 
 
 def rotate(lake: Lake, *, grace: float) -> str:
@@ -30,8 +32,11 @@ def rotate(lake: Lake, *, grace: float) -> str:
     waiting = folder / f"{WAITING}.key"
     if waiting.exists():
         with lake.steps.step("rotation: key"):
-            lake.ledger.record(dataclasses.replace(entry, published_run=None) for entry in lake.ledger.entries())
-            waiting.replace(folder / f"{bronze.PSEUDONYM_KEY}.key")
+            _reopen(lake)
+            lake.keyring.announce(keys.secret_key(folder, WAITING))
+            waiting.replace(folder / f"{keys.PSEUDONYM_KEY}.key")
+            keys.sync(folder)
+            lake.keyring.enter()
     if lake.ledger.entries():
         pipeline.run(lake, pipeline.Request(job=JOB, rebuild=True))
         with lake.steps.step("rotation: vacuum"):
@@ -41,9 +46,51 @@ def rotate(lake: Lake, *, grace: float) -> str:
     return "The pseudonyms have a new key; the old one opens nothing any more. Back the new one up apart from the lake."
 
 
+def renew(lake: Lake) -> str:
+    """Make the keys in the secrets' folder the lake's, whichever it was written with. Gives a sentence on what is lost.
+
+    The caller holds the lake's lock and rebuilds it next. All batches are pending before the keys change: killed in
+    between, whatever run comes next computes everything anew with one key.
+
+    Raises `UsageError` if the key of the audit log is not the lake's as long as that log stands there.
+    """
+    if lake.keyring.foreign(keys.AUDIT_KEY) and _has_log(lake):
+        raise UsageError(
+            "The audit log was written with another key, and no other can continue it.",
+            "Restore audit.key from its backup; or keep the log as evidence: move the lake's folder audit, and "
+            "audit-*.head of the secrets, to another place, and run the same command again.",
+        )
+    lost = _lost_tokens(lake)
+    _reopen(lake)
+    lake.keyring.enter()
+    log = auditlog.audit_log(lake.tables.root, lake.settings.secrets)
+    log.append("key_rotated", auditlog.new_reference(), {"tokens_lost": lost})
+    if not lost:
+        return "The keys in the secrets' folder are the lake's now."
+    return (
+        f"The keys in the secrets' folder are the lake's now. The key of the suppression list is another one: "
+        f"{lost} erased persons are not kept out any more. Erase again those whom a file brings back."
+    )
+
+
+def _has_log(lake: Lake) -> bool:
+    root = address.local_path(lake.tables.root)
+    return root is not None and (root / "audit/log.jsonl").exists()
+
+
+def _lost_tokens(lake: Lake) -> int:
+    """How many persons are on the suppression list under a key that is not there any more."""
+    table = lake.catalog[suppression.SUPPRESSIONS]
+    return lake.tables.read(table).count() if lake.keyring.foreign(keys.SUPPRESSION_KEY) else 0
+
+
+def _reopen(lake: Lake) -> None:
+    lake.ledger.record(dataclasses.replace(entry, published_run=None) for entry in lake.ledger.entries())
+
+
 def _prepare(folder: Path, mark: Path) -> None:
     """Make the new key, then say that a rotation is under way: a key without the mark is made anew."""
-    keys.secret_key(folder, bronze.PSEUDONYM_KEY)
+    keys.secret_key(folder, keys.PSEUDONYM_KEY)
     (folder / f"{WAITING}.key").unlink(missing_ok=True)
     keys.secret_key(folder, WAITING)
     draft = mark.with_suffix(".new")

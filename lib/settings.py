@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from lib import address
 from lib.errors import UsageError
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -17,7 +18,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Settings:
-    """One deployment file under `conf/`. `lake` is a path or a URI, the others are local.
+    """One deployment file under `conf/`. `lake` is a path or a URI in its normal form, the others are local.
 
     `ldap`, for the SQL endpoint, holds what Hive's settings `hive.server2.authentication.ldap.*` are called there.
     """
@@ -46,14 +47,10 @@ def load(file: Path, lake: str | None = None) -> Settings:
     for name in {"lake", "contracts", "sources", "secrets"} - set(stated):
         raise UsageError(f"{file}: setting '{name}' is missing.")
     return Settings(
-        lake=_location(lake or stated["lake"], Path.cwd() if lake else PROJECT),
+        lake=address.normal(lake or stated["lake"], Path.cwd() if lake else PROJECT),
         contracts=PROJECT / stated["contracts"],
         sources=PROJECT / stated["sources"],
         secrets=PROJECT / stated["secrets"],
         roles=PROJECT / stated.get("roles", "conf/roles.yaml"),
         ldap={str(name): str(value) for name, value in (stated.get("ldap") or {}).items()},
     )
-
-
-def _location(lake: str, folder: Path) -> str:
-    return lake.rstrip("/") if "://" in lake else str((folder / lake).resolve())

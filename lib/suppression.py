@@ -19,7 +19,6 @@ from lib.literals import trimmed
 from lib.tables import BATCH
 
 SUPPRESSIONS = "rights/suppressions"
-SUPPRESSION_KEY = "suppression"
 ENTRY = "token"
 MARK = "_suppressed_by"
 
@@ -51,7 +50,7 @@ def lift(lake: Lake, tokens: Iterable[str]) -> int:
 
 def key(lake: Lake) -> bytes:
     """The key of the tokens."""
-    return keys.secret_key(lake.settings.secrets, SUPPRESSION_KEY)
+    return keys.secret_key(lake.settings.secrets, keys.SUPPRESSION_KEY)
 
 
 def keep_out(lake: Lake, frame: DataFrame, bronze: Table) -> tuple[DataFrame, dict[str, int]]:

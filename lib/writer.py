@@ -14,17 +14,21 @@ from lib.storage import Storage
 
 
 @contextmanager
-def writing(options: Namespace, job: str, *, new: bool = False, audits: bool = True) -> Iterator[Lake]:
+def writing(
+    options: Namespace, job: str, *, new: bool = False, audits: bool = True, any_keys: bool = False
+) -> Iterator[Lake]:
     """The lake that the job's options name; until the end nobody else writes it.
 
-    Raises `UsageError` if there is none, unless it may be `new`; `LakeBusy` if another job holds it.
+    Raises `UsageError` if there is none, unless it may be `new`, or if the keys are not the lake's, unless they may be
+    `any_keys`; `LakeBusy` if another job holds it.
     """
     settings = cli.settings(options)
     if audits:
         audit.prepare()
     spark = session(job)
+    storage = Storage(spark, settings.lake)
     if not new:
-        Storage(spark, settings.lake).require()
-    lake = open_lake(spark, settings, verbose=options.verbose)
+        storage.require()
+    storage.make_private()
     with writer_of(spark, settings.lake, settings.secrets, job):
-        yield lake
+        yield open_lake(spark, settings, verbose=options.verbose, any_keys=any_keys)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from lib import accounts, cli
+from lib import accounts, address, cli
 from lib.dashboards.provision import ASSETS, Place, provision
 from lib.dashboards.servers import (
     HOST,
@@ -77,8 +77,8 @@ class Launch:
             self._watch(servers)
 
     def _fill(self) -> None:
-        lake = Path(self.settings.lake)
-        if "://" in self.settings.lake or (lake / "published.json").exists():
+        lake = address.local_path(self.settings.lake)
+        if lake is None or (lake / "published.json").exists():
             return
         tell("Nothing is published yet: running the pipeline first.")
         done = subprocess.run([SUBMIT, "pipeline", *self._deployment()], stdout=subprocess.DEVNULL, check=False)

@@ -108,9 +108,9 @@ class Site:
             code = cli.run(module.main, module.arguments())
         return Ending(code, out.getvalue(), err.getvalue())
 
-    def submit(self, name: str, lake: Path, *options: str) -> Ending:
+    def submit(self, name: str, lake: Path, *options: str, deployment: Path | None = None) -> Ending:
         """A job through the real command."""
-        words = [COMMAND, name, *self._options(lake), *options]
+        words = [COMMAND, name, *self._options(lake, deployment), *options]
         done = subprocess.run(words, capture_output=True, text=True, env=_environment(), check=False)
         return Ending(done.returncode, done.stdout, done.stderr)
 

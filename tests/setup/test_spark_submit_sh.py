@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -224,7 +225,70 @@ def test_what_is_small_and_here_gets_the_quick_compiler(stubbed: Path, monkeypat
     assert not quick(*small, "--conf", "conf/cluster.yaml")
     assert not quick("serve_sql")
     assert not quick("benchmark")
-    assert launch(stubbed, SPARK_SUBMIT_OPTS="-Xint").stdout == "-Xint\n"
+    assert launch(stubbed, SPARK_SUBMIT_OPTS="-Xint").stdout.startswith("-Xint ")
+
+
+@pytest.fixture
+def told(stubbed: Path) -> Path:
+    """The same; its spark-submit tells of the process that a job would be."""
+    site_packages = next(stubbed.glob(".venv/lib/*/site-packages"))
+    program(
+        site_packages / "pyspark" / "bin" / "spark-submit",
+        'umask; ulimit -Sc; ulimit -Hc; echo "$TMPDIR"; echo "$SPARK_LOCAL_DIRS"; echo "$SPARK_SUBMIT_OPTS"\n'
+        "[[ -z ${WAIT-} ]] || read -r _",
+    )
+    return stubbed
+
+
+def test_temporary_files_are_private_and_no_memory_is_dumped(told: Path) -> None:
+    umask, soft, hard, folder, local, options = launch(told).stdout.splitlines()
+    assert (umask, soft, hard) == ("0077", "0", "0")
+    assert Path(folder).parent == told / "data" / "temp"
+    assert local == folder
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (Path(folder), Path(folder).parent)] == [0o700, 0o700]
+    assert f'"-Djava.io.tmpdir={folder}"' in options
+    assert f'"-XX:ErrorFile={folder}/hs_err_%p.log"' in options
+    assert "-XX:-UsePerfData -XX:-HeapDumpOnOutOfMemoryError" in options
+
+
+def test_the_next_job_removes_what_a_dead_one_left_and_nothing_of_a_living_one(told: Path) -> None:
+    command = [str(told / "spark-submit.sh")]
+    with subprocess.Popen(
+        command, env={**os.environ, "WAIT": "1"}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as living:
+        assert living.stdout
+        (folder,) = [line for line in (living.stdout.readline() for _ in range(4)) if "/job-" in line]
+        spilled = Path(folder.strip()) / "blockmgr" / "shuffle_0_0_0.data"
+        spilled.parent.mkdir()
+        spilled.write_text("a row")
+        first = launch(told)
+        assert first.returncode == 0
+        assert spilled.exists()
+        assert Path(first.stdout.splitlines()[3]).exists()
+        living.kill()
+        living.wait()
+    # The lock of a killed process is gone with it.
+    deadline = time.monotonic() + 10
+    while launch(told) and spilled.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not spilled.exists()
+    assert len(list((told / "data" / "temp").glob("job-*"))) == 1
+
+
+def test_a_place_of_ones_own_for_temporary_files(told: Path, tmp_path: Path) -> None:
+    lines = launch(told, LAKEHOUSE_TEMP=str(tmp_path / "own")).stdout.splitlines()
+    assert Path(lines[3]).parent == tmp_path / "own"
+    lines = launch(told, "--conf", "spark.local.dir=/mnt/fast").stdout.splitlines()
+    assert (Path(lines[3]).parent, lines[4]) == (told / "data" / "temp", "")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    assert "no private folder for temporary files" in refused(told, LAKEHOUSE_TEMP=str(tmp_path / "link"))
+
+
+def test_without_a_place_beside_the_code_the_systems_is_taken(told: Path, tmp_path: Path) -> None:
+    (told / "data").write_text("no folder")
+    lines = launch(told, TMPDIR=str(tmp_path)).stdout.splitlines()
+    assert Path(lines[3]).parent == tmp_path / f"lakehouse-{os.getuid()}"
 
 
 def test_own_jars_are_added_and_an_own_properties_file_keeps_the_defaults(stubbed: Path) -> None:
@@ -371,3 +435,39 @@ def test_a_job_ends_with_its_spark_submit(real: Path, how: signal.Signals) -> No
         while is_running(job) and time.monotonic() < deadline:
             time.sleep(0.1)
     assert not is_running(job)
+
+
+SPILL = '''"""Shuffle rows, keep them on the disk, and wait to be killed."""
+import time
+from pyspark import StorageLevel
+from lib.session import session
+rows = session("spill").range(1000).selectExpr("id % 7 as k", "concat('canary-', id) as v").repartition(4, "k")
+rows.persist(StorageLevel.DISK_ONLY).count()
+print("spilled", flush=True)
+time.sleep(60)
+'''
+
+
+@pytest.mark.e2e
+def test_what_spark_spills_is_private_and_gone_after_the_next_job(real: Path, tmp_path: Path) -> None:
+    (real / "spill.py").write_text(SPILL)
+    temporary, elsewhere = tmp_path / "temp", tmp_path / "tmp"
+    elsewhere.mkdir()
+    environment = {"LAKEHOUSE_JOBS": str(real), "LAKEHOUSE_TEMP": str(temporary), "TMPDIR": str(elsewhere)}
+    command = [str(ROOT / "spark-submit.sh"), "spill"]
+    with subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True) as job:
+        assert job.stdout
+        assert job.stdout.readline() == "spilled\n"
+        # The jars that Spark copies there are as readable as the original, in a folder that opens for nobody else.
+        files = [file for file in temporary.rglob("*") if file.is_file() and file.suffix != ".jar"]
+        (folder,) = temporary.glob("job-*")
+        assert [stat.S_IMODE(path.stat().st_mode) for path in (temporary, folder)] == [0o700, 0o700]
+        job.kill()
+    assert [file.name for file in files if file.name.startswith("shuffle_") and file.suffix == ".data"]
+    assert [file.name for file in files if file.name.startswith("rdd_")]
+    assert [file for file in files if file.exists() and stat.S_IMODE(file.stat().st_mode) & 0o077] == []
+    assert list(temporary.rglob("shuffle_*")) != []  # a kill leaves them
+    deadline = time.monotonic() + 20
+    while launch(ROOT, "leave", "0", **environment) and list(temporary.rglob("shuffle_*")):
+        assert time.monotonic() < deadline
+    assert list(elsewhere.iterdir()) == []

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime, timezone
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
-from lib import inputs
+from lib import inputs, readers
 from lib.contracts import Table
 from lib.errors import InputRefused, LakehouseError, UsageError
 from lib.sources import Source, load_source
@@ -89,15 +89,12 @@ def test_addresses_of_databases(spark: SparkSession, mapping: Load, address: str
 
 
 def test_an_expression_that_does_not_fit(spark: SparkSession, mapping: Load, tmp_path: Path, bronze: Table) -> None:
-    from datetime import datetime, timezone  # noqa: PLC0415
-
-    from lib import readers  # noqa: PLC0415
-
     (tmp_path / "in.csv").write_text("Customer,Country\n1,Chad\n", encoding="utf-8")
     source = mapping(MAPPING.replace("country: Country", "country: {expression: upper(Land)}"))
     batches = inputs.resolve(spark, [str(tmp_path / "in.csv")], source)
-    with pytest.raises(UsageError, match="do not fit the input"):
+    with pytest.raises(UsageError) as refused:
         readers.read(spark, source, batches, bronze, datetime.now(timezone.utc))
+    assert "'columns.country' does not fit the input: UNRESOLVED_COLUMN.WITH_SUGGESTION, Land." in str(refused.value)
 
 
 def test_a_batch_is_its_content(spark: SparkSession, mapping: Load, tmp_path: Path) -> None:
@@ -118,4 +115,25 @@ def test_the_extract_date_is_that_of_the_call_else_that_of_the_name(
     batch = inputs.resolve(spark, [str(file)], source)[0]
     assert batch.extract_date == date(2024, 1, 31)
     assert inputs.resolve(spark, [str(file)], source, date(2024, 2, 1))[0].extract_date == date(2024, 2, 1)
-    assert inputs.dropped_columns(batch.header, source, bronze) == ("Land", "Straße")
+    assert readers.dropped_columns(spark, batch.header, source) == ("Straße",)
+
+
+@pytest.mark.parametrize(
+    ("columns", "dropped"),
+    [
+        ("user_id: Kunde, country: {expression: 'upper(`Civilité`)'}", ("Kunde.Name", "Ort", "ort")),
+        ("user_id: {expression: \"concat('a-', kunde)\"}, country: Civilité", ("Kunde.Name", "Ort", "ort")),
+        ("user_id: Kunde, country: {expression: 'coalesce(`kunde.NAME`, `civilité`)'}", ("Ort", "ort")),
+        ("user_id: Kunde, country: {expression: \"'Ort and Civilité'\"}", ("Civilité", "Kunde.Name", "Ort", "ort")),
+        ("user_id: Kunde, country: Ort", ("Civilité", "Kunde.Name", "ort")),
+        ("user_id: Kunde, country: {expression: 'to_json(struct(*))'}", ("Ort", "ort")),
+        ("user_id: Kunde, country: {expression: 'first(`Civilité`) over (order by `Kunde.Name`)'}", ("Ort", "ort")),
+        ("user_id: Kunde, country: {constant: Civilité}, comment: Ort", ("Civilité", "Kunde.Name", "Ort", "ort")),
+    ],
+)
+def test_dropped_are_the_columns_that_enter_in_no_way(
+    spark: SparkSession, mapping: Load, columns: str, dropped: tuple[str, ...]
+) -> None:
+    source = mapping(f"format: csv\ncurrency: EUR\ncolumns: {{{columns}}}\n")
+    header = ("Kunde", "Civilité", "Kunde.Name", "Ort", "ort")
+    assert readers.dropped_columns(spark, header, source) == dropped

@@ -1,0 +1,65 @@
+"""Where a lake is: one normal form for each place, however it is spelled, and what is derived from it.
+
+A folder of this machine is its absolute path, links and `..` resolved, whether it is named by a path, `file:/path` or
+`file:///path`. Anything else is a URI with scheme and host in lower case. Neither ends with a slash or holds two in
+a row. The lock, the head of the audit log and the open requests go by this form, so they belong to the lake and not
+to a spelling.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import re
+from pathlib import Path
+
+SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?=/)")
+THIS_MACHINE = ("", "localhost")
+DIGITS = 16  # of the hash that stands for a lake in file names
+
+
+def normal(place: str, folder: Path | None = None) -> str:
+    """The normal form of a path or URI; a relative path is taken from `folder`, by default the current one."""
+    match = SCHEME.match(place)
+    if match is None:
+        return str(((folder or Path.cwd()) / place).resolve())
+    scheme, rest = match[1].lower(), place[match.end() :]
+    host, path = _split(rest)
+    if scheme == "file" and host.lower() in THIS_MACHINE:
+        return str(Path(f"/{path.lstrip('/')}").resolve())
+    return f"{scheme}:{f'//{_lower(host)}' if host else ''}{_flat(path)}".rstrip("/")
+
+
+def local_path(place: str) -> Path | None:
+    """The folder of a lake on this machine; None if it is elsewhere."""
+    form = normal(place)
+    return None if SCHEME.match(form) else Path(form)
+
+
+def digests(place: str) -> tuple[str, ...]:
+    """What stands for the lake in the names of files that belong to it: first that of today's spelling.
+
+    Then those of spellings under which earlier versions of this software kept such files.
+    """
+    form = normal(place)
+    earlier = [] if SCHEME.match(form) else [f"file:{form}", f"file://{form}"]
+    spellings = dict.fromkeys([form, *earlier, place.rstrip("/")])
+    return tuple(hashlib.sha256(each.encode()).hexdigest()[:DIGITS] for each in spellings)
+
+
+def _split(rest: str) -> tuple[str, str]:
+    """Host and path of what follows a URI's scheme."""
+    if not rest.startswith("//") or rest.startswith("///"):
+        return "", rest
+    host, slash, path = rest[2:].partition("/")
+    return host, slash + path
+
+
+def _lower(host: str) -> str:
+    """The host in lower case; a user or a bucket's container before `@` keeps its letters."""
+    user, at, name = host.rpartition("@")
+    return f"{user}{at}{name.lower()}"
+
+
+def _flat(path: str) -> str:
+    return posixpath.normpath(f"/{path.lstrip('/')}") if path else ""
