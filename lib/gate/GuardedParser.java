@@ -14,8 +14,6 @@ import scala.collection.immutable.Seq;
 
 /** Parses as Spark does, then lets a statement pass only if all of it is on the {@link AllowList}. */
 final class GuardedParser implements ParserInterface {
-  private static final int LONGEST = 100_000;
-
   private final SparkSession session;
   private final ParserInterface parser;
 
@@ -39,15 +37,16 @@ final class GuardedParser implements ParserInterface {
       return parse.plan();
     }
     Gate.pin();
+    Deadline.begin();
     try {
-      if (text.length() > LONGEST) {
-        throw new Refused("a statement longer than " + LONGEST + " characters", null);
-      }
+      Text.check(text);
       if (text.contains("${")) { // Spark would put variables of the process in its place
-        throw new Refused("a variable", "${");
+        throw new Refused("a variable", "${", "In a text, write $\\{ instead.");
       }
       LogicalPlan plan = parse.plan();
       new AllowList().check(plan);
+      Growth.check(plan);
+      Deadline.check();
       return plan;
     } catch (StackOverflowError deep) {
       throw logged(new Refused("a statement nested too deeply", null), text);

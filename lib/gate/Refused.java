@@ -12,6 +12,11 @@ public final class Refused extends RuntimeException {
     this.kind = kind;
   }
 
+  Refused(String kind, String name, String remedy) {
+    super("Refused: " + kind + " '" + shortened(name) + "' is not allowed here. " + remedy);
+    this.kind = kind;
+  }
+
   private static String shortened(String name) {
     return name.length() > SHOWN ? name.substring(0, SHOWN) + "..." : name;
   }
