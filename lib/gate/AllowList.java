@@ -106,7 +106,7 @@ final class AllowList {
 
   private void check(Object part, int depth) {
     if (depth > DEEPEST || ++nodes > LARGEST) {
-      throw new Refused("a statement so deep or large", null);
+      throw Refused.costly("a statement so deep or large");
     }
     if (part instanceof TreeNode<?> node) {
       checkNode(node);

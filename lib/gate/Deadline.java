@@ -59,7 +59,7 @@ final class Deadline {
   static void check() {
     Statement statement = RUNNING.get(Thread.currentThread());
     if (statement != null && (statement.isOver(0) || Thread.currentThread().isInterrupted())) {
-      throw new Refused("a statement that takes longer than " + TimeUnit.NANOSECONDS.toSeconds(nanos) + " s", null);
+      throw Refused.costly("a statement that takes longer than " + TimeUnit.NANOSECONDS.toSeconds(nanos) + " s");
     }
   }
 

@@ -156,12 +156,13 @@ final class Door extends ThriftBinaryCLIService {
       return failed(refused);
     }
     TExecuteStatementResp response = null;
+    long began = System.nanoTime();
     try {
       response = super.ExecuteStatement(request);
       shorten(response.getStatus());
       return response;
     } finally {
-      turns.started(user, runs(response));
+      turns.started(user, runs(response), System.nanoTime() - began);
     }
   }
 

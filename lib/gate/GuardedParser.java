@@ -1,6 +1,7 @@
 package lakehouse.gate;
 
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.catalyst.CurrentUserContext;
 import org.apache.spark.sql.catalyst.FunctionIdentifier;
 import org.apache.spark.sql.catalyst.TableIdentifier;
 import org.apache.spark.sql.catalyst.expressions.Expression;
@@ -49,7 +50,7 @@ final class GuardedParser implements ParserInterface {
       Deadline.check();
       return plan;
     } catch (StackOverflowError deep) {
-      throw logged(new Refused("a statement nested too deeply", null), text);
+      throw logged(Refused.costly("a statement nested too deeply"), text);
     } catch (Refused refused) {
       throw logged(refused, text);
     }
@@ -62,6 +63,9 @@ final class GuardedParser implements ParserInterface {
 
   private static Refused logged(Refused refused, String text) {
     Journal.refused(refused.kind, text);
+    if (refused.costly) {
+      Turns.wasCostly(CurrentUserContext.CURRENT_USER().get());
+    }
     return refused;
   }
 

@@ -1,5 +1,6 @@
 package lakehouse.gate;
 
+import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BinaryOperator;
@@ -38,7 +39,7 @@ import scala.runtime.AbstractPartialFunction;
  * for as long as a pattern like '%a%a%a%b' takes, and look at nothing else meanwhile. This one looks whether its thread
  * has been interrupted at every so many letters.
  */
-final class Matching extends Expression implements CodegenFallback {
+final class Matching extends Expression implements CodegenFallback, Serializable {
   private static final long serialVersionUID = 1L;
   private static final char ESCAPE = '\\';
 

@@ -76,7 +76,7 @@ final class Text {
 
   static void atMost(double limit, double size, String kind) {
     if (!(size <= limit)) {
-      throw new Refused(kind, null);
+      throw Refused.costly(kind);
     }
   }
 

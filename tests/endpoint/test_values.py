@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -69,9 +68,11 @@ ESCAPES = "/\\|!"
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     folder = tmp_path_factory.mktemp("values")
     publish(folder / "lake", 1, TEXTS)
-    with running(folder / "server", folder / "lake") as server:
-        with contextlib.closing(server.connect("executive")) as opened:
-            yield opened
+    with (
+        running(folder / "server", folder / "lake") as server,
+        contextlib.closing(server.connect("executive")) as opened,
+    ):
+        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,7 @@ def answered(connection: Any, condition: str) -> list[str]:
 
 
 def expected(duck: duckdb.DuckDBPyConnection, condition: str, *values: str) -> list[str]:
-    found = duck.execute(f"select product from products where {condition}", list(values)).fetchall()  # noqa: S608
+    found = duck.execute(f"select product from products where {condition}", list(values)).fetchall()
     return sorted(row[0] for row in found)
 
 
@@ -205,5 +206,3 @@ QUERIES = (
 @pytest.mark.parametrize("query", QUERIES)
 def test_what_charts_ask_is_answered(connection: Any, query: str) -> None:
     assert rows(connection, query.format(VIEW)) is not None
-
-
