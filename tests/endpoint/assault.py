@@ -62,7 +62,7 @@ def half_opens(port: int, until: float) -> None:
 
 def is_open(connection: socket.socket) -> bool:
     """Whether the server has not closed it."""
-    connection.setblocking(False)
+    connection.settimeout(0)
     try:
         return connection.recv(1) != b""
     except BlockingIOError:

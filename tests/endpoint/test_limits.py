@@ -44,7 +44,7 @@ def test_a_bomb_is_refused_and_the_server_goes_on(server: Server, bomb: str) -> 
         "select 1 as `" + "(" * 100 + "`",
         "select '" + "ä" * 20_000 + "'",
         f"select region, {', '.join(f'sum(units) as u{n}' for n in range(100))} from {VIEW} group by region",
-        f"with a as (select units / 2 as h from {VIEW}), b as (select h + h as u, h * h as q from a) select u / q from b",
+        f"with a as (select units/2 as h from {VIEW}), b as (select h + h as u, h * h as q from a) select u/q from b",
         f"select * from {VIEW} a left join {VIEW} b on a.region = b.region and a.units = b.units limit 5",
         f"select concat_ws(' / ', region, category, subcategory) from {VIEW}",
     ],
