@@ -46,7 +46,7 @@ def test_a_bomb_is_refused_and_the_server_goes_on(server: Server, bomb: str) -> 
         f"select region, {', '.join(f'sum(units) as u{n}' for n in range(100))} from {VIEW} group by region",
         f"with a as (select units/2 as h from {VIEW}), b as (select h + h as u, h * h as q from a) select u/q from b",
         f"select * from {VIEW} a left join {VIEW} b on a.region = b.region and a.units = b.units limit 5",
-        f"select concat_ws(' / ', region, category, subcategory) from {VIEW}",
+        f"select concat_ws(' / ', region, category, period_start) from {VIEW}",
     ],
     ids=lambda statement: statement[:40],
 )
@@ -105,6 +105,6 @@ def test_statements_of_one_user_take_turns_and_nobody_else_waits(server: Server)
 
 
 def test_a_request_larger_than_any_statement_ends_the_connection_only(server: Server) -> None:
-    with pytest.raises(Exception, match=r"read 0 bytes|reset|Broken pipe"):
+    with pytest.raises(Exception, match=r"read 0 bytes|unexpected exception|reset|Broken pipe"):
         server.rows("executive", "select '" + "x" * 3_000_000 + "'")
     assert server.rows("executive", "select 1") == [(1,)]

@@ -164,7 +164,7 @@ def test_text_found_by_its_own_letters(
         ("product regexp '^(x|y)' or product = r'\\\\'", ["\\\\"]),
         ("product = '\\u65e5\\u672c\\u8336'", ["日本茶"]),
         ("product between 'C' and 'D'", ["C:\\"]),
-        ("(product, units) in (('Ω', 1038))", ["Ω"]),
+        ("(product, units) in (('Ω', 1038L))", ["Ω"]),
         ("substring(product from 1 for 2) = 'C:'", ["C:\\"]),
         ("position('本' in product) = 2", ["日本茶"]),
     ],
