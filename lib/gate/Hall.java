@@ -8,9 +8,11 @@ import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.apache.thrift.transport.TSaslServerTransport;
 import org.apache.thrift.transport.TServerSocket;
 import org.apache.thrift.transport.TSocket;
@@ -20,12 +22,13 @@ import org.apache.thrift.transport.TTransportFactory;
 
 /**
  * Where connections wait until they have said who they are: some seconds, few of one address. When there are too many,
- * the one that has waited longest has to go: a client that means to log in does so at once.
+ * the one that has kept this server waiting longest has to go: a client that means to log in sends all of it at once.
  */
 final class Hall extends TServerSocket {
   private static final long LOGIN = TimeUnit.SECONDS.toNanos(10);
-  private static final int OF_ONE_ADDRESS = 20;
-  private static final int OF_ALL = 100;
+  private static final int OF_ONE_ADDRESS = 50;
+  private static final int OF_ALL = 200;
+  private static final int WORKED_ON = 2; // as many again may have sent all and wait for this server
   private static final int BACKLOG = 200;
   private static final int TICK_MS = 500;
 
@@ -55,17 +58,24 @@ final class Hall extends TServerSocket {
   private synchronized List<Visitor> enters(Visitor visitor) {
     waiting.add(visitor);
     List<Visitor> leaving = new ArrayList<>();
-    if (waiting.stream().filter(other -> other.from.equals(visitor.from)).count() > OF_ONE_ADDRESS) {
-      leaving.add(oldest(visitor.from));
+    if (of(visitor.from).count() > OF_ONE_ADDRESS) {
+      leaving.addAll(longest(visitor.from, OF_ONE_ADDRESS));
     } else if (waiting.size() > OF_ALL) {
-      leaving.add(oldest(commonest()));
+      leaving.addAll(longest(commonest(), OF_ALL));
     }
     waiting.removeAll(leaving);
     return leaving;
   }
 
-  private Visitor oldest(String address) {
-    return waiting.stream().filter(visitor -> visitor.from.equals(address)).findFirst().orElseThrow();
+  private Stream<Visitor> of(String address) {
+    return waiting.stream().filter(visitor -> visitor.from.equals(address));
+  }
+
+  /** The one to leave; none while this server has yet to read what they all have sent, unless there are far too many. */
+  private List<Visitor> longest(String address, int limit) {
+    Optional<Visitor> idle = of(address).filter(Visitor::keepsWaiting).findFirst();
+    boolean crowded = of(address).count() > WORKED_ON * limit;
+    return idle.or(() -> crowded ? of(address).findFirst() : Optional.empty()).stream().toList();
   }
 
   private String commonest() {

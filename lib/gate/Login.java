@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import javax.crypto.Mac;
 import javax.crypto.SecretKeyFactory;
 import javax.crypto.spec.PBEKeySpec;
@@ -28,8 +29,8 @@ public final class Login implements PasswdAuthenticationProvider {
   // A slow hash is work for the server too: one at a time for each address, and the addresses take turns.
   private static final Semaphore HASHING = new Semaphore(1, true);
   private static final Map<String, Semaphore> ADDRESSES = new ConcurrentHashMap<>();
-  private static final int PATIENCE_SECONDS = 8; // before a login's own time is over
-  private static final int QUEUE = 16;
+  private static final int PATIENCE_SECONDS = 30;
+  private static final int QUEUE = 32;
   // Who is refused unseen hears it no sooner than who is refused after a look.
   private static final int UNSEEN_MS = 500;
   private static final Semaphore UNSEEN = new Semaphore(32);
@@ -54,13 +55,19 @@ public final class Login implements PasswdAuthenticationProvider {
       pause(UNSEEN_MS);
       throw new AuthenticationException("Too many wrong passwords. Try again later.");
     }
-    if (proves(account, password == null ? "" : password, address)) {
+    Answer answer = answer(account, password == null ? "" : password, address);
+    if (answer == Answer.RIGHT) {
       ATTEMPTS.right(counted, address, System.nanoTime());
       return;
     }
+    String shown = account == null ? "unknown" : account.name();
+    if (answer == Answer.UNSEEN) {
+      Journal.line("no turn for a login user=" + shown);
+      throw new AuthenticationException("Too many logins at once. Try again.");
+    }
     int seconds = ATTEMPTS.wrong(counted, address, System.nanoTime());
     String blocked = seconds == 0 ? "" : ", blocked for " + seconds + " s at this address,";
-    Journal.line("refused a login" + blocked + " user=" + (account == null ? "unknown" : account.name()));
+    Journal.line("refused a login" + blocked + " user=" + shown);
     throw new AuthenticationException("Name or password is wrong.");
   }
 
@@ -81,34 +88,53 @@ public final class Login implements PasswdAuthenticationProvider {
     }
   }
 
-  private static boolean proves(Accounts.Account account, String password, String address) {
+  private enum Answer {
+    RIGHT,
+    WRONG,
+    UNSEEN; // too many others were before it: nothing is known of the password, and nothing counts
+
+    static Answer of(boolean right) {
+      return right ? RIGHT : WRONG;
+    }
+  }
+
+  private static Answer answer(Accounts.Account account, String password, String address) {
     try {
       if (account == null) {
-        return hashes(NOBODY, password, address) && false;
-      }
-      if (password.isEmpty()) {
-        return false;
+        Answer of = hashed(NOBODY, password, address, () -> false);
+        return of == Answer.RIGHT ? Answer.WRONG : of;
+      } else if (password.isEmpty()) {
+        return Answer.WRONG;
+      } else if (account.secret().equals(LDAP)) {
+        return waits(account.name(), address) ? asked(account, password) : Answer.UNSEEN;
       }
       byte[] proof = proof(account, password);
-      if (!account.secret().equals(LDAP) && MessageDigest.isEqual(proof, PROVED.get(account.name()))) {
-        return true;
+      if (isProved(account, proof)) {
+        return Answer.RIGHT;
+      } else if (!waits(account.name(), address)) {
+        return Answer.UNSEEN;
       }
-      if (!waits(account.name(), address)) {
-        return false;
-      }
-      if (account.secret().equals(LDAP)) {
-        AuthenticationProviderFactory.getAuthenticationProvider(AuthMethods.LDAP)
-            .Authenticate(account.name(), password);
-        return true;
-      }
-      boolean right = hashes(account.secret(), password, address);
-      if (right) {
+      Answer answer = hashed(account.secret(), password, address, () -> isProved(account, proof));
+      if (answer == Answer.RIGHT) {
         PROVED.put(account.name(), proof);
       }
-      return right;
-    } catch (GeneralSecurityException | AuthenticationException | RuntimeException unusable) {
-      return false;
+      return answer;
+    } catch (GeneralSecurityException | RuntimeException unusable) {
+      return Answer.WRONG;
     }
+  }
+
+  private static Answer asked(Accounts.Account account, String password) {
+    try {
+      AuthenticationProviderFactory.getAuthenticationProvider(AuthMethods.LDAP).Authenticate(account.name(), password);
+      return Answer.RIGHT;
+    } catch (AuthenticationException no) {
+      return Answer.WRONG;
+    }
+  }
+
+  private static boolean isProved(Accounts.Account account, byte[] proof) {
+    return MessageDigest.isEqual(proof, PROVED.get(account.name()));
   }
 
   /** Waits for a turn where much was wrong before; whether there is one soon enough. */
@@ -123,21 +149,22 @@ public final class Login implements PasswdAuthenticationProvider {
     }
   }
 
-  /** Whether the password is that of the secret, once it is this address's turn. */
-  private static boolean hashes(String secret, String password, String address) throws GeneralSecurityException {
+  /** Whether the password is that of the secret, once it is this address's turn; meanwhile it may have been proved. */
+  private static Answer hashed(String secret, String password, String address, BooleanSupplier proved)
+      throws GeneralSecurityException {
     Semaphore own = ADDRESSES.computeIfAbsent(address, first -> new Semaphore(1, true));
     try {
       if (own.getQueueLength() >= QUEUE || !own.tryAcquire(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
-        return false;
+        return Answer.UNSEEN;
       }
       try {
-        return matches(secret, password);
+        return Answer.of(proved.getAsBoolean() || matches(secret, password));
       } finally {
         own.release();
       }
     } catch (InterruptedException stopped) {
       Thread.currentThread().interrupt();
-      return false;
+      return Answer.UNSEEN;
     }
   }
 

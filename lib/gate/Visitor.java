@@ -30,6 +30,7 @@ final class Visitor extends TSocket {
   private final ReentrantLock reading = new ReentrantLock();
   private volatile Thread handler;
   private volatile String user;
+  private volatile boolean asksForMore;
   private boolean lengthIsNext = true;
   private int ahead = -1;
 
@@ -98,13 +99,24 @@ final class Visitor extends TSocket {
     reading.lock();
     try {
       if (ahead < 0 || length == 0) {
+        asksForMore = true;
         return super.read(bytes, offset, length);
       }
       bytes[offset] = (byte) ahead;
       ahead = -1;
       return 1;
     } finally {
+      asksForMore = false;
       reading.unlock();
+    }
+  }
+
+  /** Whether its client is the one that everything waits for: nothing of what it has sent is unread. */
+  boolean keepsWaiting() {
+    try {
+      return asksForMore && getSocket().getInputStream().available() == 0;
+    } catch (IOException closed) {
+      return true;
     }
   }
 
