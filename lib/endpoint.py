@@ -45,12 +45,15 @@ POLL_MS = 1000
 SERVED = "endpoint_served"
 SECONDS_PER_STATEMENT = 45  # dashboards give up after 60
 SESSIONS_PER_USER = 20
+LARGEST_MESSAGE = 1024 * 1024  # bytes of a client's request; a statement has at most 100,000 characters
 THREADS = 16
 READERS = 4
 # All of it is static: a client's session begins with these, whatever the launcher's own session is set to.
 SPARK = {
     "spark.sql.extensions": f"io.delta.sql.DeltaSparkSessionExtension,{EXTENSION}",
     "spark.sql.variable.substitute": "false",
+    # The parser would evaluate constants itself, before the gate has seen them.
+    "spark.sql.parser.eagerEvalOfUnresolvedInlineTable": "false",
     "spark.sql.hive.thriftServer.singleSession": "false",
     "spark.sql.thriftServer.queryTimeout": f"{SECONDS_PER_STATEMENT}s",
     "spark.sql.thriftServer.interruptOnCancel": "true",
@@ -153,7 +156,10 @@ class Endpoint:
             )
         try:
             self.server = self._gate.Server.start(
-                self.spark._jsparkSession, self._java_map(self._properties(host, port)), SESSIONS_PER_USER
+                self.spark._jsparkSession,
+                self._java_map(self._properties(host, port)),
+                SESSIONS_PER_USER,
+                SECONDS_PER_STATEMENT,
             )
         except Py4JJavaError as error:
             cause = error.java_exception.getMessage()
@@ -179,7 +185,8 @@ class Endpoint:
             "hive.server2.idle.session.timeout": "1h",
             "hive.server2.idle.operation.timeout": "10m",
             "hive.server2.session.check.interval": "1m",
-            "hive.server2.thrift.max.worker.threads": "200",
+            "hive.server2.thrift.max.worker.threads": "600",
+            "hive.server2.thrift.max.message.size": str(LARGEST_MESSAGE),
             "hive.server2.async.exec.shutdown.timeout": "3s",  # for queries that run when it is told to stop
         }
 

@@ -2,7 +2,45 @@
 
 from __future__ import annotations
 
+
+def chain(first: str, step: str, times: int) -> str:
+    """Common tables, each made of the one before."""
+    named = [f"t0 as ({first})", *(f"t{n} as ({step.format(n - 1)})" for n in range(1, times))]
+    return f"with {', '.join(named)} select * from t{times - 1}"
+
+
+# Short texts that stand for more than any server has: of memory, or of time to parse and plan them.
+BOMBS: tuple[str, ...] = (
+    chain("select 'x' as s", "select concat(s, s, s, s, s, s, s, s) as s from t{0}", 11),
+    chain("select 1 as s", "select s + s + s + s as s from t{0}", 20),
+    chain("select 1 as s", "select a.s from t{0} a, t{0} b", 20),
+    chain("select 1 as s", "select max(s || s || s || s) as s from t{0} group by s", 20),
+    "select 'x' as s0, " + ", ".join(f"s{n} || s{n} as s{n + 1}" for n in range(40)),
+    "select " + "(" * 45_000 + "1" + ")" * 45_000,
+    "/*" * 30_000 + "*/" * 30_000 + " select 1",
+    "select " + "case when true then " * 100 + "1" + " end" * 100,
+    "select " + "not " * 5_000 + "true",
+    "select " + "1+" * 20_000 + "1",
+    "select * from " + "(select * from " * 200 + "t" + ")" * 200,
+    "select * from " + ", ".join(f"t t{n}" for n in range(100)),
+    " union all ".join(["select 1"] * 500),
+    "select a from t where a in (" + ", ".join(["1"] * 30_000) + ")",
+    "select a from t group by cube(" + ", ".join(f"c{n}" for n in range(20)) + ")",
+    "select repeat('x', 1000000000)",
+    "select repeat(repeat(repeat('x', 1000), 1000), 1000)",
+    "select lpad('x', 1000000000)",
+    "select space(int('1000000000'))",
+    "select replace(repeat('x', 9000), 'x', repeat('y', 9000))",
+    "select round(1.5d, 2000000000)",
+    "select format_number(1, 2000000000)",
+    "select approx_count_distinct(a, 0.00000001) from t",
+    "select explode(sequence(1, 1000000000))",
+    "select array_repeat('x', 1000000000)",
+    "values ('" + "a" * 9_000 + "' like '" + "%a" * 9 + "%b')",
+)
+
 STATEMENTS: tuple[str, ...] = (
+    *BOMBS,
     # The process: environment, properties, settings, commands, classes.
     "select '${env:PATH}'",
     "select '${system:java.home}'",

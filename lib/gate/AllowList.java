@@ -34,25 +34,28 @@ final class AllowList {
       words(
           "Project Filter Aggregate Sort GlobalLimit LocalLimit Offset Distinct Join Union Except Intersect"
               + " SubqueryAlias UnresolvedSubqueryColumnAliases UnresolvedWith UnresolvedHaving UnresolvedRelation"
-              + " OneRowRelation UnresolvedInlineTable WithWindowDefinition Pivot");
+              + " OneRowRelation UnresolvedInlineTable WithWindowDefinition Pivot LimitAll");
 
   private static final Set<String> EXPRESSIONS =
       words(
           "Alias AttributeReference UnresolvedAlias UnresolvedAttribute UnresolvedStar UnresolvedOrdinal UnresolvedFunction Literal Cast"
               + " And Or Not EqualTo EqualNullSafe LessThan LessThanOrEqual GreaterThan GreaterThanOrEqual Between In"
               + " InSubquery ListQuery ScalarSubquery Exists IsNull IsNotNull CaseWhen Add Subtract Multiply Divide"
-              + " IntegralDivide Remainder UnaryMinus UnaryPositive Like ILike SortOrder Concat Trim StringTrim"
+              + " IntegralDivide Remainder UnaryMinus UnaryPositive Like ILike LikeAny LikeAll NotLikeAny"
+              + " NotLikeAll RLike Lower SortOrder Concat Substring StringLocate Overlay Trim StringTrim"
               + " StringTrimLeft StringTrimRight CurrentDate CurrentTimestamp CurrentUser TimestampAdd TimestampDiff"
               + " WindowExpression UnresolvedWindowExpression WindowSpecDefinition WindowSpecReference"
               + " SpecifiedWindowFrame UnspecifiedFrame UnboundedPreceding UnboundedFollowing CurrentRow"
-              + " GroupingSets Cube Rollup");
+              + " GroupingSets Cube Rollup AggregateExpression First Last AnyValue CreateNamedStruct"
+              + " UnresolvedStarExceptOrReplace BitwiseAnd BitwiseOr BitwiseXor BitwiseNot ShiftLeft ShiftRight");
 
   // What a node holds beside other nodes.
   private static final Set<String> PARTS =
       words(
           "Inner LeftOuter RightOuter FullOuter LeftSemi LeftAnti Cross UsingJoin NaturalJoin Ascending Descending"
               + " NullsFirst NullsLast RowFrame RangeFrame JoinHint AliasIdentifier ExprId NumericEvalContext EvalMode"
-              + " Val UTF8String Decimal CalendarInterval ClearCacheNone MetadataBuilder Metadata DecimalPrecision");
+              + " Val UTF8String Decimal CalendarInterval ClearCacheNone MetadataBuilder Metadata DecimalPrecision"
+              + " Complete NamePlaceholder WindowSpecReference");
 
   private static final Set<String> FUNCTIONS =
       words(
@@ -60,7 +63,7 @@ final class AllowList {
           "count sum avg mean min max any every some bool_and bool_or count_if first first_value last last_value"
               + " any_value max_by min_by median mode percentile approx_percentile percentile_approx stddev stddev_pop"
               + " stddev_samp std variance var_pop var_samp approx_count_distinct corr covar_pop covar_samp grouping"
-              + " grouping_id try_sum try_avg skewness kurtosis regr_slope regr_intercept regr_r2 regr_count"
+              + " grouping_id percentile_cont percentile_disc bit_and bit_or bit_xor try_sum try_avg skewness kurtosis regr_slope regr_intercept regr_r2 regr_count"
               // Over windows.
               + " row_number rank dense_rank percent_rank cume_dist ntile lag lead nth_value"
               // Choice.
@@ -68,17 +71,22 @@ final class AllowList {
               // Numbers.
               + " between abs ceil ceiling floor round bround sign signum sqrt cbrt exp ln log log10 log2 power pow mod pmod"
               + " try_add try_subtract try_multiply try_divide try_mod div width_bucket"
+              + " pi e sin cos tan cot asin acos atan atan2 sinh cosh tanh radians degrees log1p expm1 rint hypot positive"
+              + " negative shiftleft shiftright bit_count conv bin hex crc32 md5 sha1 sha sha2"
               // Text.
               + " lower lcase upper ucase initcap trim btrim ltrim rtrim length len char_length character_length"
               + " substring substr left right concat concat_ws startswith endswith contains position locate instr"
               + " replace ascii format_number to_number try_to_number to_char"
+              + " lpad rpad repeat space reverse translate split_part substring_index chr char octet_length bit_length"
+              + " find_in_set elt soundex equal_null decode"
               // Days and times.
               + " date day dayofmonth dayofweek dayofyear weekday weekofyear week month quarter year yearofweek hour"
               + " minute second extract date_part datepart date_trunc trunc date_add dateadd date_sub date_diff datediff"
               + " add_months months_between last_day next_day make_date current_date curdate current_timestamp now"
               + " date_format dayname monthname to_date try_to_date to_timestamp try_to_timestamp timestamp"
               + " unix_timestamp from_unixtime unix_seconds timestampadd timestampdiff make_interval make_ym_interval"
-              + " make_dt_interval"
+              + " make_dt_interval localtimestamp make_timestamp from_utc_timestamp to_utc_timestamp convert_timezone"
+              + " unix_date date_from_unix_date timestamp_seconds timestamp_millis timestamp_micros unix_millis unix_micros"
               // Types.
               + " bigint boolean decimal double float int smallint string tinyint"
               // What clients ask of a session.
@@ -98,7 +106,7 @@ final class AllowList {
 
   private void check(Object part, int depth) {
     if (depth > DEEPEST || ++nodes > LARGEST) {
-      throw new Refused("a statement so deep or large", null);
+      throw Refused.costly("a statement so deep or large");
     }
     if (part instanceof TreeNode<?> node) {
       checkNode(node);
@@ -163,6 +171,8 @@ final class AllowList {
             || value instanceof String
             || value instanceof Number
             || value instanceof Boolean
+            || value instanceof Character
+            || value instanceof byte[]
             || value instanceof DataType
             || value instanceof org.apache.spark.sql.util.CaseInsensitiveStringMap; // judged with its relation
     if (!plain && !PARTS.contains(name(value))) {
@@ -171,7 +181,11 @@ final class AllowList {
   }
 
   private static String name(Object value) {
-    String name = value.getClass().getSimpleName();
+    Class<?> named = value.getClass();
+    while (named.isAnonymousClass()) { // Spark's own variations of an expression: `is unknown`
+      named = named.getSuperclass();
+    }
+    String name = named.getSimpleName();
     return name.endsWith("$") ? name.substring(0, name.length() - 1) : name;
   }
 }

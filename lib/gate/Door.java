@@ -1,13 +1,26 @@
 package lakehouse.gate;
 
+import java.io.IOException;
 import java.lang.reflect.Field;
+import java.net.InetSocketAddress;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import javax.security.auth.login.LoginException;
+import org.apache.hadoop.hive.conf.HiveConf.ConfVars;
+import org.apache.hive.service.ServiceException;
+import org.apache.hive.service.auth.HiveAuthFactory;
 import org.apache.hive.service.auth.TSetIpAddressProcessor;
 import org.apache.hive.service.cli.CLIService;
 import org.apache.hive.service.cli.HiveSQLException;
+import org.apache.hive.service.cli.OperationHandle;
+import org.apache.hive.service.cli.SessionHandle;
 import org.apache.hive.service.cli.session.HiveSession;
 import org.apache.hive.service.cli.session.SessionManager;
 import org.apache.hive.service.cli.thrift.ThriftBinaryCLIService;
@@ -20,7 +33,11 @@ import org.apache.hive.service.rpc.thrift.TGetOperationStatusResp;
 import org.apache.hive.service.rpc.thrift.TOpenSessionReq;
 import org.apache.hive.service.rpc.thrift.TOpenSessionResp;
 import org.apache.hive.service.rpc.thrift.TStatus;
+import org.apache.hive.service.server.ThreadFactoryWithGarbageCleanup;
 import org.apache.thrift.TException;
+import org.apache.thrift.protocol.TBinaryProtocol;
+import org.apache.thrift.server.TThreadPoolServer;
+import org.apache.thrift.transport.TTransportException;
 
 /** Opens sessions: of known users only, so many of each, and without the settings that a client sends along. */
 final class Door extends ThriftBinaryCLIService {
@@ -28,13 +45,82 @@ final class Door extends ThriftBinaryCLIService {
   private static final String PROXY = "hive.server2.proxy.user";
   private static final int SERVICE_FACTOR = 10; // it opens the sessions of many people
 
+  private static final int CONNECTIONS = 2; // for each session that a user may have
+  private static final int TICK_MS = 1000;
+
+  private final CLIService service;
   private final SessionManager manager;
   private final int limit;
+  private final Turns turns = new Turns();
+  private Hall hall;
 
   Door(CLIService service, int limit) {
     super(service);
+    this.service = service;
     this.manager = service.getSessionManager();
     this.limit = limit;
+  }
+
+  /** As Hive does, with our own {@link Hall} for those who have not logged in yet. */
+  @Override
+  protected void initializeServer() {
+    try {
+      hall = new Hall(new InetSocketAddress(hiveHost, portNum));
+      hiveAuthFactory = new HiveAuthFactory(hiveConf);
+      int largest = hiveConf.getIntVar(ConfVars.HIVE_SERVER2_THRIFT_MAX_MESSAGE_SIZE);
+      TThreadPoolServer.Args parts = new TThreadPoolServer.Args(hall);
+      parts.processorFactory(hiveAuthFactory.getAuthProcFactory(this));
+      parts.transportFactory(hall.new Entrance(hiveAuthFactory.getAuthTransFactory(), this::connections));
+      parts.protocolFactory(new TBinaryProtocol.Factory());
+      parts.inputProtocolFactory(new TBinaryProtocol.Factory(true, true, largest, largest));
+      server = new TThreadPoolServer(parts.executorService(handlers()));
+      server.setServerEventHandler(serverEventHandler);
+    } catch (TTransportException | LoginException | IOException failed) {
+      throw new ServiceException("The port cannot be opened.", failed);
+    }
+    Thread watch = new Thread(this::endThoseWhoHaveGone, "clients that have gone");
+    watch.setDaemon(true);
+    watch.start();
+  }
+
+  private ExecutorService handlers() {
+    return new ThreadPoolExecutor(
+        minWorkerThreads,
+        maxWorkerThreads,
+        workerKeepAliveTime,
+        TimeUnit.SECONDS,
+        new SynchronousQueue<>(),
+        new ThreadFactoryWithGarbageCleanup("HiveServer2-Handler-Pool"));
+  }
+
+  private int connections(String user) {
+    Accounts.Account account = Accounts.find(user);
+    return CONNECTIONS * limit * (account != null && account.isService() ? SERVICE_FACTOR : 1);
+  }
+
+  private void endThoseWhoHaveGone() {
+    try {
+      while (true) {
+        Thread.sleep(TICK_MS);
+        hall.inside().stream().filter(Visitor::hasGone).toList().forEach(this::end);
+      }
+    } catch (InterruptedException stopped) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void end(Visitor visitor) {
+    visitor.endStatement();
+    visitor.sessions.forEach(this::close);
+    visitor.close();
+  }
+
+  private void close(SessionHandle session) {
+    try {
+      manager.closeSession(session);
+    } catch (HiveSQLException | RuntimeException closed) {
+      return; // by its own thread, meanwhile
+    }
   }
 
   @Override
@@ -46,6 +132,9 @@ final class Door extends ThriftBinaryCLIService {
       request.setConfiguration(settings);
       TOpenSessionResp response = super.OpenSession(request);
       shorten(response.getStatus());
+      if (response.getSessionHandle() != null && Visitor.here() != null) {
+        Visitor.here().sessions.add(new SessionHandle(response.getSessionHandle(), response.getServerProtocolVersion()));
+      }
       return response;
     } catch (Refused refused) {
       Journal.line("refused to open a session: " + refused.kind + " user=" + (Accounts.find(login) == null ? "-" : login));
@@ -59,9 +148,43 @@ final class Door extends ThriftBinaryCLIService {
 
   @Override
   public TExecuteStatementResp ExecuteStatement(TExecuteStatementReq request) throws TException {
-    TExecuteStatementResp response = super.ExecuteStatement(request);
-    shorten(response.getStatus());
+    String user = TSetIpAddressProcessor.getUserName();
+    try {
+      user = manager.getSession(new SessionHandle(request.getSessionHandle())).getUserName();
+      turns.await(user);
+    } catch (Refused | HiveSQLException refused) {
+      return failed(refused);
+    }
+    TExecuteStatementResp response = null;
+    long began = System.nanoTime();
+    try {
+      response = super.ExecuteStatement(request);
+      shorten(response.getStatus());
+      return response;
+    } finally {
+      turns.started(user, runs(response), System.nanoTime() - began);
+    }
+  }
+
+  private static TExecuteStatementResp failed(Exception refused) {
+    TExecuteStatementResp response = new TExecuteStatementResp();
+    response.setStatus(HiveSQLException.toTStatus(new HiveSQLException(refused.getMessage())));
     return response;
+  }
+
+  /** Whether what was begun in the background still runs. */
+  private BooleanSupplier runs(TExecuteStatementResp response) {
+    if (response == null || response.getOperationHandle() == null) {
+      return () -> false;
+    }
+    OperationHandle handle = new OperationHandle(response.getOperationHandle());
+    return () -> {
+      try {
+        return !manager.getOperationManager().getOperation(handle).getStatus().getState().isTerminal();
+      } catch (HiveSQLException closed) {
+        return false;
+      }
+    };
   }
 
   @Override

@@ -41,6 +41,8 @@ public final class Gate extends AbstractFunction1<SparkSessionExtensions, BoxedU
             return new Interruptible.Joins();
           }
         });
+    extensions.injectPlanNormalizationRule(new Deadline.Each<>(new Matching.Replaced()));
+    Deadline.inject(extensions);
     return BoxedUnit.UNIT;
   }
 

@@ -1,6 +1,7 @@
 package lakehouse.gate;
 
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.catalyst.CurrentUserContext;
 import org.apache.spark.sql.catalyst.FunctionIdentifier;
 import org.apache.spark.sql.catalyst.TableIdentifier;
 import org.apache.spark.sql.catalyst.expressions.Expression;
@@ -14,8 +15,6 @@ import scala.collection.immutable.Seq;
 
 /** Parses as Spark does, then lets a statement pass only if all of it is on the {@link AllowList}. */
 final class GuardedParser implements ParserInterface {
-  private static final int LONGEST = 100_000;
-
   private final SparkSession session;
   private final ParserInterface parser;
 
@@ -39,18 +38,19 @@ final class GuardedParser implements ParserInterface {
       return parse.plan();
     }
     Gate.pin();
+    Deadline.begin();
     try {
-      if (text.length() > LONGEST) {
-        throw new Refused("a statement longer than " + LONGEST + " characters", null);
-      }
+      Text.check(text);
       if (text.contains("${")) { // Spark would put variables of the process in its place
-        throw new Refused("a variable", "${");
+        throw new Refused("a variable", "${", "In a text, write $\\{ instead.");
       }
       LogicalPlan plan = parse.plan();
       new AllowList().check(plan);
+      Growth.check(plan);
+      Deadline.check();
       return plan;
     } catch (StackOverflowError deep) {
-      throw logged(new Refused("a statement nested too deeply", null), text);
+      throw logged(Refused.costly("a statement nested too deeply"), text);
     } catch (Refused refused) {
       throw logged(refused, text);
     }
@@ -63,6 +63,9 @@ final class GuardedParser implements ParserInterface {
 
   private static Refused logged(Refused refused, String text) {
     Journal.refused(refused.kind, text);
+    if (refused.costly) {
+      Turns.wasCostly(CurrentUserContext.CURRENT_USER().get());
+    }
     return refused;
   }
 

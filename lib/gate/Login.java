@@ -9,6 +9,8 @@ import java.util.HexFormat;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import javax.crypto.Mac;
 import javax.crypto.SecretKeyFactory;
 import javax.crypto.spec.PBEKeySpec;
@@ -23,8 +25,16 @@ public final class Login implements PasswdAuthenticationProvider {
   private static final String LDAP = "ldap";
   // Of a password that nobody has: an unknown name takes as long as a wrong password.
   private static final String NOBODY = "pbkdf2-sha512:210000:" + "00".repeat(16) + ":" + "00".repeat(32);
-  // A slow hash is work for the server too; more than two at once would be a way to stop it.
-  private static final Semaphore HASHING = new Semaphore(2);
+  private static final String UNKNOWN = "?"; // all names that nobody has count as one
+  // A slow hash is work for the server too: one at a time for each address, and the addresses take turns.
+  private static final Semaphore HASHING = new Semaphore(1, true);
+  private static final Map<String, Semaphore> ADDRESSES = new ConcurrentHashMap<>();
+  private static final int PATIENCE_SECONDS = 30;
+  private static final int QUEUE = 32;
+  // Who is refused unseen hears it no sooner than who is refused after a look.
+  private static final int UNSEEN_MS = 500;
+  private static final Semaphore UNSEEN = new Semaphore(32);
+  private static final Attempts ATTEMPTS = new Attempts();
   // Clients connect often. What was proved once is remembered under a key that this process alone has.
   private static final byte[] KEY = new byte[32];
   private static final Map<String, byte[]> PROVED = new ConcurrentHashMap<>();
@@ -36,37 +46,125 @@ public final class Login implements PasswdAuthenticationProvider {
   @Override
   public void Authenticate(String name, String password) throws AuthenticationException {
     Accounts.Account account = Accounts.find(name);
-    if (!proves(account, password == null ? "" : password)) {
-      Journal.line("refused a login user=" + (account == null ? "unknown" : account.name()));
-      throw new AuthenticationException("Name or password is wrong.");
+    String counted = account == null ? UNKNOWN : account.name();
+    String address = Visitor.address();
+    if (Visitor.here() != null) {
+      Visitor.here().asks();
+    }
+    if (!mayTry(account, counted, address)) {
+      pause(UNSEEN_MS);
+      throw new AuthenticationException("Too many wrong passwords. Try again later.");
+    }
+    Answer answer = answer(account, password == null ? "" : password, address);
+    if (answer == Answer.RIGHT) {
+      ATTEMPTS.right(counted, address, System.nanoTime());
+      return;
+    }
+    String shown = account == null ? "unknown" : account.name();
+    if (answer == Answer.UNSEEN) {
+      Journal.line("no turn for a login user=" + shown);
+      throw new AuthenticationException("Too many logins at once. Try again.");
+    }
+    int seconds = ATTEMPTS.wrong(counted, address, System.nanoTime());
+    String blocked = seconds == 0 ? "" : ", blocked for " + seconds + " s at this address,";
+    Journal.line("refused a login" + blocked + " user=" + shown);
+    throw new AuthenticationException("Name or password is wrong.");
+  }
+
+  private static boolean mayTry(Accounts.Account account, String counted, String address) {
+    long now = System.nanoTime();
+    return account == null ? !ATTEMPTS.isSlow(address, now) : !ATTEMPTS.isBlocked(counted, address, now);
+  }
+
+  private static void pause(long milliseconds) {
+    if (UNSEEN.tryAcquire()) {
+      try {
+        Thread.sleep(milliseconds);
+      } catch (InterruptedException stopped) {
+        Thread.currentThread().interrupt();
+      } finally {
+        UNSEEN.release();
+      }
     }
   }
 
-  private static boolean proves(Accounts.Account account, String password) {
+  private enum Answer {
+    RIGHT,
+    WRONG,
+    UNSEEN; // too many others were before it: nothing is known of the password, and nothing counts
+
+    static Answer of(boolean right) {
+      return right ? RIGHT : WRONG;
+    }
+  }
+
+  private static Answer answer(Accounts.Account account, String password, String address) {
     try {
       if (account == null) {
-        matches(NOBODY, password);
-        return false;
-      }
-      if (password.isEmpty()) {
-        return false;
-      }
-      if (account.secret().equals(LDAP)) {
-        AuthenticationProviderFactory.getAuthenticationProvider(AuthMethods.LDAP)
-            .Authenticate(account.name(), password);
-        return true;
+        Answer of = hashed(NOBODY, password, address, () -> false);
+        return of == Answer.RIGHT ? Answer.WRONG : of;
+      } else if (password.isEmpty()) {
+        return Answer.WRONG;
+      } else if (account.secret().equals(LDAP)) {
+        return waits(account.name(), address) ? asked(account, password) : Answer.UNSEEN;
       }
       byte[] proof = proof(account, password);
-      if (MessageDigest.isEqual(proof, PROVED.get(account.name()))) {
-        return true;
+      if (isProved(account, proof)) {
+        return Answer.RIGHT;
+      } else if (!waits(account.name(), address)) {
+        return Answer.UNSEEN;
       }
-      boolean right = matches(account.secret(), password);
-      if (right) {
+      Answer answer = hashed(account.secret(), password, address, () -> isProved(account, proof));
+      if (answer == Answer.RIGHT) {
         PROVED.put(account.name(), proof);
       }
-      return right;
-    } catch (GeneralSecurityException | AuthenticationException | RuntimeException unusable) {
+      return answer;
+    } catch (GeneralSecurityException | RuntimeException unusable) {
+      return Answer.WRONG;
+    }
+  }
+
+  private static Answer asked(Accounts.Account account, String password) {
+    try {
+      AuthenticationProviderFactory.getAuthenticationProvider(AuthMethods.LDAP).Authenticate(account.name(), password);
+      return Answer.RIGHT;
+    } catch (AuthenticationException no) {
+      return Answer.WRONG;
+    }
+  }
+
+  private static boolean isProved(Accounts.Account account, byte[] proof) {
+    return MessageDigest.isEqual(proof, PROVED.get(account.name()));
+  }
+
+  /** Waits for a turn where much was wrong before; whether there is one soon enough. */
+  private static boolean waits(String account, String address) {
+    long nanos = ATTEMPTS.turn(account, address, System.nanoTime());
+    try {
+      TimeUnit.NANOSECONDS.sleep(Math.max(0, nanos));
+      return nanos >= 0;
+    } catch (InterruptedException stopped) {
+      Thread.currentThread().interrupt();
       return false;
+    }
+  }
+
+  /** Whether the password is that of the secret, once it is this address's turn; meanwhile it may have been proved. */
+  private static Answer hashed(String secret, String password, String address, BooleanSupplier proved)
+      throws GeneralSecurityException {
+    Semaphore own = ADDRESSES.computeIfAbsent(address, first -> new Semaphore(1, true));
+    try {
+      if (own.getQueueLength() >= QUEUE || !own.tryAcquire(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
+        return Answer.UNSEEN;
+      }
+      try {
+        return Answer.of(proved.getAsBoolean() || matches(secret, password));
+      } finally {
+        own.release();
+      }
+    } catch (InterruptedException stopped) {
+      Thread.currentThread().interrupt();
+      return Answer.UNSEEN;
     }
   }
 
@@ -76,12 +174,13 @@ public final class Login implements PasswdAuthenticationProvider {
     return mac.doFinal((account.name() + "\0" + account.secret() + "\0" + password).getBytes(StandardCharsets.UTF_8));
   }
 
-  private static boolean matches(String secret, String password) throws GeneralSecurityException {
+  private static boolean matches(String secret, String password)
+      throws GeneralSecurityException, InterruptedException {
     String[] parts = secret.split(":"); // pbkdf2-sha512:iterations:salt:hash
     byte[] salt = HexFormat.of().parseHex(parts[2]);
     byte[] expected = HexFormat.of().parseHex(parts[3]);
     char[] letters = password.toCharArray();
-    HASHING.acquireUninterruptibly();
+    HASHING.acquire();
     try {
       PBEKeySpec spec = new PBEKeySpec(letters, salt, Integer.parseInt(parts[1]), expected.length * 8);
       byte[] actual = SecretKeyFactory.getInstance("PBKDF2WithHmacSHA512").generateSecret(spec).getEncoded();

@@ -6,10 +6,28 @@ public final class Refused extends RuntimeException {
   private static final int SHOWN = 60;
 
   final String kind;
+  final boolean costly; // it is the size or the time that was refused
 
   Refused(String kind, String name) {
     super("Refused: " + kind + (name == null ? "" : " '" + shortened(name) + "'") + " is not allowed here.");
     this.kind = kind;
+    this.costly = false;
+  }
+
+  private Refused(String kind) {
+    super("Refused: " + kind + " is not allowed here.");
+    this.kind = kind;
+    this.costly = true;
+  }
+
+  static Refused costly(String kind) {
+    return new Refused(kind);
+  }
+
+  Refused(String kind, String name, String remedy) {
+    super("Refused: " + kind + " '" + shortened(name) + "' is not allowed here. " + remedy);
+    this.kind = kind;
+    this.costly = false;
   }
 
   private static String shortened(String name) {

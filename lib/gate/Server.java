@@ -74,8 +74,10 @@ public final class Server {
   }
 
   /** Opens the port. The properties are Hive's own: part of it reads them from the process, part from its HiveConf. */
-  public static Server start(SparkSession session, Map<String, String> properties, int sessionsPerUser)
+  public static Server start(
+      SparkSession session, Map<String, String> properties, int sessionsPerUser, int secondsPerStatement)
       throws ReflectiveOperationException {
+    Deadline.watch(session.sparkContext(), secondsPerStatement);
     properties.forEach(System::setProperty);
     FrozenProperties.freeze();
     HiveThriftServer2$.MODULE$.systemExitOnError().set(false);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lib.hostile import STATEMENTS
+from lib.hostile import BOMBS, STATEMENTS
 from tests.endpoint.lakes import CANARY
 
 VIEW = "mart_sales.monthly"
@@ -191,7 +191,7 @@ ATTACKS = (
 def spellings(attack: str) -> Iterator[str]:
     """The same statement as someone would write it who hopes not to be recognised."""
     yield attack
-    if "${" not in attack and len(attack) < 500:
+    if "${" not in attack and len(attack) < 500 and attack not in BOMBS:
         yield swapped(attack)
         yield f"/* a comment */ {attack} -- and another"
         yield attack.replace(" ", "\n\t/**/ ")

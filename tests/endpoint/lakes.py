@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,18 @@ CATALOG = contracts.load(PROJECT / "lakehouse")
 MARTS = [table for table in CATALOG if table.layer.startswith("mart_")]
 CANARY = "canary-7f3a9c"
 ROWS = 21
+PRODUCTS = "mart_sales/products"
 
 
-def publish(lake: Path, generation: int) -> None:
-    """Write every mart anew, then publish: the operations' tables on their own."""
+def publish(lake: Path, generation: int, texts: Sequence[str] = ()) -> None:
+    """Write every mart anew, then publish: the operations' tables on their own.
+
+    With texts, `mart_sales.products` has one row for each, as its product.
+    """
     hidden(lake)
     versions = {table.path: _write(lake, table, generation) for table in MARTS}
+    if texts:
+        versions[PRODUCTS] = _write(lake, CATALOG[PRODUCTS], generation, texts)
     for name, wanted in (("published", False), ("published_operations", True)):
         tables = {
             path: {"path": path, "version": version}
@@ -62,15 +68,17 @@ def published(lake: Path) -> dict[str, pa.Table]:
     return tables
 
 
-def _write(lake: Path, table: Table, generation: int) -> int:
-    rows = list(_rows(table, generation))
+def _write(lake: Path, table: Table, generation: int, texts: Sequence[str] = ()) -> int:
+    rows = list(_rows(table, generation, len(texts) or ROWS))
+    for row, text in zip(rows, texts, strict=False):
+        row["product"] = text
     schema = pa.schema([(column.name, _type(column.physical_type)) for column in table.stored])
     write_deltalake(str(lake / table.path), pa.Table.from_pylist(rows, schema=schema), mode="overwrite")
     return int(DeltaTable(str(lake / table.path)).version())
 
 
-def _rows(table: Table, generation: int) -> Iterator[dict[str, Any]]:
-    for number in range(ROWS):
+def _rows(table: Table, generation: int, count: int) -> Iterator[dict[str, Any]]:
+    for number in range(count):
         yield {column.name: _value(column, generation, number) for column in table.stored}
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from pyhive.exc import Error
 
+from tests.endpoint.assault import attacked
 from tests.endpoint.load import measure
 from tests.endpoint.server import HOST, Server, refusal
 
@@ -35,6 +36,20 @@ def test_eight_clients_of_two_hundred_queries(server: Server) -> None:
     assert measured.errors == []
     assert len(measured.seconds) == 1600
     assert after < before * 1.1 + 20
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_eight_clients_beside_all_attacks_at_once(server: Server) -> None:
+    login = (HOST, server.port, "executive", server.passwords["executive"])
+    measure(*login, clients=8, queries=20)
+    alone = measure(*login, clients=8, queries=60)
+    with attacked(server.port, "sales_analyst", server.passwords["sales_analyst"]) as attackers:
+        time.sleep(5)
+        beside = measure(*login, clients=8, queries=60)
+    print(f"alone: {alone.summary()}; beside {attackers}: {beside.summary()}")  # noqa: T201 - shown by pytest -rP
+    assert alone.errors == beside.errors == []
+    assert len(beside.seconds) == 480
 
 
 def test_a_few_clients(server: Server) -> None:

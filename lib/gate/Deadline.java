@@ -1,0 +1,155 @@
+package lakehouse.gate;
+
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.apache.spark.SparkContext;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.SparkSessionExtensions;
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
+import org.apache.spark.sql.catalyst.rules.Rule;
+import org.apache.spark.sql.execution.SparkPlan;
+import scala.runtime.AbstractFunction1;
+
+/**
+ * When a statement's time is over, from its first letter on. Spark's own limit ends jobs, and interrupts a thread that
+ * waits; analyser and optimiser do neither wait nor look. So a rule among theirs looks at the clock at every round, and
+ * a watch interrupts, again and again, what is still at work after its time.
+ */
+final class Deadline {
+  private static final long GRACE = TimeUnit.SECONDS.toNanos(2); // Spark's own limit comes first, and says it better
+  private static final int TICK_MS = 500;
+  private static final String AT_WORK = "SparkExecuteStatementOperation";
+
+  private static volatile long nanos = TimeUnit.SECONDS.toNanos(45);
+  private static final Map<Thread, Statement> RUNNING = new ConcurrentHashMap<>();
+  private static volatile SparkContext context;
+
+  /** When it must have ended, the group of its jobs, and whether the watch has told its thread. */
+  private record Statement(long until, String jobs, AtomicBoolean told) {
+    boolean isOver(long grace) {
+      return System.nanoTime() - until > grace;
+    }
+  }
+
+  private Deadline() {}
+
+  /** A statement begins in this thread; whatever this thread did before is over. */
+  static void begin() {
+    String jobs = context == null ? null : context.getLocalProperty("spark.jobGroup.id");
+    Statement before =
+        RUNNING.put(Thread.currentThread(), new Statement(System.nanoTime() + nanos, jobs, new AtomicBoolean()));
+    if (before != null && before.told.get()) {
+      Thread.interrupted(); // that was meant for the statement before
+    }
+  }
+
+  /** The client of this thread's statement has gone: its time is over now. */
+  static void end(Thread thread) {
+    long past = System.nanoTime() - GRACE - 1;
+    Statement ended = RUNNING.computeIfPresent(thread, (at, s) -> new Statement(past, s.jobs, s.told));
+    if (ended != null) {
+      end(thread, ended);
+    }
+    thread.interrupt();
+  }
+
+  /** Throws {@link Refused} in a thread whose statement's time is over, or whose client has given up. */
+  static void check() {
+    Statement statement = RUNNING.get(Thread.currentThread());
+    if (statement != null && (statement.isOver(0) || Thread.currentThread().isInterrupted())) {
+      throw Refused.costly("a statement that takes longer than " + TimeUnit.NANOSECONDS.toSeconds(nanos) + " s");
+    }
+  }
+
+  static void watch(SparkContext jobs, int seconds) {
+    context = jobs;
+    nanos = TimeUnit.SECONDS.toNanos(seconds);
+    Thread watch = new Thread(Deadline::look, "statements' time");
+    watch.setDaemon(true);
+    watch.setPriority(Thread.MAX_PRIORITY);
+    watch.start();
+  }
+
+  private static void look() {
+    while (true) {
+      try {
+        Thread.sleep(TICK_MS);
+        RUNNING.forEach(Deadline::look);
+      } catch (InterruptedException stopped) {
+        return;
+      } catch (RuntimeException odd) {
+        Journal.line("the watch of the statements' time goes on after " + odd.getClass().getSimpleName());
+      }
+    }
+  }
+
+  private static void look(Thread thread, Statement statement) {
+    if (statement.isOver(GRACE)) {
+      end(thread, statement);
+    }
+  }
+
+  /** Its jobs end, those to come as well. What its thread does instead of looking at the clock is interrupted. */
+  private static void end(Thread thread, Statement statement) {
+    if (!statement.told.getAndSet(true) && statement.jobs != null) {
+      context.cancelJobGroupAndFutureJobs(statement.jobs);
+    }
+    if (isAtWork(thread)) {
+      thread.interrupt();
+    } else {
+      RUNNING.remove(thread, statement);
+    }
+  }
+
+  private static boolean isAtWork(Thread thread) {
+    for (StackTraceElement frame : thread.getStackTrace()) {
+      if (frame.getClassName().contains(AT_WORK)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Look at the clock wherever Spark lets others in between a statement's text and its jobs. */
+  static void inject(SparkSessionExtensions extensions) {
+    extensions.injectHintResolutionRule(new Each<>(new Plans()));
+    extensions.injectResolutionRule(new Each<>(new Plans()));
+    extensions.injectPostHocResolutionRule(new Each<>(new Plans()));
+    extensions.injectOptimizerRule(new Each<>(new Plans()));
+    extensions.injectPreCBORule(new Each<>(new Plans()));
+    extensions.injectQueryStagePrepRule(new Each<>(new Stages()));
+    extensions.injectQueryPostPlannerStrategyRule(new Each<>(new Stages()));
+  }
+
+  private static final class Plans extends Rule<LogicalPlan> {
+    @Override
+    public LogicalPlan apply(LogicalPlan plan) {
+      check();
+      return plan;
+    }
+  }
+
+  private static final class Stages extends Rule<SparkPlan> {
+    @Override
+    public SparkPlan apply(SparkPlan plan) {
+      check();
+      return plan;
+    }
+  }
+
+  /** The same for every session. */
+  static final class Each<T> extends AbstractFunction1<SparkSession, T> {
+    private final T value;
+
+    Each(T value) {
+      this.value = value;
+    }
+
+    @Override
+    public T apply(SparkSession session) {
+      return value;
+    }
+  }
+}
