@@ -154,22 +154,33 @@ def _is_text(text: str) -> bool:
 
 
 def _require_saved(context: Any) -> None:
-    menu = _menu(context.datasource, context.slice_)
+    menu = _menu(context.datasource, (context.form_data or {}).get("slice_id"))
     for query in context.queries:
         for fault in menu.faults(query):
             _refuse(f"{fault} in it")
 
 
 def _menu(dataset: Any, chart: Any) -> Menu:
-    """What the table offers, and the chart if it is one of this table."""
+    """What the table offers, and the chart of this number if it is one of the table."""
     grains = dataset.database.db_engine_spec.get_time_grain_expressions()
-    own = chart is not None and chart.datasource_id == dataset.id
     return Menu(
         frozenset(column.column_name for column in dataset.columns),
         frozenset(metric.metric_name for metric in dataset.metrics),
         frozenset(grain for grain in grains if grain),
-        tuple(_saved(chart.params_dict)) if own else (),
+        tuple(_saved(_parameters(dataset, chart))),
     )
+
+
+def _parameters(dataset: Any, chart: Any) -> Any:
+    """What was saved with a chart; it is looked up here, since Superset shows a viewer no chart by its number."""
+    from superset.extensions import db  # noqa: PLC0415 - needs an application
+    from superset.models.slice import Slice  # noqa: PLC0415 - likewise
+
+    if not isinstance(chart, int):
+        return {}
+    known = db.session.query(Slice).filter_by(id=chart, datasource_id=dataset.id, datasource_type="table")
+    found = known.one_or_none()
+    return found.params_dict if found else {}
 
 
 def _saved(part: Any) -> Iterator[Mapping[str, Any]]:
