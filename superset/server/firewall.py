@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sparksql
@@ -18,7 +18,7 @@ from sqlglot import exp
 from sqlglot.tokens import TokenType
 
 # All of these hold, each by any of its conditions; without any, no row is held.
-Rules = tuple[tuple[str, ...], ...]
+Rules = Sequence[Sequence[str]]
 
 
 def words(text: str) -> frozenset[str]:
