@@ -7,7 +7,7 @@ from pathlib import Path
 
 NAMES = (
     *("O'Brien", "it's -- y", "tab\\tword", "C:\\", "\\", "5\\' rope", "${env:HOME}", "x${spark.app.name}y"),
-    *("100% wool", "50%% off", "a_b", "axb", "/* x */", "x') OR ('1'='1", "' OR 1=1 -- ", "`tick`", "semi;colon"),
+    *("100% wool", "50%% off", "a_b", "axb", "/* x */", "x') OR ('1'='1", "' OR 1=1 --", "`tick`", "semi;colon"),
     *("naïve café ☕", "日本", "😀 smile", "<b>&amp;", "{{ 7*7 }}", "%(x)s %s", "\\u0041", "\\%", "a\\_b", "'' ''"),
     *("<NULL>", "<empty string>", "a\tb", "x\\", "O''Brien", "\\\\server\\share", "A\\B", 'say "hi"', "line -- end --"),
 )

@@ -61,6 +61,10 @@ def _answer(database: duckdb.DuckDBPyConnection, sql: str) -> Any:
         return "an error"
 
 
+class OthersRows(Exception):
+    """An answer depends on rows of others; the statement."""
+
+
 def _property(guard: Guard, answers: Callable[[str], tuple[Any, Any]], *, rewrite: bool) -> list[str]:
     """Others' rows change no answer. The result is how each statement ended."""
     ends: list[str] = []
@@ -76,7 +80,8 @@ def _property(guard: Guard, answers: Callable[[str], tuple[Any, Any]], *, rewrit
             assert found["outside"] == []
             assert found["again"] == found["guarded"]
         of_all, of_asia = answers(found["duckdb"])
-        assert of_all == of_asia, statement
+        if of_all != of_asia:
+            raise OthersRows(statement)
         ends.append("an error" if of_all == "an error" else "answered")
 
     holds()
@@ -90,7 +95,7 @@ def test_no_text_reaches_the_rows_of_others(guard: Guard, answers: Callable[[str
 
 
 def test_without_the_rewriting_they_are_reached(guard: Guard, answers: Callable[[str], tuple[Any, Any]]) -> None:
-    with pytest.raises(AssertionError):
+    with pytest.raises(OthersRows):
         _property(guard, answers, rewrite=False)
 
 
