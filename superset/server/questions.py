@@ -7,6 +7,7 @@ The one way to a question, whatever the route, is the factory of query contexts.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ OF_A_COLUMN = frozenset(
 )
 BASE_AXIS = "BASE_AXIS"
 FRAGMENTS = ("where", "having", "transpile_to_dialect", "instant_time_comparison_range")
+RANGE = re.compile(r"^(No filter$|Last |Next |previous calendar |Current )| : ")
 DEEPEST = 30
 
 
@@ -44,6 +46,8 @@ class Menu:
         yield from self._faults_of_extras(query.extras)
         if query.granularity is not None and query.granularity not in self.columns:
             yield "a time column that the table does not have"
+        if not all(map(_is_range, [query.time_range, *map(_range, query.filter)])):
+            yield "a time range that there is not"
         if query.annotation_layers:
             yield "a layer of annotations"
 
@@ -101,6 +105,15 @@ class Menu:
         grain = extras.get("time_grain_sqla")
         if grain is not None and not self._is_grain(grain):
             yield "a time grain that there is not"
+
+
+def _range(condition: Mapping[str, Any]) -> Any:
+    return condition.get("val") if str(condition.get("op")).upper() == "TEMPORAL_RANGE" else None
+
+
+def _is_range(text: Any) -> bool:
+    """Of a text that is none of these Superset makes "until today", without a word."""
+    return text in (None, "") or (isinstance(text, str) and bool(RANGE.search(text)))
 
 
 def teach() -> None:

@@ -157,6 +157,8 @@ HOSTILE: tuple[dict[str, Any], ...] = (
     {"columns": [{**OR_TRUE, "timeGrain": "P1D'); --", "columnType": "BASE_AXIS"}], "metrics": ["revenue"]},
     {"columns": ["region"], "metrics": ["revenue"], "time_range": "neither : nor", "granularity": "period_start"},
     {"columns": ["region"], "metrics": ["revenue"], "time_range": "2023-01-01 : 2022-01-01"},
+    {"columns": ["region"], "metrics": ["revenue"], "time_range": "whenever", "granularity": "period_start"},
+    {"columns": ["region"], "metrics": ["revenue"], "filters": [{"col": "is_complete", "op": "<=", "val": "x"}]},
     {"columns": ["region"], "metrics": ["revenue"], "row_limit": "x"},
     {"columns": ["region"], "metrics": "revenue"},
     {"columns": ["region"], "metrics": ["nothing"]},

@@ -31,7 +31,7 @@ PLACES = (
     f"SELECT {{}} AS x FROM mart_sales.monthly WHERE {RULE}",
     f"SELECT MAX({{}}) AS x, region FROM mart_sales.monthly WHERE {RULE} GROUP BY region",
     f"SELECT region FROM mart_sales.monthly WHERE {RULE} GROUP BY region HAVING {{}}",
-    f"SELECT region, secret FROM mart_sales.monthly AS m WHERE {RULE} ORDER BY {{}}",
+    f"SELECT region, category FROM mart_sales.monthly AS m WHERE {RULE} ORDER BY {{}}",
     f"SELECT COUNT(*) AS n FROM (SELECT region FROM mart_sales.monthly WHERE {{}} AND {RULE}) AS q",
 )
 statements = st.builds(str.format, st.sampled_from(PLACES), conditions | texts)
@@ -49,7 +49,7 @@ def answers() -> Iterator[Callable[[str], tuple[Any, Any]]]:
     with duckdb.connect() as everybody, duckdb.connect() as asia:
         for database, rows in ((everybody, ROWS), (asia, ROWS[:2])):
             database.execute("create schema mart_sales")
-            database.execute("create table mart_sales.monthly (region varchar, secret varchar, revenue int)")
+            database.execute("create table mart_sales.monthly (region varchar, category varchar, revenue int)")
             database.executemany("insert into mart_sales.monthly values (?, ?, ?)", rows)
         yield lambda sql: (_answer(everybody, sql), _answer(asia, sql))
 

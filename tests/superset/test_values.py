@@ -15,9 +15,9 @@ from tests.superset.odd_names import NAMES
 from tests.superset.stack import Stack
 from tests.superset.tricks import texts
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 SEARCH = settings(
-    max_examples=80,
+    max_examples=40,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],

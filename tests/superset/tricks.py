@@ -14,7 +14,7 @@ PIECES = (
         "region",
         "`region`",
         "monthly.region",
-        "secret",
+        "category",
         "revenue",
         "'x'",
         "'Europe'",
@@ -32,17 +32,25 @@ PIECES = (
         " IN (",
         "LIKE '%'",
     ),
-    *("(SELECT MAX(secret) FROM mart_sales.monthly)", "EXISTS (SELECT 1)", "CASE WHEN ", " THEN ", " END", "AS x", "*"),
+    *(
+        "(SELECT MAX(category) FROM mart_sales.monthly)",
+        "EXISTS (SELECT 1)",
+        "CASE WHEN ",
+        " THEN ",
+        " END",
+        "AS x",
+        "*",
+    ),
     *(
         "${env:HOME}",
         "$\\{",
         "\\u0027",
         "\\047",
-        "MAX(secret)",
+        "MAX(category)",
         "SUM(revenue)",
         "COUNT(*)",
         "CONCAT(",
-        "secret) OR (1=1",
+        "category) OR (1=1",
     ),
 )
 # What a good attack is made of: parts that close a condition, and parts that go on after it.
@@ -76,7 +84,7 @@ attacks = st.builds("".join, st.tuples(st.sampled_from(OPENING), st.sampled_from
 texts = attacks | pieces | st.text(max_size=12)
 # A condition that Spark can read, so that more than refusals is tried.
 atoms = st.sampled_from(
-    ("1=1", "TRUE", "region = 'Europe'", "region <> 'x'", "secret IS NOT NULL", "revenue > 0", "NOT region = 'Asia'")
+    ("1=1", "TRUE", "region = 'Europe'", "region <> 'x'", "category IS NOT NULL", "revenue > 0", "NOT region = 'Asia'")
 )
 conditions = st.recursive(
     atoms,
