@@ -18,14 +18,14 @@ from typing import Any
 
 import firewall
 from flask import Flask, Response, request
-from sqlalchemy.exc import ArgumentError, CompileError, InvalidRequestError
+from sqlalchemy.exc import ArgumentError, CompileError, DataError, InterfaceError, InvalidRequestError
 
 logger = logging.getLogger(__name__)
 API = ("/api/", "/superset/explore_json", "/lang/")
 # What a value that was sent to the API causes where nobody has foreseen it.
 IN_THE_QUESTION = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
-    *(ArgumentError, CompileError, InvalidRequestError),
+    *(ArgumentError, CompileError, DataError, InterfaceError, InvalidRequestError),
 )
 LONGEST = 300
 FROM_THE_ENDPOINT = re.compile(r"TStatus\(|SQLSTATE|Query error|errorMessage")

@@ -24,6 +24,7 @@ OF_A_COLUMN = frozenset(
 BASE_AXIS = "BASE_AXIS"
 FRAGMENTS = ("where", "having", "transpile_to_dialect", "instant_time_comparison_range")
 RANGE = re.compile(r"^(No filter$|Last |Next |previous calendar |Current )| : ")
+NUMBERS = ("dashboardId", "slice_id", "parent_slice_id")
 DEEPEST = 30
 
 
@@ -141,7 +142,9 @@ def _require_plain(parts: Mapping[str, Any]) -> None:
     form, queries = parts.get("form_data"), parts.get("queries")
     if not (form is None or isinstance(form, dict)) or not isinstance(queries, list):
         _refuse("it has not the form of a question")
-    for query in queries or ():
+    if not all(isinstance((form or {}).get(name), SCALARS) for name in NUMBERS):
+        _refuse("a dashboard or chart that has no number")
+    for query in queries:
         extras = query.get("extras") or {}
         if any(query.get(name) or extras.get(name) for name in FRAGMENTS):
             _refuse("text of SQL in it")

@@ -201,6 +201,15 @@ def test_what_cannot_be_answered_is_one_sentence(stack: Stack, method: str, path
     _assert_refused(stack.client("executive").session.request(method, stack.url + path, json=body, timeout=60))
 
 
+@pytest.mark.parametrize(
+    "form", [{"dashboardId": {"a": 1}}, {"slice_id": [1]}, {"slice_id": "x"}, {"slice_id": 10**30}]
+)
+def test_a_chart_that_has_no_number_is_no_chart(stack: Stack, form: dict[str, Any]) -> None:
+    question = stack.question("sales", "revenue", "mart_sales/monthly", metrics=["revenue"])
+    question["form_data"].update(form)
+    _assert_refused(stack.client("sales_manager_asia").ask("POST", "chart/data", json=question))
+
+
 def test_a_browser_that_asks_for_what_there_is_not_gets_a_page_that_fetches_nothing(stack: Stack) -> None:
     client = stack.client("executive")
     answer = client.session.get(f"{stack.url}/nothing", headers={"Accept": "text/html,*/*"}, timeout=60)
