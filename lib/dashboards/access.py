@@ -126,7 +126,7 @@ class Access:
         return table.layer in role.marts and (has_column or not role.rows)
 
     def _clause(self, role: Role) -> str:
-        values = ", ".join("'" + value.replace("'", "''") + "'" for value in role.rows or ())
+        values = ", ".join(_literal(value) for value in role.rows or ())
         return f"{self.roles.column} IN ({values})" if role.rows else EVERY_ROW
 
     def _datasets(self) -> dict[str, int]:
@@ -178,6 +178,12 @@ class Access:
             self.client.delete(f"security/users/{stated[name]['id']}")
             changes.append(f"user {name}: gone")
         return changes
+
+
+def _literal(value: str) -> str:
+    r"""A text as Spark reads it: `\'` is a quote, and two quotes side by side would be the end of one text."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _as_stated(entry: Mapping[str, Any]) -> Rule:

@@ -1,18 +1,24 @@
-"""What Superset may send to the endpoint: one query over the marts, and nothing else.
+"""What Superset may send to the endpoint: one query over one table of a mart, of which it reaches the asker's rows.
 
-The endpoint's gate refuses more, and does not trust this; here a statement ends before it leaves, and the reason stands
-in Superset's own words.
+A statement is read, judged, changed as a tree and written anew. The table in it is replaced by a subquery that holds
+the rows which the asker's rules allow, so nothing that a filter, a metric, a column or a comment says can reach past
+them. The endpoint's gate refuses more, and does not trust this.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import sparksql
 import sqlglot
 from sqlglot import exp
 from sqlglot.tokens import TokenType
+
+# All of these hold, each by any of its conditions; without any, no row is held.
+Rules = Sequence[Sequence[str]]
 
 
 def words(text: str) -> frozenset[str]:
@@ -20,11 +26,12 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-DIALECT = "spark"
+DIALECT = sparksql.Dialect
 MART = re.compile("mart_[a-z_]+")
 NAME = re.compile("[a-z_]+")
 LONGEST = 50_000
-# Parts of a query that no chart needs: each could reach past the rows of its table, which Superset's rules filter.
+NOTHING: Rules = (("1 = 0",),)
+# Parts of a query that no chart needs: each could reach past the rows of its table.
 REFUSED = (
     exp.Command,
     exp.CTE,
@@ -55,18 +62,38 @@ class Refused(Exception):
 
 
 def check(sql: str, **_: Any) -> str:
-    """The statement, if it is one query over the marts; else `Refused`."""
+    """The statement, if it is one query over one table of a mart; else `Refused`."""
+    _judged(sql)
+    return sql
+
+
+def guard(sql: str, rules: Callable[[str, str], Rules]) -> str:
+    """The statement to send: its table holds the rows that `rules` allow of it. Guarded once more, it is the same."""
+    tree = _read(_text(_judged(sql)))
+    for like in tree.find_all(exp.Like, exp.ILike):
+        _complete(like)
+    for table in list(tree.find_all(exp.Table)):
+        _enclose(table, rules(table.db, table.name))
+    return _written(tree)
+
+
+def _judged(sql: str) -> exp.Select:
     if len(sql) > LONGEST or "${" in sql:
         raise Refused("This question is not allowed: too long, or with a variable in it.")
+    tree = _read(sql)
+    _check_tree(tree)
+    _check_calls(sql)
+    return tree
+
+
+def _read(sql: str) -> exp.Select:
     try:
         statements = [tree for tree in sqlglot.parse(sql, read=DIALECT) if tree is not None]
     except (sqlglot.errors.SqlglotError, RecursionError) as error:
         raise Refused("This question is not allowed: it cannot be read as SQL.") from error
     if len(statements) != 1 or not isinstance(statements[0], exp.Select):
         raise Refused("This question is not allowed: it is not one query.")
-    _check_tree(statements[0])
-    _check_calls(sql)
-    return sql
+    return statements[0]
 
 
 def _check_tree(tree: exp.Select) -> None:
@@ -90,3 +117,56 @@ def _check_calls(sql: str) -> None:
         called = following.token_type == TokenType.L_PAREN and token.text[:1].isalpha()
         if called and token.text.lower() not in FUNCTIONS | WORDS:
             raise Refused(f"This question is not allowed: the function {token.text.lower()}.")
+
+
+def _complete(like: exp.Like | exp.ILike) -> None:
+    """Let a pattern without an escape of its own be one that Spark accepts."""
+    if isinstance(like.parent, exp.Escape):
+        return
+    for text in like.expression.find_all(exp.Literal):
+        if text.is_string:
+            text.set("this", sparksql.pattern(text.this))
+
+
+def _enclose(table: exp.Table, rules: Rules) -> None:
+    """Put the subquery in the place of the table, unless the table stands in it already."""
+    plain = exp.Table(this=exp.to_identifier(table.name, quoted=True), db=exp.to_identifier(table.db, quoted=True))
+    rows = exp.select("*").from_(plain).where(_condition(rules or NOTHING))
+    if _quoted(table.parent_select.copy()) == _quoted(rows.copy()):
+        return
+    table.replace(rows.subquery(table.alias_or_name))
+
+
+def _condition(rules: Rules) -> exp.Expression:
+    return exp.and_(*(exp.or_(*map(_clause, group)) for group in rules))
+
+
+def _clause(text: str) -> exp.Expression:
+    """One condition of a rule, which speaks of nothing but the row. Raises `Refused`."""
+    try:
+        clause = sqlglot.parse_one(text, read=DIALECT, into=exp.Condition)
+    except (sqlglot.errors.SqlglotError, RecursionError) as error:
+        raise Refused("No question is allowed: a rule for your rows cannot be read.") from error
+    if clause.find(exp.Query, exp.Table, *REFUSED):
+        raise Refused("No question is allowed: a rule for your rows says more than which they are.")
+    return clause
+
+
+def _quoted(tree: exp.Select) -> exp.Select:
+    """With all names in quotes: none of them is read as a word of SQL."""
+    for name in tree.find_all(exp.Identifier):
+        name.set("quoted", value=True)
+    return tree
+
+
+def _written(tree: exp.Select) -> str:
+    """The text of a tree, without its comments. What is read back from it must be the tree."""
+    sql = _text(tree)
+    if len(sql) > LONGEST or "${" in sql or _read(sql) != tree:
+        raise Refused("This question is not allowed: it cannot be written so that it means the same.")
+    _check_calls(sql)
+    return sql
+
+
+def _text(tree: exp.Select) -> str:
+    return str(_quoted(tree).sql(dialect=DIALECT, comments=False))

@@ -20,11 +20,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import firewall
+import answers
 import login
 import pages
+import questions
 import results
+import rows
 import spark
+import sparksql
 from flask import Flask
 
 SECRETS = Path(os.environ["LAKEHOUSE_SECRETS"])
@@ -77,7 +80,8 @@ ENABLE_PROXY_FIX = HTTPS
 ENABLE_CORS = False
 
 # --- What may be asked of the lake -----------------------------------------------------------------------------------
-SQL_QUERY_MUTATOR = firewall.check
+SQL_QUERY_MUTATOR = rows.guarded
+SQLGLOT_DIALECTS_EXTENSIONS = {"hive": sparksql.Dialect}
 DISALLOWED_SQL_FUNCTIONS = {"hive": {"reflect", "java_method", "try_reflect", "input_file_name", "current_user"}}
 PREVENT_UNSAFE_DB_CONNECTIONS = True
 DATASET_IMPORT_ALLOWED_DATA_URLS: list[str] = []
@@ -147,7 +151,9 @@ HTML_SANITIZATION = True
 def FLASK_APP_MUTATOR(app: Flask) -> None:  # noqa: N802 - the name is Superset's
     """What no setting can say."""
     pages.change(app)
+    answers.change(app)
     spark.teach()
+    questions.teach()
 
 
 LANGUAGES: dict[str, Any] = {}

@@ -30,6 +30,7 @@ from lib.dashboards.client import Client
 from lib.dashboards.provision import ASSETS, Place, administrator, provision
 from lib.settings import PROJECT, Settings, load
 from tests.endpoint.server import free_port
+from tests.superset import odd_names
 
 CATALOG = contracts.load(PROJECT / "lakehouse")
 ROLES = roles.load(PROJECT / "conf/roles.yaml", CATALOG)
@@ -194,9 +195,10 @@ def make_lake(folder: Path) -> Path:
     sample = folder / "shop.csv"
     module = [sys.executable, "-m", "splitter.sample", "--rows", "2500", "--out", str(sample)]
     subprocess.run(module, cwd=PROJECT, check=True, capture_output=True)
+    odd = odd_names.write(folder / "odd.csv")
     lake = folder / "lake"
     options = ["--lake", str(lake), "--conf", str(folder / "deployment.yaml")]
-    stated = ["--input", str(sample), "--extract-date", "2023-08-25"]
+    stated = ["--input", str(sample), "--input", str(odd), "--extract-date", "2023-08-25"]
     command = [str(PROJECT / "spark-submit.sh"), "pipeline", *options, *stated]
     done = subprocess.run(command, env={**os.environ, **FAST}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

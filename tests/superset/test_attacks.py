@@ -14,6 +14,7 @@ pytestmark = pytest.mark.e2e
 VIEWERS = ("executive", "sales_manager_asia", "data_engineer")
 CLOSED = {400, 401, 403, 404, 405}
 COUNT = {"expressionType": "SQL", "label": "rows", "sqlExpression": "COUNT(*)"}
+OR_TRUE = {"expressionType": "SQL", "label": "x", "sqlExpression": "1=1 OR region"}
 # Method and path below /api/v1/; CHART, DASHBOARD and DATASET stand for numbers of what the viewer does see or use.
 API = (
     ("POST", "sqllab/execute/"),
@@ -137,17 +138,100 @@ HOSTILE: tuple[dict[str, Any], ...] = (
     {"metrics": [COUNT], "extras": {"where": "EXISTS (SELECT 1 FROM text.`/etc/passwd`)"}},
     {"metrics": [COUNT], "extras": {"having": "reflect('java.lang.System', 'exit', 0) IS NULL"}},
     {"columns": ["region"], "metrics": [COUNT], "orderby": [["reflect('java.lang.System', 'exit', 0)", True]]},
+    {"metrics": [{**COUNT, "sqlExpression": "MAX(VERSION())"}]},
+    {"columns": ["region"], "metrics": [{**COUNT, "sqlExpression": "SUM(SUM(revenue)) OVER ()"}]},
+    {"metrics": [{"expressionType": "SIMPLE", "label": "x", "column": {"column_name": "revenue"}, "aggregate": "MAX"}]},
+    {"columns": ["1 = 1 OR region"], "metrics": ["revenue"]},
+    {"columns": ["region"], "metrics": ["revenue"], "orderby": [["region, 1 = 1", True]]},
+    {"columns": ["region"], "metrics": ["revenue"], "filters": [{"col": OR_TRUE, "op": "==", "val": "x"}]},
+    {"columns": ["region"], "metrics": ["revenue"], "filters": [{"col": OR_TRUE, "op": "IN", "val": ["x"]}]},
+    {"columns": ["region"], "metrics": ["revenue"], "filters": [{"col": OR_TRUE, "op": "IS NOT NULL"}]},
+    {"columns": ["region"], "metrics": ["revenue"], "filters": [{"col": {"a": 1}, "op": "==", "val": "x"}]},
+    {"columns": ["region"], "metrics": ["revenue"], "filters": [{"col": "region", "op": "==", "val": {"a": 1}}]},
+    {"columns": ["region"], "metrics": ["revenue"], "filters": [{"col": "region", "op": "IN", "val": [["Asia"]]}]},
+    {"columns": ["region"], "metrics": ["revenue"], "filters": [{"col": "revenue", "op": "==", "val": "x"}]},
+    {"columns": ["region"], "metrics": ["revenue"], "filters": [{"col": "period_start", "op": ">", "val": 10**40}]},
+    {"columns": ["region"], "metrics": ["revenue"], "filters": [{"col": "region", "op": "==", "val": "\ud800"}]},
+    {"columns": ["region"], "metrics": ["revenue"], "extras": {"time_grain_sqla": "P7X"}},
+    {"columns": ["region"], "metrics": ["revenue"], "extras": {"time_grain_sqla": "PT1S"}},
+    {"columns": [{**OR_TRUE, "timeGrain": "P1D'); --", "columnType": "BASE_AXIS"}], "metrics": ["revenue"]},
+    {"columns": ["region"], "metrics": ["revenue"], "time_range": "neither : nor", "granularity": "period_start"},
+    {"columns": ["region"], "metrics": ["revenue"], "time_range": "2023-01-01 : 2022-01-01"},
+    {"columns": ["region"], "metrics": ["revenue"], "time_range": "whenever", "granularity": "period_start"},
+    {"columns": ["region"], "metrics": ["revenue"], "filters": [{"col": "is_complete", "op": "<=", "val": "x"}]},
+    {"columns": ["region"], "metrics": ["revenue"], "row_limit": "x"},
+    {"columns": ["region"], "metrics": "revenue"},
+    {"columns": ["region"], "metrics": ["nothing"]},
+    {"columns": ["region"], "metrics": ["revenue"], "series_columns": ["region"], "series_limit": 2},
+    {"columns": ["region"], "metrics": ["revenue"], "post_processing": [{"operation": "pivot", "options": {"a": 1}}]},
+    {"columns": ["region"], "metrics": ["revenue"], "datasource": {"id": 1, "type": "table"}},
 )
 
 
 @pytest.mark.parametrize("number", range(len(HOSTILE)))
-def test_a_hostile_question_in_the_name_of_an_own_chart_gets_no_answer(stack: Stack, number: int) -> None:
-    answer = stack.asked(stack.client("sales_manager_asia"), "sales", "revenue", **HOSTILE[number])
-    assert not answer.ok or _nothing_in(answer), answer.text[:400]
+def test_a_hostile_question_in_the_name_of_an_own_chart_is_refused_in_one_sentence(stack: Stack, number: int) -> None:
+    _assert_refused(stack.asked(stack.client("sales_manager_asia"), "sales", "revenue", **HOSTILE[number]))
 
 
-def _nothing_in(answer: requests.Response) -> bool:
-    return all(result.get("error") or not result.get("data") for result in answer.json()["result"])
+def _assert_refused(answer: requests.Response) -> None:
+    assert 400 <= answer.status_code < 500, answer.text[:400]
+    sentence = answer.json()["message"]
+    assert sentence.endswith(".")
+    assert ". " not in sentence
+    assert "\n" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/lang/fr", None),
+        ("GET", "/nothing", None),
+        ("GET", "/api/v1/nothing", None),
+        ("POST", "/api/v1/chart/data", []),
+        ("POST", "/api/v1/chart/data", "x"),
+        ("POST", "/api/v1/chart/data", {"form_data": 5}),
+        ("POST", "/api/v1/chart/data", {"queries": [5]}),
+        ("POST", "/api/v1/chart/data", {"queries": [{}], "datasource": {"id": "x", "type": "table"}}),
+        ("GET", "/api/v1/dashboard/?q=(filters:!((col:nothing,opr:eq,value:1)))", None),
+        ("GET", "/api/v1/dashboard/?q=!(", None),
+        ("PUT", "/api/v1/dashboard/1/filter_state", [1]),
+    ],
+)
+def test_what_cannot_be_answered_is_one_sentence(stack: Stack, method: str, path: str, body: Any) -> None:
+    _assert_refused(stack.client("executive").session.request(method, stack.url + path, json=body, timeout=60))
+
+
+@pytest.mark.parametrize(
+    "form", [{"dashboardId": {"a": 1}}, {"slice_id": [1]}, {"slice_id": "x"}, {"slice_id": 10**30}]
+)
+def test_a_chart_that_has_no_number_is_no_chart(stack: Stack, form: dict[str, Any]) -> None:
+    question = stack.question("sales", "revenue", "mart_sales/monthly", metrics=["revenue"])
+    question["form_data"].update(form)
+    _assert_refused(stack.client("sales_manager_asia").ask("POST", "chart/data", json=question))
+
+
+def test_a_browser_that_asks_for_what_there_is_not_gets_a_page_that_fetches_nothing(stack: Stack) -> None:
+    client = stack.client("executive")
+    answer = client.session.get(f"{stack.url}/nothing", headers={"Accept": "text/html,*/*"}, timeout=60)
+    assert answer.status_code == 404
+    assert "//" not in answer.text
+
+
+def test_what_the_saved_chart_holds_is_answered_and_only_in_its_name(stack: Stack) -> None:
+    part = {
+        "expressionType": "SQL",
+        "label": "quarter",
+        "sqlExpression": "CASE WHEN is_complete THEN 'Full' ELSE 'In part' END",
+    }
+    client, asked = (
+        stack.client("sales_analyst"),
+        {"columns": [part], "metrics": ["revenue"], "orderby": [["quarter", True]]},
+    )
+    answer = stack.asked(client, "sales", "quarters", **asked)
+    assert [row["quarter"] for row in answer.json()["result"][0]["data"]] == ["Full", "In part"]
+    _assert_refused(stack.asked(client, "sales", "revenue", **asked))
+    other = {**part, "sqlExpression": "CASE WHEN is_complete THEN 'Full' ELSE region END"}
+    _assert_refused(stack.asked(client, "sales", "quarters", columns=[other], metrics=["revenue"]))
 
 
 @pytest.mark.parametrize(

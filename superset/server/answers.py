@@ -1,0 +1,123 @@
+"""What Superset says when something fails: one sentence as JSON, never the page that it ships with, never a trace.
+
+Its own handlers answer whoever does not ask for JSON with a page of HTML that fetches a font from elsewhere, and take a
+question that cannot be read for a failure of the server.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import logging
+import re
+import traceback
+from collections.abc import Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import firewall
+from flask import Flask, Response, request
+from sqlalchemy.exc import ArgumentError, CompileError, DataError, InterfaceError, InvalidRequestError
+
+logger = logging.getLogger(__name__)
+API = ("/api/", "/superset/explore_json", "/lang/")
+# What a value that was sent to the API causes where nobody has foreseen it.
+IN_THE_QUESTION = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
+    *(ArgumentError, CompileError, DataError, InterfaceError, InvalidRequestError),
+)
+LONGEST = 300
+FROM_THE_ENDPOINT = re.compile(r"TStatus\(|SQLSTATE|Query error|errorMessage")
+FIELD = re.compile(r"['\"]([a-z_]+)['\"]: ")
+KIND = re.compile(r"\[([A-Z][A-Z_.]+)\]")
+REFUSED = re.compile(r"Refused: ([^\n\"\\]*)")
+PAGE = "<!doctype html><html lang=en><title>Lakehouse</title><p>{} <a href=/dashboard/list/>Dashboards</a></p></html>"
+
+
+def change(app: Flask) -> None:
+    """Change an application's answers: after Superset's own handlers have been set, which these replace."""
+    from superset.views import error_handling  # noqa: PLC0415 - needs the settings
+
+    their_own = error_handling.set_app_error_handlers
+
+    def set_handlers(application: Flask) -> None:
+        their_own(application)
+        application.register_error_handler(Exception, unexpected)
+        application.register_error_handler(firewall.Refused, refused)
+
+    error_handling.set_app_error_handlers = set_handlers
+    app.before_request(_prefer_json)
+    app.after_request(tidied)
+    app.before_request(_without_languages)
+
+
+def _prefer_json() -> None:
+    """Who does not name HTML, as a browser does, is answered as a program is."""
+    if request.path.startswith(API) or "text/html" not in request.headers.get("Accept", ""):
+        request.environ["HTTP_ACCEPT"] = "application/json"
+
+
+def _without_languages() -> Response | None:
+    """There is one language, so none to choose; the route fails on any."""
+    return _answer(HTTPStatus.NOT_FOUND, "There is no other language.") if request.path.startswith("/lang/") else None
+
+
+def refused(error: firewall.Refused) -> Response:
+    """A statement that may not leave."""
+    return _answer(HTTPStatus.BAD_REQUEST, str(error))
+
+
+def unexpected(error: Exception) -> Response:
+    """What nobody has foreseen: the question's fault if one was asked and the error is of a kind that values cause."""
+    asked = request.path.startswith(API) and (request.content_length or request.query_string)
+    if asked and isinstance(error, IN_THE_QUESTION):
+        return _answer(HTTPStatus.BAD_REQUEST, "This question cannot be read.")
+    steps = [f"{Path(step.filename).name}:{step.lineno}" for step in traceback.extract_tb(error.__traceback__)]
+    # Where it happened, and none of the values with which: the text of an error may hold them.
+    logger.error("%s at %s: %s", type(error).__name__, request.url_rule, " ".join(steps[-8:]))
+    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "The server failed; its log says where.")
+
+
+def tidied(response: Response) -> Response:
+    """An error as one sentence: as JSON, or as a plain page for a browser."""
+    if response.status_code < HTTPStatus.BAD_REQUEST:
+        return response
+    stated = response.get_json(silent=True) if response.is_json else None
+    if isinstance(stated, dict):
+        return _shortened(response, stated)
+    is_shipped = response.mimetype == "text/html" and response.direct_passthrough
+    return _answer(response.status_code, f"{_phrase(response.status_code)}.") if is_shipped else response
+
+
+def _shortened(response: Response, stated: Mapping[str, Any]) -> Response:
+    errors = [error for error in stated.get("errors") or () if isinstance(error, dict)]
+    said = [*(stated.get(name) for name in ("message", "error", "msg")), *(error.get("message") for error in errors)]
+    text = sentence(next((text for text in said if isinstance(text, str)), _phrase(response.status_code)))
+    for error in errors:
+        error.update(message=text, extra={})
+    response.set_data(json.dumps({**stated, "message": text}))
+    return response
+
+
+def sentence(text: str) -> str:
+    """A message in one sentence, without the values that were sent."""
+    if FROM_THE_ENDPOINT.search(text):
+        refusal, kind = REFUSED.search(text), KIND.search(text)
+        if refusal:
+            return f"The SQL endpoint refused this question: {refusal[1].strip(' .')[:LONGEST]}."
+        return f"The SQL endpoint could not answer this question{f' ({kind[1]})' if kind else ''}."
+    if text.startswith("Request is incorrect") and (fields := FIELD.findall(text)):
+        return f"This question cannot be read: its {fields[-1]} is not as it must be."
+    first = " ".join(text.removeprefix("Error: ").split()).partition(". ")[0][:LONGEST]
+    return f"{first.rstrip('.')}."
+
+
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase
+
+
+def _answer(status: int, text: str) -> Response:
+    page = "text/html" in request.headers.get("Accept", "") and not request.path.startswith(API)
+    body = PAGE.format(html.escape(text)) if page else json.dumps({"message": text})
+    return Response(body, status, mimetype="text/html" if page else "application/json")
