@@ -20,10 +20,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import accounts
+import attempts
 import firewall
 import login
 import pages
 import results
+import sessions
 import spark
 from flask import Flask
 
@@ -56,12 +59,11 @@ SQLALCHEMY_ENGINE_OPTIONS: dict[str, Any] = (
     {"connect_args": {"timeout": 30}} if SQLALCHEMY_DATABASE_URI.startswith("sqlite:") else {"pool_pre_ping": True}
 )
 # The password of the endpoint's service account is read where it is needed and stored nowhere else.
-SQLALCHEMY_CUSTOM_PASSWORD_STORE = login.service_password
+SQLALCHEMY_CUSTOM_PASSWORD_STORE = accounts.service_password
 CUSTOM_SECURITY_MANAGER = login.SecurityManager
 PUBLIC_ROLE_LIKE = None
 AUTH_USER_REGISTRATION = False
-AUTH_RATE_LIMITED = True
-AUTH_RATE_LIMIT = "5 per second"
+AUTH_RATE_LIMITED = False  # it counts an address only, and would shut out all who share one; see attempts.py
 RATELIMIT_ENABLED = True
 RATELIMIT_APPLICATION = "500 per second"  # a dashboard asks for all its charts at once
 RATELIMIT_STORAGE_URI = REDIS or "memory://"
@@ -72,6 +74,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = HTTPS
 JWT_ACCESS_TOKEN_EXPIRES = timedelta(minutes=15)
+JWT_REFRESH_TOKEN_EXPIRES = timedelta(hours=8)
 WTF_CSRF_ENABLED = True
 ENABLE_PROXY_FIX = HTTPS
 ENABLE_CORS = False
@@ -112,7 +115,7 @@ DATA_CACHE_CONFIG = {"CACHE_DEFAULT_TIMEOUT": SECONDS_TO_KEEP, **(_SHARED if RED
 CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
 FILTER_STATE_CACHE_CONFIG = {
     "CACHE_TYPE": "SupersetMetastoreCache",
-    "CACHE_DEFAULT_TIMEOUT": 7 * 24 * 3600,
+    "CACHE_DEFAULT_TIMEOUT": 24 * 3600,
     "REFRESH_TIMEOUT_ON_RETRIEVAL": True,
 }
 EXPLORE_FORM_DATA_CACHE_CONFIG = dict(FILTER_STATE_CACHE_CONFIG)
@@ -146,6 +149,8 @@ HTML_SANITIZATION = True
 
 def FLASK_APP_MUTATOR(app: Flask) -> None:  # noqa: N802 - the name is Superset's
     """What no setting can say."""
+    sessions.change(app)
+    attempts.change(app)
     pages.change(app)
     spark.teach()
 
