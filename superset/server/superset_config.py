@@ -28,6 +28,7 @@ import pages
 import results
 import sessions
 import spark
+import viewers
 from flask import Flask
 
 SECRETS = Path(os.environ["LAKEHOUSE_SECRETS"])
@@ -151,6 +152,7 @@ def FLASK_APP_MUTATOR(app: Flask) -> None:  # noqa: N802 - the name is Superset'
     """What no setting can say."""
     sessions.change(app)
     attempts.change(app)
+    viewers.change(app)
     pages.change(app)
     spark.teach()
 
