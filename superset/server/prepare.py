@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.resources
 
+import upkeep
 from accounts import SERVICE, accounts, administrators_password
 from flask_migrate import upgrade
 from store import store
@@ -19,6 +20,7 @@ def main() -> None:
     with app.app_context():
         upgrade(directory=str(importlib.resources.files("superset") / "migrations"))
         store().make()
+        _tidy()
         _sync()
         _set_administrator()
 
@@ -28,6 +30,15 @@ def _sync() -> None:
 
     appbuilder.add_permissions(update_perms=True)
     security_manager.sync_role_definitions()
+
+
+def _tidy() -> None:
+    """Remove what is over, also from the places in a file that SQLite keeps free."""
+    from superset.extensions import db  # noqa: PLC0415 - needs an application
+
+    upkeep.tidy()
+    if db.engine.dialect.name == "sqlite":
+        db.session.execute("vacuum")
 
 
 def _set_administrator() -> None:

@@ -23,11 +23,13 @@ from typing import Any
 import accounts
 import attempts
 import firewall
+import journal
 import login
 import pages
 import results
 import sessions
 import spark
+import upkeep
 import viewers
 from flask import Flask
 
@@ -118,8 +120,13 @@ FILTER_STATE_CACHE_CONFIG = {
     "CACHE_TYPE": "SupersetMetastoreCache",
     "CACHE_DEFAULT_TIMEOUT": 24 * 3600,
     "REFRESH_TIMEOUT_ON_RETRIEVAL": True,
+    "CODEC": upkeep.Sealed(bytes.fromhex(_key("filters that somebody has set"))),
 }
 EXPLORE_FORM_DATA_CACHE_CONFIG = dict(FILTER_STATE_CACHE_CONFIG)
+
+# --- What is written down of people's questions: the act, never its values -------------------------------------------
+EVENT_LOGGER = journal.Events()
+LOGGING_CONFIGURATOR = journal.Configurator()
 
 # --- The page: nothing is fetched from anywhere else -----------------------------------------------------------------
 _NONE = ["'none'"]
