@@ -23,10 +23,12 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from threading import BoundedSemaphore
 from typing import Any
 
-from flask import Flask, Response, current_app, g, jsonify, request, session
+from flask import Flask, Response, current_app, g, request, session
+from speech import said
 from store import Limit, store
 
 PAIR = Limit(free=5, first=30, longest=900, kept=3600)
@@ -149,11 +151,6 @@ def change(app: Flask) -> None:
 
 
 def _refusal(seconds: int) -> Response:
-    sentence = f"Too many attempts to log in: please try again in {seconds} seconds."
-    if request.path.startswith("/api/"):
-        answer = jsonify({"message": sentence})
-    else:
-        answer = Response(sentence, mimetype="text/plain")
-    answer.status_code = 429
+    answer = said(f"Too many attempts to log in: please try again in {seconds} seconds.", HTTPStatus.TOO_MANY_REQUESTS)
     answer.headers["Retry-After"] = str(seconds)
     return answer

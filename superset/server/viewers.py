@@ -19,6 +19,7 @@ from flask import Flask, Response, g, jsonify, redirect, request
 from flask_jwt_extended import current_user as token_user
 from flask_jwt_extended import verify_jwt_in_request
 from flask_login import current_user
+from speech import said
 from werkzeug.wrappers import Response as AnyResponse
 
 # Before a login: the login itself, what its page is made of, and whether the server lives.
@@ -136,22 +137,14 @@ def _user() -> Any:
     return token_user
 
 
-def _is_page() -> bool:
-    return request.method in {"GET", "HEAD"} and not request.path.startswith("/api/")
-
-
 def _nobody() -> AnyResponse:
-    if _is_page():
+    if request.method in {"GET", "HEAD"} and not request.path.startswith("/api/"):
         return redirect(f"/login/?next={quote(request.full_path.rstrip('?'))}")
-    answer = jsonify({"message": "Please log in first."})
-    answer.status_code = 401
-    return answer
+    return said("Please log in first.", HTTPStatus.UNAUTHORIZED)
 
 
 def _refused() -> Response:
-    answer = Response(SENTENCE, mimetype="text/plain") if _is_page() else jsonify({"message": SENTENCE})
-    answer.status_code = 403
-    return answer
+    return said(SENTENCE, HTTPStatus.FORBIDDEN)
 
 
 def without_people(content: Any) -> Any:

@@ -36,6 +36,7 @@ def filled_in(
 ) -> tuple[requests.Session, requests.Response]:
     """A fresh session, and what the form answers."""
     session = at(address)
+    session.headers["Accept"] = "text/html,*/*"  # as a browser asks for a page
     session.headers["Referer"] = f"{stack.url}/login/"
     page = session.get(f"{stack.url}/login/", timeout=60)
     found = TOKEN.search(page.text)
