@@ -85,6 +85,21 @@ def test_last_year_is_the_same_month(tmp_path: Path) -> None:
     ]
 
 
+def test_a_part_of_last_years_month_is_no_comparison(tmp_path: Path) -> None:
+    one = batch(
+        tmp_path / "a.csv",
+        row(sign_up="2021-01-01", day="2022-01-24", price="10"),
+        row(sign_up="2021-01-01", day="2022-02-05", price="20"),
+        row(sign_up="2021-01-01", day="2023-01-05", price="40"),
+    )
+    monthly = mart("mart_sales/monthly", one, as_of=date(2023, 3, 1))
+    measures = ("period_start", "revenue_last_year", "growth_last_year")
+    assert rows(monthly, *measures, region="Europe")[-3:-1] == [
+        (date(2023, 1, 1), None, None),
+        (date(2023, 2, 1), Decimal(20), -1.0),
+    ]
+
+
 def test_buyers_are_distinct_in_every_cell(tmp_path: Path) -> None:
     one = batch(
         tmp_path / "a.csv",

@@ -51,7 +51,8 @@ select
         when is_complete and is_previous_complete
         then double(revenue - revenue_previous) / double(nullif(revenue_previous, 0))
     end as growth,
-    revenue_last_year,
+    -- A month of which the lake holds a part is nothing to compare a whole one with.
+    case when is_last_year_complete then revenue_last_year end as revenue_last_year,
     case
         when is_complete and is_last_year_complete
         then double(revenue - revenue_last_year) / double(nullif(revenue_last_year, 0))

@@ -36,6 +36,7 @@ from lib.settings import PROJECT, Settings
 
 SECONDS_TO_START = 240
 SECONDS_BETWEEN_LOOKS = 2.0
+SECONDS_BETWEEN_TRIES = 15.0  # somebody's wrong passwords may have made the administrator's login wait
 SUBMIT = str(PROJECT / "spark-submit.sh")
 KEY, PASSWORD = "superset.key", "superset_admin_password"
 
@@ -106,21 +107,23 @@ class Launch:
         servers.wait(lambda: is_healthy(self.url), "Starting Superset", SECONDS_TO_START)
 
     def _watch(self, servers: Servers) -> None:
-        seen = self._seen()
+        seen, is_done = self._seen(), True
         while True:
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+            time.sleep(SECONDS_BETWEEN_LOOKS if is_done else SECONDS_BETWEEN_TRIES)
             servers.require_alive()
             now = self._seen()
-            if now != seen:
-                seen = now
-                self._follow()
+            if now != seen or not is_done:
+                seen, is_done = now, self._follow()
 
-    def _follow(self) -> None:
+    def _follow(self) -> bool:
+        """Bring in what changed; whether there is no use in trying again before something changes."""
         try:
             for change in provision(self.settings, self.place):
                 tell(change)
         except (LakehouseError, UsageError) as error:
             tell(f"What changed cannot be brought into Superset, which stays as it was: {error}")
+            return isinstance(error, UsageError)
+        return True
 
     def _seen(self) -> dict[Path, int]:
         files = [self.settings.roles, self.settings.secrets / accounts.FILE, *ASSETS.rglob("*.yaml")]

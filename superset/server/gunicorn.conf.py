@@ -14,7 +14,10 @@ control_socket_disable = True  # it would lie in the home of whoever starts it, 
 
 def post_fork(server: Any, _worker: Any) -> None:
     """Let each worker open connections of its own: those that the application opened before are of all of them."""
-    from superset.extensions import db  # noqa: PLC0415 - the settings are read before Superset is
+    import upkeep  # noqa: PLC0415 - the settings are read before Superset is
+    from superset.extensions import db  # noqa: PLC0415
 
-    with server.app.wsgi().app_context():
+    app = server.app.wsgi()
+    with app.app_context():
         db.engine.dispose(close=False)
+    upkeep.begin(app)

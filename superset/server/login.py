@@ -1,46 +1,21 @@
-"""Who may log in: the users of the SQL endpoint, with the same passwords, checked against the same file.
-
-So there is one list of people (`endpoint_user add`, `passwd`, `remove`), and Superset keeps no password of any of them.
-The one account of Superset's own is its administrator, who has the service account's name and the password in
-`superset_admin_password`; at the endpoint that name reads no row.
-"""
+"""Who may log in: the users of the SQL endpoint, with the same passwords, checked against the same file."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import hmac
-import os
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy.engine.url import URL
+import attempts
+import sessions
+from accounts import SERVICE, accounts
+from flask import g
+from flask_jwt_extended import JWTManager
 from superset.security import SupersetSecurityManager
 
-SERVICE = "service"
 PREFIX = "pbkdf2-sha512"
 # Of a password that nobody has: an unknown name takes as long as a wrong password.
 NOBODY = f"{PREFIX}:210000:{'00' * 16}:{'00' * 32}"
-
-
-def _secret(name: str) -> Path:
-    return Path(os.environ["LAKEHOUSE_SECRETS"]) / name
-
-
-def accounts() -> dict[str, tuple[str, str]]:
-    """Name -> role and secret, as the endpoint's file has them now."""
-    lines = _secret("endpoint_users").read_text(encoding="utf-8").splitlines()
-    parts = [line.split(":", 2) for line in lines if line and not line.startswith("#")]
-    return {name: (role, secret) for name, role, secret in parts}
-
-
-def service_password(_address: URL) -> str:
-    """The password of the service account, which asks the endpoint for others."""
-    own = _secret("superset_endpoint_password")
-    if own.exists():
-        return own.read_text(encoding="utf-8").strip()
-    with _secret("demo_users.csv").open(encoding="utf-8") as file:
-        return next(row["password"] for row in csv.DictReader(file) if row["role"] == SERVICE)
 
 
 def proves(secret: str, password: str) -> bool:
@@ -53,16 +28,45 @@ def proves(secret: str, password: str) -> bool:
 
 
 class SecurityManager(SupersetSecurityManager):  # type: ignore[misc]
-    """Superset's own, but for the check of a password."""
+    """Superset's own, but for the check of a password and for how long a login holds."""
 
     def auth_user_db(self, username: str, password: str) -> Any:
         """The user, if the endpoint knows name and password; else None."""
-        role, secret = accounts().get(username or "", ("", NOBODY))
+        return attempts.judged(username or "", lambda: self._proved(username or "", password or ""))
+
+    def auth_user_ldap(self, _username: str, _password: str) -> None:
+        """Nobody: what the company's LDAP server checks is not asked here, and no password goes past `attempts`."""
+
+    def _proved(self, username: str, password: str) -> Any:
+        role, secret = accounts().get(username, ("", NOBODY))
         if role == SERVICE:
             return super().auth_user_db(username, password)
         user = self.find_user(username=username)
-        right = proves(secret, password or "")
+        right = proves(secret, password)
         if user is None or not user.is_active:
             return None
         self.update_user_auth_stat(user, right)
         return user if right else None
+
+    def load_user(self, pk: int) -> Any:
+        """The user of a cookie, if its login has not ended."""
+        user = super().load_user(pk)
+        return user if user is not None and sessions.holds(user) else None
+
+    def load_user_jwt(self, _jwt_header: Any, jwt_data: Any) -> Any:
+        """The user of a token, if it has not ended."""
+        user = super().load_user(jwt_data["sub"])
+        if user is None or not sessions.token_holds(user, jwt_data):
+            return None
+        g.user = user  # as Superset's own does
+        return user
+
+    def create_jwt_manager(self, app: Any) -> JWTManager:
+        """Superset's own, with tokens that say which account they are of, and since when."""
+        manager, found = super().create_jwt_manager(app), super().load_user
+        manager.additional_claims_loader(lambda number: sessions.claims(found(number)))
+        return manager
+
+    def on_user_logout(self, user: Any) -> None:
+        """End the login for good."""
+        sessions.end(user)

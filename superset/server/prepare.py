@@ -6,11 +6,11 @@ One process does what `superset db upgrade`, `superset init` and `superset fab c
 from __future__ import annotations
 
 import importlib.resources
-import os
-from pathlib import Path
 
-import login
+import upkeep
+from accounts import SERVICE, accounts, administrators_password
 from flask_migrate import upgrade
+from store import store
 from superset.app import create_app
 
 
@@ -19,6 +19,8 @@ def main() -> None:
     app = create_app()
     with app.app_context():
         upgrade(directory=str(importlib.resources.files("superset") / "migrations"))
+        store().make()
+        _tidy()
         _sync()
         _set_administrator()
 
@@ -30,11 +32,20 @@ def _sync() -> None:
     security_manager.sync_role_definitions()
 
 
+def _tidy() -> None:
+    """Remove what is over, also from the places in a file that SQLite keeps free."""
+    from superset.extensions import db  # noqa: PLC0415 - needs an application
+
+    upkeep.tidy()
+    if db.engine.dialect.name == "sqlite":
+        db.session.execute("vacuum")
+
+
 def _set_administrator() -> None:
     from superset.extensions import security_manager  # noqa: PLC0415 - needs an application
 
-    name = next(name for name, (role, _) in login.accounts().items() if role == login.SERVICE)
-    password = (Path(os.environ["LAKEHOUSE_SECRETS"]) / "superset_admin_password").read_text(encoding="utf-8").strip()
+    name = next(name for name, (role, _) in accounts().items() if role == SERVICE)
+    password = administrators_password()
     user = security_manager.find_user(username=name)
     if user is None:
         role = security_manager.find_role("Admin")

@@ -7,6 +7,7 @@ answer is never kept under a newer publication than it was computed from.
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 from flask import g, has_app_context
@@ -38,3 +39,7 @@ class FileResults(FileSystemCache):  # type: ignore[misc]
     def _get_filename(self, key: str) -> str:
         own = key == self._fs_count_file
         return str(super()._get_filename(key if own else f"{served()}:{key}"))
+
+    def forget_expired(self) -> None:
+        """Remove the files of results that are over; left alone, they would lie there until the folder is full."""
+        self._remove_expired(time.time())

@@ -73,6 +73,17 @@ def test_a_month_is_compared_with_the_same_month_a_year_before(spark: SparkSessi
     assert cells[11:] == [("2022-12-01", None, None), ("2023-01-01", "10", 0.5), ("2023-02-01", "0", None)]
 
 
+def test_a_part_of_a_month_is_not_compared_with_a_whole_one(spark: SparkSession) -> None:
+    sales = [Sale("ada", "2022-01-24", "10"), Sale("ada", "2022-02-05", "20"), Sale("ada", "2023-01-05", "40")]
+    columns = ("period_start", "revenue", "revenue_last_year", "growth_last_year")
+    cells = Star(spark, sales=sales).read("monthly", *columns, as_of="2023-03-01", region="Europe")
+    assert [cell for cell in cells if cell[0] in {"2022-01-01", "2023-01-01", "2023-02-01"}] == [
+        ("2022-01-01", "10", None, None),
+        ("2023-01-01", "40", None, None),  # January 2022 began before the first sale
+        ("2023-02-01", "0", "20", -1.0),
+    ]
+
+
 def test_quarters_are_sums_of_their_months(spark: SparkSession) -> None:
     sales = [Sale("ada", "2023-01-01", "10"), Sale("ada", "2023-03-31", "20"), Sale("ada", "2023-04-01", "45")]
     columns = ("period_start", "order_lines", "revenue", "revenue_previous", "growth", "is_complete")

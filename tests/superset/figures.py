@@ -14,8 +14,12 @@ SALES = {
     "buyers": """
         select period_start, max(buyers) from mart_sales.buyers where period = 'month' and is_complete group by 1""",
     "last_year": """
-        select period_start, sum(revenue), sum(revenue_last_year)
-        from mart_sales.monthly where is_complete group by 1""",
+        select now.period_start, sum(now.revenue), sum(before.revenue)
+        from mart_sales.monthly as now
+        left join mart_sales.monthly as before
+            on before.period_start = now.period_start - interval 1 year
+            and before.region = now.region and before.category = now.category and before.is_complete
+        where now.is_complete group by 1""",
     "trend": "select day, sum(revenue_7d), sum(revenue_28d) from mart_sales.trends group by 1",
     "quarters": "select period_start, sum(revenue) from mart_sales.quarterly group by 1",
     "years": "select period_start, sum(revenue) from mart_sales.yearly group by 1",

@@ -65,7 +65,7 @@ select
     filled.*,
     previous.revenue as revenue_previous,
     growth(filled.revenue, previous.revenue, filled.is_complete and previous.is_complete) as growth,
-    last_year.revenue as revenue_last_year,
+    if(last_year.is_complete, last_year.revenue, null) as revenue_last_year,
     growth(filled.revenue, last_year.revenue, filled.is_complete and last_year.is_complete) as growth_last_year
 from filled
 left join filled as previous
