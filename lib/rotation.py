@@ -62,9 +62,10 @@ def renew(lake: Lake) -> str:
         )
     lost = _lost_tokens(lake)
     _reopen(lake)
-    lake.keyring.enter()
+    # Before the keys change: what is lost must be known, whenever this is killed.
     log = auditlog.audit_log(lake.tables.root, lake.settings.secrets)
     log.append("key_rotated", auditlog.new_reference(), {"tokens_lost": lost})
+    lake.keyring.enter()
     if not lost:
         return "The keys in the secrets' folder are the lake's now."
     return (

@@ -269,7 +269,7 @@ def test_the_next_job_removes_what_a_dead_one_left_and_nothing_of_a_living_one(t
         living.wait()
     # The lock of a killed process is gone with it.
     deadline = time.monotonic() + 10
-    while launch(told) and spilled.exists() and time.monotonic() < deadline:
+    while launch(told).returncode == 0 and spilled.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not spilled.exists()
     assert len(list((told / "data" / "temp").glob("job-*"))) == 1
@@ -468,6 +468,6 @@ def test_what_spark_spills_is_private_and_gone_after_the_next_job(real: Path, tm
     assert [file for file in files if file.exists() and stat.S_IMODE(file.stat().st_mode) & 0o077] == []
     assert list(temporary.rglob("shuffle_*")) != []  # a kill leaves them
     deadline = time.monotonic() + 20
-    while launch(ROOT, "leave", "0", **environment) and list(temporary.rglob("shuffle_*")):
+    while launch(ROOT, "leave", "0", **environment).returncode == 0 and list(temporary.rglob("shuffle_*")):
         assert time.monotonic() < deadline
     assert list(elsewhere.iterdir()) == []
