@@ -18,7 +18,7 @@ def main(options: Namespace) -> str:
     from lib.auditlog import audit_log
 
     settings = cli.settings(options)
-    log = audit_log(settings.lake, settings.secrets)
+    log = audit_log(settings.lake, settings.secrets, settings.audit_witness)
     count = log.verify()
     if not count:
         return f"The audit log of {settings.lake} has no entry yet."

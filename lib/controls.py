@@ -25,11 +25,13 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 import pyarrow as pa
-import pyarrow.orc as orc
 import pyarrow.parquet as pq
+from pyarrow import orc
 
+NORMAL_FORMS: tuple[Literal["NFC", "NFD", "NFKC", "NFKD"], ...] = ("NFC", "NFD", "NFKC", "NFKD")
 Spelling = Callable[[str], bytes]
 BEFORE, AFTER = b"before ", b" after\n"
 CUT = 32  # characters that Delta's statistics keep
@@ -43,6 +45,14 @@ def drawn() -> str:
 def failed(hits: Callable[[bytes], int], planted: str, absent: str) -> list[str]:
     """The spellings in which the planted value is not found, or one is that was not asked for."""
     return [name for name, spell in SPELLINGS.items() if not hits(spell(planted)) or hits(spell(absent))]
+
+
+def _encoded(name: str) -> Spelling:
+    return lambda text: BEFORE + text.encode(name)
+
+
+def _normal(form: Literal["NFC", "NFD", "NFKC", "NFKD"]) -> Spelling:
+    return lambda text: unicodedata.normalize(form, text).encode()
 
 
 def _numeric(text: str, form: str) -> bytes:
@@ -118,12 +128,8 @@ def _compressed(name: str) -> Spelling:
 SPELLINGS: Mapping[str, Spelling] = {
     "UTF-8": str.encode,
     "capitals": lambda text: text.upper().encode(),
-    **{name: (lambda text, name=name: BEFORE + text.encode(name)) for name in (
-        "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "cp1252", "latin-1",
-    )},
-    **{form: (lambda text, form=form: unicodedata.normalize(form, text).encode()) for form in (
-        "NFC", "NFD", "NFKC", "NFKD",
-    )},
+    **{name: _encoded(name) for name in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "cp1252", "latin-1")},
+    **{form: _normal(form) for form in NORMAL_FORMS},
     "JSON": lambda text: json.dumps([text]).encode(),
     "JSON with escaped slashes": lambda text: json.dumps([text]).replace("/", "\\/").encode(),
     "JSON in JSON": lambda text: json.dumps(json.dumps(json.dumps({"a": text}))).encode(),

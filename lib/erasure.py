@@ -22,7 +22,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pyspark.sql import DataFrame
 
@@ -76,6 +76,7 @@ class Receipt:
     files_with_findings: list[str]
     files_not_read: list[str]
     evidence: str
+    audit_log: dict[str, str | int] = field(default_factory=dict)
 
 
 def erase(
@@ -148,15 +149,18 @@ def _nobody(lake: Lake, ids: Sequence[str]) -> str:
 
 def carry_out(lake: Lake, request: Open) -> Receipt:
     """Go through the phases that are not done yet, look for what is left, and write the receipt."""
-    log = auditlog.audit_log(lake.tables.root, lake.settings.secrets)
+    log = auditlog.audit_log(lake.tables.root, lake.settings.secrets, lake.settings.audit_witness)
     log.append_once(f"{request.kind}_started", request.reference, {"subjects": len(request.subjects)})
+    lake.tables.state(log.anchor())
     people = subjects.frame(lake, request.subjects)
     requests.go_through(lake.settings.secrets, request, _phases(lake, request, people), lake.steps)
     with lake.steps.step(f"{request.kind}: scan"):
         receipt = _scan(lake, request, people)
-    lake.storage.write(f"{RECEIPTS}/{request.reference}.json", json.dumps(dataclasses.asdict(receipt), indent=2))
     counts = {"subjects": receipt.subjects, "findings": sum(receipt.findings.values())}
     log.append_once(f"{request.kind}_{receipt.status.lower()}", request.reference, counts)
+    # The receipt states how far the log has come: killed between the two, the next run writes it.
+    receipt = dataclasses.replace(receipt, audit_log=log.anchor())
+    lake.storage.write(f"{RECEIPTS}/{request.reference}.json", json.dumps(dataclasses.asdict(receipt), indent=2))
     if receipt.status == PARTIAL:
         # Another run removes and looks again; whoever is to be found must still be known.
         request.partial = True

@@ -200,7 +200,8 @@ class _Place:
         """Search it with its name, note the result; gives the hash of its content."""
         named, _ = self.look.into(os.fsencode(self.name))
         shown = NAMELESS if named else self.name.encode(errors="backslashreplace").decode()
-        hits, digest, reasons = 0, "", []
+        hits, digest = 0, ""
+        reasons: list[str] = []
         try:
             hits, digest, reasons = self._inside(list(roots))
         except FileNotFoundError:
@@ -334,7 +335,7 @@ class _Look:
             return 0
         if isinstance(part, Torn):
             return max(self._searcher.hits(reading) for reading in self._readings(part.content))
-        return self._content(part, layer + 1) if isinstance(part, bytes) else self._table(part, layer)
+        return self._content(part, layer + 1) if isinstance(part, bytes) else self._table(part.table, layer)
 
     def _table(self, table: pa.Table, layer: int) -> int:
         hits, texts = 0, []

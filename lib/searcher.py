@@ -7,6 +7,7 @@ with them: by a hash first, which tells most of them apart for a few nanoseconds
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,8 @@ FEWEST_BITS, MOST_BITS = 16, 24  # of a hash, by the number of strings
 SPREAD = 5  # bits of a hash beyond those that the number of strings needs: one window in 32 passes by chance
 FAR = np.int64(1 << 32)  # more than the bytes of any string
 NEVER = np.int64(1 << 62)
+SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
+NOTHING = (np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int64))
 # What a text goes on with: letters, digits, blanks, and all bytes of UTF-8 that are not ASCII.
 TEXTUAL = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789 .-_@+'/#") | frozenset(range(0x80, 0x100))
 LAST_CHARACTER = "\U0010ffff".encode()  # what Delta puts behind a largest value that it cut
@@ -31,12 +34,11 @@ class Searcher:
     def __init__(self, strings: Iterable[bytes], ends: Iterable[bytes] = ()) -> None:
         anywhere = {string.lower() for string in strings}
         ending = {string.lower() for string in ends} - anywhere
-        known = sorted(each for each in anywhere | ending if len(each) >= WINDOW)
-        self._by_window: dict[int, list[tuple[bytes, int, bool]]] = {}
-        for string, at in zip(known, _rarest(known), strict=True):
-            window = int.from_bytes(string[at : at + WINDOW], "little")
-            self._by_window.setdefault(window, []).append((string, at, string in ending))
-        self._windows = np.array(sorted(self._by_window), dtype="<u8")
+        known = [each for each in (*anywhere, *ending) if len(each) >= WINDOW]
+        windows, places = _rarest(known)
+        order = np.argsort(windows)
+        self._windows = windows[order]
+        self._strings = [(known[number], int(places[number]), known[number] in ending) for number in order]
         bits = min(max(len(known).bit_length() + SPREAD, FEWEST_BITS), MOST_BITS)
         self._shift = np.uint64(64 - bits)
         self._hashed = np.zeros(1 << bits, dtype=np.bool_)
@@ -44,25 +46,25 @@ class Searcher:
 
     def hits(self, content: bytes) -> int:
         """How often the strings occur."""
-        if len(content) < WINDOW or not len(self._windows):
+        if len(content) < WINDOW or not self._strings:
             return 0
         lower = content.lower()
-        return sum(self._at(lower, at) for at in self._candidates(lower))
+        return sum(self._at(lower, at, first, last) for at, first, last in self._candidates(lower))
 
-    def _at(self, content: bytes, at: int) -> int:
-        known = self._by_window[int.from_bytes(content[at : at + WINDOW], "little")]
+    def _at(self, content: bytes, at: int, first: int, last: int) -> int:
+        known = self._strings[first:last]
         return sum(_stands(content, string, at - before, ends=ends) for string, before, ends in known)
 
-    def _candidates(self, content: bytes) -> Iterator[int]:
-        """Where eight bytes stand that are a string's."""
+    def _candidates(self, content: bytes) -> Iterator[tuple[int, int, int]]:
+        """Where eight bytes stand that are a string's, and from which to which of the strings."""
         for begin in range(0, len(content) - WINDOW + 1, BLOCK):
             count = min(BLOCK, len(content) - WINDOW + 1 - begin)
             windows: npt.NDArray[np.uint64] = np.ndarray((count,), "<u8", content, begin, (1,))
             possible = np.flatnonzero(self._hashed[(windows * MIX) >> self._shift])
             found = windows[possible]
-            places = np.searchsorted(self._windows, found)
-            places[places == len(self._windows)] = 0
-            yield from (begin + int(at) for at in possible[self._windows[places] == found])
+            first, last = (np.searchsorted(self._windows, found, side) for side in SIDES)
+            same = first < last
+            yield from zip((begin + possible[same]).tolist(), first[same].tolist(), last[same].tolist(), strict=True)
 
 
 def _stands(content: bytes, string: bytes, at: int, *, ends: bool) -> bool:
@@ -76,26 +78,35 @@ def _is_end(content: bytes, at: int) -> bool:
     return content[at] not in TEXTUAL or content.startswith(LAST_CHARACTER, at)
 
 
-def _rarest(strings: list[bytes]) -> list[int]:
-    """For each string, where eight of its bytes begin that fewest strings have."""
+def _rarest(strings: list[bytes]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    """Of each string, eight bytes that fewest strings have, and where they begin in it."""
     parts = [strings[at : at + AT_ONCE] for at in range(0, len(strings), AT_ONCE)]
-    counts = np.zeros(1 << COUNTED_BITS, dtype=np.int64)
+    bits = min(max(sum(map(len, strings)).bit_length(), FEWEST_BITS), COUNTED_BITS)
+    counts = np.zeros(1 << bits, dtype=np.int64)
     for part in parts:
-        counts += np.bincount(_hashed(b"".join(part)), minlength=len(counts))
-    return [at for part in parts for at in _rarest_of(part, counts)]
+        counts += np.bincount(_hashed(_windows(part), bits), minlength=len(counts))
+    found = [NOTHING, *(_rarest_of(part, counts, bits) for part in parts)]
+    return np.concatenate([each[0] for each in found]), np.concatenate([each[1] for each in found])
 
 
-def _rarest_of(strings: list[bytes], counts: npt.NDArray[np.int64]) -> list[int]:
-    seen = counts[_hashed(b"".join(strings))]
+def _rarest_of(
+    strings: list[bytes], counts: npt.NDArray[np.int64], bits: int
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    windows = _windows(strings)
     lengths = np.array([len(string) for string in strings], dtype=np.int64)
     begins = np.concatenate(([0], np.cumsum(lengths)[:-1]))
-    inside = np.arange(len(seen)) - np.repeat(begins, lengths)[: len(seen)]
-    crossing = inside > np.repeat(lengths, lengths)[: len(seen)] - WINDOW
+    inside = np.arange(len(windows)) - np.repeat(begins, lengths)[: len(windows)]
+    crossing = inside > np.repeat(lengths, lengths)[: len(windows)] - WINDOW
     # A count and a place in one number: the smallest is the first of the rarest.
-    ranked = np.where(crossing, NEVER, seen * FAR + inside)
-    return [int(best % FAR) for best in np.minimum.reduceat(ranked, begins)]
+    ranked = np.where(crossing, NEVER, counts[_hashed(windows, bits)] * FAR + inside)
+    places = np.minimum.reduceat(ranked, begins) % FAR
+    return windows[begins + places], places
 
 
-def _hashed(joined: bytes) -> npt.NDArray[np.int64]:
-    windows: npt.NDArray[np.uint64] = np.ndarray((len(joined) - WINDOW + 1,), "<u8", joined, 0, (1,))
-    return ((windows * MIX) >> np.uint64(64 - COUNTED_BITS)).astype(np.int64)
+def _windows(strings: list[bytes]) -> npt.NDArray[np.uint64]:
+    joined = b"".join(strings)
+    return np.ndarray((len(joined) - WINDOW + 1,), "<u8", joined, 0, (1,))
+
+
+def _hashed(windows: npt.NDArray[np.uint64], bits: int) -> npt.NDArray[np.int64]:
+    return ((windows * MIX) >> np.uint64(64 - bits)).astype(np.int64)

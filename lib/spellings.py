@@ -11,10 +11,11 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Iterator
+from typing import Literal
 
 from lib import escapes
 
-NORMAL_FORMS = ("NFC", "NFD", "NFKC", "NFKD")
+NORMAL_FORMS: tuple[Literal["NFC", "NFD", "NFKC", "NFKD"], ...] = ("NFC", "NFD", "NFKC", "NFKD")
 WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 # Character sets of one or two bytes; they differ in what is not ASCII, and a value is looked for in those that have it.
 NARROW = (
@@ -22,12 +23,13 @@ NARROW = (
     "iso8859-5", "cp1253", "cp1254", "cp1255", "cp1256", "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr",
 )  # fmt: skip
 MISREAD = ("latin-1", "cp1252")  # UTF-8 that a program took for one of these, and wrote as UTF-8 again
-BETWEEN_HEX = (b" ", b":", b"-", b", 0x")
 DIGITS = re.compile(r"[0-9a-fA-F]{32,}\Z")
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 CARD = re.compile(r"[0-9]{13,19}\Z")
 NUMBER = re.compile(r"\+?[0-9 ()./-]{10,}\Z")
 FEWEST_DIGITS = 10  # of a number that is looked for without its blanks and hyphens too
+FEWEST_BYTES = 6  # different ones in a number that is looked for as bytes: zeros are everywhere
+LAST_OF_LATIN = "\xff"
 NBSP = "\xa0"
 BASE64_BITS = 6
 CUT_CHARACTERS = 32  # of a text that Delta's statistics keep
@@ -37,12 +39,15 @@ CUT_BYTES = 64  # and Parquet's
 def of_text(text: str) -> set[bytes]:
     """All byte strings that stand for the text."""
     known = normal(text)
-    found = {spelled for form in {*known, *_respelled(known)} for spelled in _in_character_sets(form)}
+    found = {spelled for form in known for spelled in _in_character_sets(form)}
+    found |= {spelled for form in _respelled(known) for spelled in _in_usual_sets(form)}
     for form in known:
         for content in _to_pack(form):
             found |= set(_packed(content))
+        found |= set(_spaced(form.encode("utf-8", "surrogatepass")))
     for content in _binary(text):
-        found |= {content, *_packed(content)}
+        if len(set(content)) >= FEWEST_BYTES:
+            found |= {content, *_packed(content)}
     return found
 
 
@@ -97,6 +102,12 @@ def _others(text: str) -> Iterator[str]:
             yield bare
 
 
+def _in_usual_sets(text: str) -> Iterator[bytes]:
+    yield text.encode("utf-8", "surrogatepass")
+    if not text.isascii():
+        yield from _encoded(text, "cp1252")
+
+
 def _in_character_sets(text: str) -> Iterator[bytes]:
     utf8 = text.encode("utf-8", "surrogatepass")
     yield utf8
@@ -109,9 +120,10 @@ def _in_character_sets(text: str) -> Iterator[bytes]:
         yield from _encoded(text, name)
     for name in MISREAD:
         yield utf8.decode(name, "replace").encode()
-    # What Python and YAML write as \xeb and as \u20ac in one text, and what Java writes of rare characters.
-    yield b"".join(bytes([ord(one)]) if ord(one) < 256 else one.encode("utf-8", "surrogatepass") for one in text)
-    yield b"".join(_as_java(one) for one in text)
+    if max(text) > LAST_OF_LATIN:
+        # What Python and YAML write as \xeb and as \u20ac in one text, and what Java writes of rare characters.
+        yield b"".join(one.encode("latin-1" if one <= LAST_OF_LATIN else "utf-8", "surrogatepass") for one in text)
+        yield b"".join(_as_java(one) for one in text)
 
 
 def _encoded(text: str, character_set: str) -> Iterator[bytes]:
@@ -141,10 +153,13 @@ def _packed(content: bytes) -> Iterator[bytes]:
         yield plain
         if b"+" in plain or b"/" in plain:
             yield plain.translate(bytes.maketrans(b"+/", b"-_"))
-    digits = content.hex().encode()
-    yield digits
-    pairs = [digits[at : at + 2] for at in range(0, len(digits), 2)]
-    yield from (separator.join(pairs) for separator in BETWEEN_HEX)
+    yield content.hex().encode()
+
+
+def _spaced(content: bytes) -> Iterator[bytes]:
+    """Hexadecimal digits with something between each two."""
+    yield from (content.hex(separator).encode() for separator in " :-")
+    yield ", 0x".join(f"{byte:02x}" for byte in content).encode()
 
 
 def _binary(text: str) -> Iterator[bytes]:

@@ -21,9 +21,10 @@ PIECE = 1 << 12  # bytes fed at a time: the densest stream makes some 80 MB of t
 RAW_DEFLATE = -15
 MULTIPLE = 31  # of which the first two bytes of a zlib stream are one
 DEFLATE = 8
+MORE = 0x80  # of a number's byte: another one follows; of a chunk's kind: it may be passed over
 UNMARKED = ("snappy", "lz4_raw", "brotli")
-MOST_GROWTH = 256  # times that a block of LZ4 may grow,
-MOST_GROWN = 1 << 28  # and bytes
+MOST_GROWN = 1 << 28  # bytes that a short text may grow to
+LEAST_MATCH = 4  # bytes that LZ4 repeats
 FEWEST = 8  # bytes: less holds no value that is looked for
 BROKEN = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, IndexError, MemoryError)
 
@@ -174,9 +175,9 @@ def _lz4_of_java(content: bytes, begin: int) -> Stream:
     at = begin
     try:
         while content.startswith(b"LZ4Block", at):
-            packed, plain = (int.from_bytes(_exactly(content, at + where, 4), "little") for where in (9, 13))
+            packed = int.from_bytes(_exactly(content, at + 9, 4), "little")
             block = _exactly(content, at + 21, packed)
-            parts.append(block if content[at + 8] & 0xF0 == 0x10 else _decoded(block, "lz4_raw", plain))
+            parts.append(block if content[at + 8] & 0xF0 == 0x10 else _lz4_block(block))
             at += 21 + packed
     except (*BROKEN, pa.ArrowException):
         return Stream(b"".join(parts), at, whole=False)
@@ -207,7 +208,7 @@ def _snappy_framed(content: bytes, begin: int) -> Stream:
             chunk = _exactly(content, at + 4, size)
             if kind in (0, 1):
                 parts.append(snappy(chunk[4:]) if kind == 0 else chunk[4:])
-            elif kind < 0x80:
+            elif kind < MORE:
                 return Stream(b"".join(parts), at, whole=False)
             at += 4 + size
     except (*BROKEN, pa.ArrowException):
@@ -222,7 +223,7 @@ def _block(content: bytes, name: str) -> bytes:
         with pa.CompressedInputStream(pa.BufferReader(content), name) as stream:
             plain = bytes(stream.read(MOST_UNPACKED))
             return b"" if stream.read(1) else plain
-    return _decoded(content, name, min(len(content) * MOST_GROWTH, MOST_GROWN))
+    return _lz4_block(content)
 
 
 def _hadoop(content: bytes, name: str) -> bytes:
@@ -237,7 +238,7 @@ def _hadoop(content: bytes, name: str) -> bytes:
         while plain > 0:
             size = int.from_bytes(_exactly(content, at, 4), "big")
             chunk = _exactly(content, at + 4, size)
-            parts.append(snappy(chunk) if name == "snappy" else _decoded(chunk, name, plain))
+            parts.append(snappy(chunk) if name == "snappy" else _lz4_block(chunk))
             plain -= len(parts[-1]) or plain
             at += 4 + size
     return b"".join(parts)
@@ -249,9 +250,36 @@ def snappy(content: bytes) -> bytes:
     for byte in content[:5]:
         size |= (byte & 0x7F) << shift
         shift += 7
-        if byte < 0x80:
+        if byte < MORE:
             break
     return _decoded(content, "snappy", size)
+
+
+def _lz4_block(content: bytes) -> bytes:
+    """A block of LZ4, which does not state its size."""
+    size = at = 0
+    while at < len(content):
+        token = content[at]
+        literals, at = _length(content, at + 1, token >> 4)
+        at += literals
+        size += literals
+        if at < len(content):
+            matched, at = _length(content, at + 2, token & 0x0F)
+            size += matched + LEAST_MATCH
+    if at > len(content):
+        raise EOFError
+    # Exactly so many: Arrow gives what lay in memory before, if it is asked for more.
+    return _decoded(content, "lz4_raw", size)
+
+
+def _length(content: bytes, at: int, nibble: int) -> tuple[int, int]:
+    """A length of LZ4, and where what follows it begins: fifteen and more goes on in bytes, while these are 255."""
+    length = nibble
+    while nibble == 0x0F:
+        length += content[at]
+        nibble = 0x0F if content[at] == 0xFF else 0
+        at += 1
+    return length, at
 
 
 def _decoded(content: bytes, name: str, size: int) -> bytes:

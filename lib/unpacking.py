@@ -19,17 +19,18 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.ipc as ipc
-import pyarrow.orc as orc
 import pyarrow.parquet as pq
+from pyarrow import ipc, orc
 
 from lib import streams
 
 FEWEST = 8  # bytes: less holds no value that is looked for
 PARQUET = b"PAR1"
+MORE = 0x80  # of a number's byte: another one follows
 ROWS = 10_000  # of a database that are read at a time
 TEXTS = pa.schema([("texts", pa.large_string())])
 TAR_MARK, TAR_AT = b"ustar", 257
@@ -59,6 +60,8 @@ DUCKDB, DUCKDB_AT = b"DUCK", 8
 PDF, PDF_ENCRYPTED = b"%PDF-", b"/Encrypt"
 ZIP = b"PK\x03\x04"
 ENCRYPTED_MEMBER = 1  # of a zip member's flags
+CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+MOST_DISGUISED = 1 << 16  # bytes: a longer compressed block does not pass as text by chance
 EVEN_BLOCK = 256  # bytes that are judged at a time
 MOST_TEXT = 0.6  # of an even block's bytes are letters: of bytes drawn at random four in ten are
 LEAST_ENTROPY = 0.86  # of the most that so many bytes can have: of bytes drawn at random it is 0.9 or more
@@ -70,7 +73,12 @@ HEX = re.compile(rb"[0-9a-fA-F]{34,}")
 DIGESTS = (40, 64, 96, 128)  # digits: such a text is a hash or a pseudonym, and nothing is packed in it
 NO_BASE64 = b"\r\n \t>="
 EMBEDDED = 1 << 10  # bytes: an even block in text that is shorter is a key, a hash or a signature
-UTF = ((b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+UTF = (
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
 WIDE_SHARE = 5  # of so many bytes one is zero in text of two or four bytes a letter
 
 
@@ -88,7 +96,14 @@ class Torn:
     content: bytes
 
 
-Part = bytes | pa.Table | Opaque | Torn
+@dataclass(frozen=True)
+class Rows:
+    """A table of Arrow."""
+
+    table: Any
+
+
+Part = bytes | Rows | Opaque | Torn
 
 
 def unpacked(content: bytes) -> Iterator[Part]:
@@ -117,7 +132,7 @@ def footer(content: bytes) -> bytes:
 
 
 def texts_for_bytes(content: bytes) -> tuple[bytes, list[Part]]:
-    """What stands in the content as base64 or as hexadecimal digits: all of it joined, and what is packed in a piece."""
+    """What stands in the content as base64 or hexadecimal digits: all of it joined, and what is packed in a piece."""
     decoded = dict.fromkeys((*_of_base64(content), *_of_hex(content)))
     return b"\0\0".join(decoded), [part for each in decoded for part in _of_piece(each)]
 
@@ -204,9 +219,11 @@ def _loose(content: bytes) -> Iterator[Part]:
             if not stream.weak:
                 yield Opaque("a compressed stream in it is cut, damaged or too large")
     rest = b"".join((*left, content[at:]))
-    if is_text(rest):
+    text = is_text(rest)
+    if text and not (len(rest) < MOST_DISGUISED and CONTROL.search(rest)):
         return
-    if not at and (plain := streams.unmarked(content)):
+    plain = None if at else streams.unmarked(content)
+    if plain and (not text or is_text(plain)):
         yield plain
     elif is_even(rest):
         yield Opaque("encrypted, or of a format that is not known")
@@ -215,15 +232,15 @@ def _loose(content: bytes) -> Iterator[Part]:
 def _parquet(content: bytes) -> Iterator[Part]:
     file = pq.ParquetFile(io.BytesIO(content))
     for number in range(file.num_row_groups):
-        yield file.read_row_group(number)
+        yield Rows(file.read_row_group(number))
 
 
 def _orc(content: bytes) -> Iterator[Part]:
-    yield orc.ORCFile(io.BytesIO(content)).read()
+    yield Rows(orc.ORCFile(io.BytesIO(content)).read())
 
 
 def _arrow(content: bytes) -> Iterator[Part]:
-    yield ipc.open_file(pa.BufferReader(content)).read_all()
+    yield Rows(ipc.open_file(pa.BufferReader(content)).read_all())
 
 
 def _avro(content: bytes) -> Iterator[Part]:
@@ -262,7 +279,7 @@ def _avro_long(source: io.BytesIO) -> int:
         (byte,) = _taken(source, 1)
         number |= (byte & 0x7F) << shift
         shift += 7
-        if byte < 0x80:
+        if not byte & MORE:
             return (number >> 1) ^ -(number & 1)
 
 
@@ -310,7 +327,7 @@ def _rows(database: sqlite3.Connection, table: str) -> Iterator[Part]:
     rows = database.execute(f'select * from "{quoted}"')
     while some := rows.fetchmany(ROWS):
         values = [value for row in some for value in row]
-        yield pa.table({"texts": [value for value in values if isinstance(value, str)]}, TEXTS)
+        yield Rows(pa.table({"texts": [value for value in values if isinstance(value, str)]}, TEXTS))
         yield from of_values(value for value in values if isinstance(value, bytes))
 
 
@@ -322,13 +339,15 @@ def _office(content: bytes) -> Iterator[Part]:
 
 
 def _pdf(content: bytes) -> Iterator[Part]:
-    yield Opaque("an encrypted PDF") if PDF_ENCRYPTED in content else Opaque("a PDF, whose letters have their own codes")
+    yield (
+        Opaque("an encrypted PDF") if PDF_ENCRYPTED in content else Opaque("a PDF, whose letters have their own codes")
+    )
     yield from _loose(content)
 
 
 def _known_harmless(_: bytes) -> Iterator[Part]:
     """Checksums and numbers of rows: they hold no value, however even they look."""
-    yield from ()
+    return iter(())
 
 
 def _closed(content: bytes) -> Iterator[Part]:
