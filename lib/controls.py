@@ -23,8 +23,6 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal
 
 import pyarrow as pa
@@ -96,16 +94,12 @@ def _tar(text: str) -> bytes:
 
 
 def _sqlite(text: str) -> bytes:
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "database"
-        with closing(sqlite3.connect(file)) as database:
-            database.execute("pragma synchronous = off")
-            database.execute("pragma journal_mode = off")
-            database.execute("pragma page_size = 512")
-            database.execute("create table t (a text)")
-            database.execute("insert into t values (?)", ("-" * 470 + text,))
-            database.commit()
-        return file.read_bytes()
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.execute("pragma page_size = 512")
+        database.execute("create table t (a text)")
+        database.execute("insert into t values (?)", ("-" * 470 + text,))
+        database.commit()
+        return bytes(database.serialize()) if hasattr(database, "serialize") else text.encode()
 
 
 def _table(write: Callable[[pa.Table, io.BytesIO], None]) -> Spelling:
@@ -171,7 +165,7 @@ SPELLINGS: Mapping[str, Spelling] = {
     "bzip2 in gzip": lambda text: gzip.compress(bz2.compress(text.encode())),
     "zip": _zip,
     "gzip in tar": _tar,
-    "SQLite": _sqlite,
+    "SQLite": _sqlite,  # before Python 3.11 the text alone
     "Parquet": _table(lambda table, sink: pq.write_table(table, sink, compression="zstd")),
     "ORC": _table(lambda table, sink: orc.write_table(table, sink, compression="zlib")),
 }  # fmt: skip

@@ -75,6 +75,8 @@ class Receipt:
     findings: dict[str, int]
     files_with_findings: list[str]
     files_not_read: list[str]
+    reasons_not_read: dict[str, str]
+    controls_failed: list[str]
     evidence: str
     audit_log: dict[str, str | int] = field(default_factory=dict)
 
@@ -287,6 +289,8 @@ def _scan(lake: Lake, request: Open, people: DataFrame) -> Receipt:
         findings={**result.by_kind, **({"current rows": still} if still else {})},
         files_with_findings=[finding.path for finding in result.findings][:MOST_NAMED],
         files_not_read=result.unread[:MOST_NAMED],
+        reasons_not_read={name: result.reasons[name] for name in result.unread[:MOST_NAMED]},
+        controls_failed=result.failed,
         evidence=result.evidence,
     )
 
@@ -303,13 +307,15 @@ def _scanned(lake: Lake, wanted: residue.Wanted) -> residue.Scan:
     try:
         return residue.scan([residue.local_root(lake.tables.root)], wanted)
     except UsageError:
-        return residue.Scan(unread=["the lake is not on this machine"])
+        nowhere = residue.Scan()
+        nowhere.leave("the lake", "it is not on this machine")
+        return nowhere
 
 
 def _status(result: residue.Scan, still: int) -> str:
     if result.findings or still:
         return PARTIAL
-    return INCONCLUSIVE if result.unread else COMPLETE
+    return COMPLETE if result.verdict == residue.ABSENT else INCONCLUSIVE
 
 
 def _erasable(lake: Lake) -> list[Table]:

@@ -122,6 +122,9 @@ def scan(roots: Iterable[Path], wanted: Wanted) -> Scan:
     result.failed = controls.failed(lambda content: look.into(content)[0], planted, absent)
     known = [root.absolute() for root in roots]
     for root in known:
+        if not os.path.lexists(root):
+            result.leave(root.name, "it is not there")
+            continue
         for path in _below(root, result):
             name = str(path.relative_to(root)) if path != root else path.name
             digest = _Place(path, name, look, result).search(known)
@@ -204,9 +207,8 @@ class _Place:
         reasons: list[str] = []
         try:
             hits, digest, reasons = self._inside(list(roots))
-        except FileNotFoundError:
-            if not named and not os.path.lexists(self.path.parent):
-                reasons = ["it is not there"]
+        except FileNotFoundError:  # it went while others were searched
+            reasons = []
         except (OSError, _Unsearchable) as error:
             reasons = [str(error) if isinstance(error, _Unsearchable) else f"unreadable ({type(error).__name__})"]
         for reason in reasons:

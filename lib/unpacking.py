@@ -15,7 +15,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -312,14 +312,25 @@ def _tar(content: bytes) -> Iterator[Part]:
 
 def _sqlite(content: bytes) -> Iterator[Part]:
     """All texts of all tables: in the file's pages a long text is cut into pieces."""
-    with TemporaryDirectory() as folder:
+    with _database(content) as database:
+        names = [name for (name,) in database.execute("select name from sqlite_master where type = 'table'")]
+        for name in names:
+            yield from _rows(database, name)
+
+
+@contextmanager
+def _database(content: bytes) -> Iterator[sqlite3.Connection]:
+    with TemporaryDirectory() as folder:  # nobody else may enter it
         file = Path(folder) / "database"
-        file.touch(mode=0o600)
+        with closing(sqlite3.connect(":memory:")) as database:
+            if hasattr(database, "deserialize"):
+                database.deserialize(content)
+                yield database
+                return
+        # Python 3.10 opens files only.
         file.write_bytes(content)
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro&immutable=1", uri=True)) as database:
-            names = [name for (name,) in database.execute("select name from sqlite_master where type = 'table'")]
-            for name in names:
-                yield from _rows(database, name)
+            yield database
 
 
 def _rows(database: sqlite3.Connection, table: str) -> Iterator[Part]:
