@@ -1,6 +1,6 @@
 """Text that was escaped to stand inside other text, and how it reads without: JSON, HTML, URLs, code, mail.
 
-Escapes have endlessly many spellings (`ë` is `\\u00eb`, `&euml;`, `&#235;`, `%C3%AB`, ...), so what is searched is
+Escapes have endlessly many spellings (an e with two dots is `&euml;`, `&#235;`, `%C3%AB`, ...), so what is searched is
 taken back to the plain text, layer by layer, and not compared with every spelling.
 """
 

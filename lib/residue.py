@@ -220,7 +220,7 @@ class _Place:
     def _inside(self, roots: list[Path]) -> tuple[int, str, list[str]]:
         hits, _ = self.look.into(_attributes(self.path))
         if self.path.is_symlink():
-            target = os.readlink(self.path)
+            target = str(self.path.readlink())
             return hits + self.look.into(os.fsencode(target))[0], target, _outside(self.path, roots)
         kind = self.path.stat().st_mode
         if stat.S_ISDIR(kind):

@@ -30,6 +30,7 @@ NUMBER = re.compile(r"\+?[0-9 ()./-]{10,}\Z")
 FEWEST_DIGITS = 10  # of a number that is looked for without its blanks and hyphens too
 FEWEST_BYTES = 6  # different ones in a number that is looked for as bytes: zeros are everywhere
 LAST_OF_LATIN = "\xff"
+MORE = 0x80  # of a number's byte: another one follows
 NBSP = "\xa0"
 BASE64_BITS = 6
 CUT_CHARACTERS = 32  # of a text that Delta's statistics keep
@@ -173,7 +174,7 @@ def _binary(text: str) -> Iterator[bytes]:
 def _zigzag(number: int) -> bytes:
     """As Avro writes it: seven bits a byte, the sign last."""
     left, found = (number << 1) ^ (number >> 63), bytearray()
-    while left > 0x7F:
-        found.append(left & 0x7F | 0x80)
+    while left >= MORE:
+        found.append(left % MORE | MORE)
         left >>= 7
     return bytes([*found, left])

@@ -24,6 +24,8 @@ DEFLATE = 8
 MORE = 0x80  # of a number's byte: another one follows; of a chunk's kind: it may be passed over
 UNMARKED = ("snappy", "lz4_raw", "brotli")
 MOST_GROWN = 1 << 28  # bytes that a short text may grow to
+UNPACKED_BLOCK = 1  # a method of Spark's LZ4
+LONGER, LONGER_STILL = 0x0F, 0xFF  # a length of LZ4 goes on in the next byte
 LEAST_MATCH = 4  # bytes that LZ4 repeats
 FEWEST = 8  # bytes: less holds no value that is looked for
 BROKEN = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, IndexError, MemoryError)
@@ -73,14 +75,15 @@ def unmarked(content: bytes) -> bytes | None:
         stream = unpack(content, 0)
         if stream.whole and stream.end == len(content) and stream.content:
             return stream.content
-    for name in UNMARKED:
-        for read in (_block, _hadoop):
-            try:
-                if plain := read(content, name):
-                    return plain
-            except (*BROKEN, pa.ArrowException):
-                continue
-    return None
+    ways = ((read, name) for name in UNMARKED for read in (_block, _hadoop))
+    return next((plain for read, name in ways if (plain := _tried(read, content, name))), None)
+
+
+def _tried(read: Callable[[bytes, str], bytes], content: bytes, name: str) -> bytes:
+    try:
+        return read(content, name)
+    except (*BROKEN, pa.ArrowException):
+        return b""
 
 
 def _inflated(decompressor: Any, content: bytes, begin: int) -> Stream:
@@ -105,7 +108,7 @@ def _gzip(content: bytes, at: int) -> Stream:
 
 def _zlib(content: bytes, at: int) -> Stream:
     head = content[at : at + 2]
-    if len(head) < 2 or int.from_bytes(head, "big") % MULTIPLE or head[0] & 0x0F != DEFLATE:
+    if not head or int.from_bytes(head, "big") % MULTIPLE or head[0] & 0x0F != DEFLATE:
         return Stream(b"", at, whole=False)
     return _inflated(zlib.decompressobj(), content, at)
 
@@ -177,7 +180,7 @@ def _lz4_of_java(content: bytes, begin: int) -> Stream:
         while content.startswith(b"LZ4Block", at):
             packed = int.from_bytes(_exactly(content, at + 9, 4), "little")
             block = _exactly(content, at + 21, packed)
-            parts.append(block if content[at + 8] & 0xF0 == 0x10 else _lz4_block(block))
+            parts.append(block if content[at + 8] >> 4 == UNPACKED_BLOCK else _lz4_block(block))
             at += 21 + packed
     except (*BROKEN, pa.ArrowException):
         return Stream(b"".join(parts), at, whole=False)
@@ -275,9 +278,9 @@ def _lz4_block(content: bytes) -> bytes:
 def _length(content: bytes, at: int, nibble: int) -> tuple[int, int]:
     """A length of LZ4, and where what follows it begins: fifteen and more goes on in bytes, while these are 255."""
     length = nibble
-    while nibble == 0x0F:
+    while nibble == LONGER:
         length += content[at]
-        nibble = 0x0F if content[at] == 0xFF else 0
+        nibble = LONGER if content[at] == LONGER_STILL else 0
         at += 1
     return length, at
 

@@ -110,7 +110,7 @@ def _exploded(rows: DataFrame, columns: Sequence[Column]) -> DataFrame:
 
 
 def _among(rows: DataFrame, candidates: DataFrame) -> DataFrame:
-    """The candidates that stand in the rows, in small letters: a scan finds a value whatever the case of its letters."""
+    """The candidates that stand in the rows, in small letters: a scan does not tell capitals from small ones."""
     folded = F.lower(VALUE).alias(FOLDED)
     known = candidates.select(folded).distinct()
     return rows.select(folded).join(F.broadcast(known), on=FOLDED, how="left_semi").distinct()

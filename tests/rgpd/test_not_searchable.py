@@ -211,7 +211,7 @@ def test_a_file_that_goes_while_others_are_searched_is_no_fault(
 
 def test_a_scan_that_does_not_find_its_controls_proves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "log").write_bytes(TEXT)
-    monkeypatch.setitem(controls.SPELLINGS, "rot13", lambda text: text[::-1].encode())  # type: ignore[misc]
+    monkeypatch.setitem(controls.SPELLINGS, "rot13", lambda text: text[::-1].encode())
     found = scan([tmp_path], WANTED)
     assert (found.verdict, found.failed) == (INCONCLUSIVE, ["rot13"])
     with pytest.raises(AuditFailed, match="does not find what it should: rot13"):

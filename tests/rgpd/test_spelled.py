@@ -19,6 +19,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -112,25 +113,27 @@ def in_csv(text: str) -> bytes:
     return sink.getvalue().encode()
 
 
+def compressed(text: str, codec: str) -> bytes:
+    return bytes(pa.compress(text.encode() * 9, codec=codec, asbytes=True))
+
+
 def lz4_of_java(text: str) -> bytes:
-    content = text.encode() * 9
-    packed = pa.compress(content, codec="lz4_raw", asbytes=True)
+    content, packed = text.encode() * 9, compressed(text, "lz4_raw")
     return b"LZ4Block" + b"\x25" + struct.pack("<III", len(packed), len(content), 0) + packed
 
 
 def snappy_of_java(text: str) -> bytes:
-    packed = pa.compress(text.encode() * 9, codec="snappy", asbytes=True)
+    packed = compressed(text, "snappy")
     return b"\x82SNAPPY\x00" + struct.pack(">II", 1, 1) + struct.pack(">I", len(packed)) + packed
 
 
 def snappy_framed(text: str) -> bytes:
-    packed = b"\0\0\0\0" + pa.compress(text.encode() * 9, codec="snappy", asbytes=True)
+    packed = b"\0\0\0\0" + compressed(text, "snappy")
     return b"\xff\x06\x00\x00sNaPpY" + b"\x00" + len(packed).to_bytes(3, "little") + packed
 
 
 def of_hadoop(text: str) -> bytes:
-    content = text.encode() * 9
-    packed = pa.compress(content, codec="snappy", asbytes=True)
+    content, packed = text.encode() * 9, compressed(text, "snappy")
     return struct.pack(">II", len(content), len(packed)) + packed
 
 
@@ -172,7 +175,9 @@ FORMS: dict[str, Spell] = {
     "cp1252": lambda text: text.encode("cp1252"),
     "cp850": lambda text: text.encode("cp850"),
     "UTF-8 read as Latin-1": lambda text: text.encode().decode("latin-1").encode(),
-    **{form: (lambda text, form=form: unicodedata.normalize(form, text).encode()) for form in ("NFC", "NFD", "NFKD")},
+    "NFC": lambda text: unicodedata.normalize("NFC", text).encode(),
+    "NFD": lambda text: unicodedata.normalize("NFD", text).encode(),
+    "NFKD": lambda text: unicodedata.normalize("NFKD", text).encode(),
     "capitals": lambda text: text.upper().encode(),
     "CSV": in_csv,
     "CSV in CSV": lambda text: in_csv(in_csv(text).decode()),
@@ -202,22 +207,18 @@ FORMS: dict[str, Spell] = {
     "bzip2": lambda text: bz2.compress(text.encode()),
     "xz": lambda text: lzma.compress(text.encode()),
     "lzma": lambda text: lzma.compress(text.encode(), lzma.FORMAT_ALONE),
-    **{name: (lambda text, name=name: pa.compress(text.encode() * 9, codec=name, asbytes=True)) for name in (
-        "zstd", "lz4", "lz4_raw", "snappy", "brotli",
-    )},
+    **{name: partial(compressed, codec=name) for name in ("zstd", "lz4", "lz4_raw", "snappy", "brotli")},
     "LZ4 of Spark": lz4_of_java,
     "Snappy of Spark": snappy_of_java,
     "Snappy in frames": snappy_framed,
     "Snappy of Hadoop": of_hadoop,
     "gzip in a file": lambda text: b"a line\n" * 5 + gzip.compress(text.encode()) + b"another\n",
     "zlib in a file": lambda text: b"a line\n" * 5 + zlib.compress(text.encode()) + b"another\n",
-    "zstd in a file": lambda text: b"line\n" * 5 + pa.compress(text.encode() * 9, codec="zstd", asbytes=True) + b"end\n",
+    "zstd in a file": lambda text: b"line\n" * 5 + compressed(text, "zstd") + b"end\n",
     "xz in bzip2 in gzip": lambda text: gzip.compress(bz2.compress(lzma.compress(text.encode()))),
     "gzip in zip": in_zip,
     "Parquet in tar in gzip": in_tar,
-    **{f"Parquet, {name}": (lambda text, name=name: parquet(text, compression=name)) for name in (
-        "none", "gzip", "zstd", "lz4", "brotli",
-    )},
+    **{f"Parquet, {name}": partial(parquet, compression=name) for name in ("none", "gzip", "zstd", "lz4", "brotli")},
     "Parquet, JSON in it": lambda text: parquet(json.dumps({"a": text})),
     "Parquet, base64 in it": lambda text: parquet(base64.b64encode(gzip.compress(text.encode())).decode()),
     "ORC": in_orc,
