@@ -16,7 +16,7 @@ from typing import Literal
 from lib import escapes
 
 NORMAL_FORMS: tuple[Literal["NFC", "NFD", "NFKC", "NFKD"], ...] = ("NFC", "NFD", "NFKC", "NFKD")
-WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+WIDE = ("utf-16-le", "utf-16-be")  # of a file with four bytes a letter `lib.unpacking` makes another one
 # Character sets of one or two bytes; they differ in what is not ASCII, and a value is looked for in those that have it.
 NARROW = (
     "latin-1", "cp1252", "iso8859-15", "cp437", "cp850", "mac_roman", "iso8859-2", "cp1250", "cp1251", "koi8-r",
@@ -141,7 +141,7 @@ def _as_java(character: str) -> bytes:
 
 
 def _to_pack(text: str) -> Iterator[bytes]:
-    yield from (text.encode(name, "surrogatepass") for name in ("utf-8", "utf-16-le", "utf-16-be"))
+    yield from (text.encode(name, "surrogatepass") for name in ("utf-8", "utf-16-le"))
     if not text.isascii():
         yield from _encoded(text, "cp1252")
 
@@ -160,7 +160,6 @@ def _packed(content: bytes) -> Iterator[bytes]:
 def _spaced(content: bytes) -> Iterator[bytes]:
     """Hexadecimal digits with something between each two."""
     yield from (content.hex(separator).encode() for separator in " :-")
-    yield ", 0x".join(f"{byte:02x}" for byte in content).encode()
 
 
 def _binary(text: str) -> Iterator[bytes]:

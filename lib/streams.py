@@ -314,7 +314,7 @@ def _pattern(pattern: bytes) -> Callable[[bytes, int], int]:
 
 # How a stream begins; how it is unpacked; whether other bytes begin so too.
 MARKS: tuple[tuple[Callable[[bytes, int], int], Callable[[bytes, int], Stream], bool], ...] = (
-    (_pattern(rb"\x1f\x8b\x08[\x00-\x1f].{4}[\x00\x02\x04][\x00-\x0d\xff]"), _gzip, False),
+    (_pattern(rb"\A\x1f\x8b|\x1f\x8b\x08[\x00-\x1f].{4}[\x00\x02\x04][\x00-\x0d\xff]"), _gzip, False),
     (_pattern(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"), _bzip2, False),
     (_mark(b"\xfd7zXZ\x00"), _xz, False),
     (_mark(b"\x28\xb5\x2f\xfd"), _zstd, False),
