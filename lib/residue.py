@@ -120,9 +120,9 @@ def scan(roots: Iterable[Path], wanted: Wanted) -> Scan:
     look = _Look(wanted, planted)
     result, evidence = Scan(), hashlib.sha256()
     result.failed = controls.failed(lambda content: look.into(content)[0], planted, absent)
-    known = [root.absolute() for root in roots]
+    known = [root.resolve() for root in roots]  # a lake may be named by a link
     for root in known:
-        if not os.path.lexists(root):
+        if not root.exists():
             result.leave(root.name, "it is not there")
             continue
         for path in _below(root, result):

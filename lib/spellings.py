@@ -90,7 +90,7 @@ def _respelled(known: set[str]) -> Iterator[str]:
             if quote in text:
                 yield from (text.replace(quote, quote * times) for times in (2, 4))
         if " " in text:
-            yield from (text.replace(" ", other) for other in ("+", NBSP))
+            yield from (text.replace(" ", other) for other in ("+", "_", NBSP))
 
 
 def _others(text: str) -> Iterator[str]:

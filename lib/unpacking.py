@@ -70,6 +70,7 @@ BASE64 = re.compile(
     rb"[A-Za-z0-9+/_-]{20,}(?:\r?\n[ \t>]*[A-Za-z0-9+/_-]{20,})*(?:\r?\n[ \t>]*[A-Za-z0-9+/_-]{1,19})?={0,2}"
 )
 HEX = re.compile(rb"[0-9a-fA-F]{34,}")
+HEX_LINES = re.compile(rb"[0-9a-fA-F]{34,}(?:\r?\n[0-9a-fA-F]{2,})+")
 DIGESTS = (40, 64, 96, 128)  # digits: such a text is a hash or a pseudonym, and nothing is packed in it
 NO_BASE64 = b"\r\n \t>="
 EMBEDDED = 1 << 10  # bytes: an even block in text that is shorter is a key, a hash or a signature
@@ -134,7 +135,8 @@ def footer(content: bytes) -> bytes:
 def texts_for_bytes(content: bytes) -> tuple[bytes, list[Part]]:
     """What stands in the content as base64 or hexadecimal digits: all of it joined, and what is packed in a piece."""
     decoded = dict.fromkeys((*_of_base64(content), *_of_hex(content)))
-    return b"\0\0".join(decoded), [part for each in decoded for part in _of_piece(each)]
+    joined = b"\0\0".join((*decoded, *_of_lines(content)))
+    return joined, [part for each in decoded for part in _of_piece(each)]
 
 
 def _of_piece(content: bytes) -> Iterator[Part]:
@@ -208,6 +210,22 @@ def _read(content: bytes, read: Callable[[bytes], Iterator[Part]]) -> Iterator[P
 
 
 def _loose(content: bytes) -> Iterator[Part]:
+    for mark, read in WITHIN:
+        parts, content = _file_within(content, mark, read)
+        yield from parts
+    yield from _streams(content)
+
+
+def _file_within(content: bytes, mark: bytes, read: Callable[[bytes], Iterator[Part]]) -> tuple[list[Part], bytes]:
+    """What a file holds that begins somewhere in the content, and the content without it."""
+    begin = content.find(mark, 1)
+    if begin < 0 or is_text(content):
+        return [], content
+    end = content.rfind(mark) + len(mark) if mark == PARQUET else len(content)
+    return list(_read(content[begin:end], read)), content[:begin] + content[end:]
+
+
+def _streams(content: bytes) -> Iterator[Part]:
     left, at = [], 0
     for stream in streams.found(content):
         if stream.whole:
@@ -399,10 +417,19 @@ def _of_hex(content: bytes) -> Iterator[bytes]:
             yield bytes.fromhex(digits[: len(digits) // 2 * 2])
 
 
+def _of_lines(content: bytes) -> Iterator[bytes]:
+    """What stands as hexadecimal digits in several lines, as a dump is."""
+    for found in HEX_LINES.finditer(content):
+        digits = found[0].translate(None, NO_BASE64).decode()
+        yield bytes.fromhex(digits[: len(digits) // 2 * 2])
+
+
 UNREADABLE = (
     *streams.BROKEN, pa.ArrowException, zipfile.BadZipFile, tarfile.TarError, sqlite3.Error, NotImplementedError,
     RuntimeError,
 )  # fmt: skip
+# What files begin with that are looked for within others too.
+WITHIN: tuple[tuple[bytes, Callable[[bytes], Iterator[Part]]], ...] = ((ZIP, _zip), (PARQUET, _parquet))
 # How a format is told, and how it is read.
 FORMATS: tuple[tuple[Callable[[bytes], bool], Callable[[bytes], Iterator[Part]]], ...] = (
     (_begins(PARQUET), _parquet),

@@ -72,6 +72,7 @@ OPAQUE = {
     "xz, cut": lzma.compress(TEXT)[:-9],
     "zstd, cut": zstd(TEXT)[:-9],
     "zstd with a dictionary": b"\x28\xb5\x2f\xfd\x23\x07\x00\x00\x00" + RANDOM,
+    "encrypted zip in a file": b"#!/bin/sh\n\xff" * 9 + encrypted_zip(),
     "zip, cut": encrypted_zip()[:-40],
     "Parquet, cut": parquet()[:-40],
     "Parquet, damaged": parquet()[:30] + b"\0" * 60 + parquet()[90:],
@@ -142,6 +143,14 @@ def test_a_link_out_of_the_lake_is_named_and_one_inside_is_not(tmp_path: Path) -
         found = scan([lake], WANTED)
         assert (found.verdict, found.unread) == (INCONCLUSIVE, ["away"])
         (lake / "away").unlink()
+
+
+def test_a_lake_may_be_named_by_a_link(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    lake.mkdir()
+    (lake / "log").write_text(VALUE, encoding="utf-8")
+    (tmp_path / "link").symlink_to(lake)
+    assert [finding.path for finding in scan([tmp_path / "link"], WANTED).findings] == ["log"]
 
 
 def test_a_pipe_is_named(tmp_path: Path) -> None:

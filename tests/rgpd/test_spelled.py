@@ -10,6 +10,7 @@ import html
 import io
 import json
 import lzma
+import quopri
 import sqlite3
 import struct
 import tarfile
@@ -137,6 +138,11 @@ def of_hadoop(text: str) -> bytes:
     return struct.pack(">II", len(content), len(packed)) + packed
 
 
+def dumped(text: str) -> bytes:
+    digits = (b"-" * 20 + text.encode()).hex()
+    return "\n".join(digits[at : at + 60] for at in range(0, len(digits), 60)).encode()
+
+
 def delta(text: str) -> bytes:
     cut = {"minValues": {"c": text[:32]}, "maxValues": {"c": text[:32] + "\x7f"}}
     return json.dumps({"add": {"path": "p", "stats": json.dumps(cut)}}).encode()
@@ -196,6 +202,7 @@ FORMS: dict[str, Spell] = {
     "hexadecimal, colons": lambda text: text.encode().hex(":").upper().encode(),
     "hexadecimal of Spark": lambda text: f"X'{text.encode().hex().upper()}'".encode(),
     "hexadecimal of UTF-16": lambda text: utf16(text).hex().encode(),
+    "hexadecimal in lines": dumped,
     "Delta's cut": delta,
     "Delta's cut in a checkpoint": lambda text: parquet(text[:32] + "\U0010ffff"),
     "Parquet's footer": in_footer,
@@ -217,6 +224,11 @@ FORMS: dict[str, Spell] = {
     "zstd in a file": lambda text: b"line\n" * 5 + compressed(text, "zstd") + b"end\n",
     "xz in bzip2 in gzip": lambda text: gzip.compress(bz2.compress(lzma.compress(text.encode()))),
     "gzip in zip": in_zip,
+    "zip in a file": lambda text: b"#!/bin/sh\n\xff" * 9 + in_zip(text),
+    "Parquet in a file": lambda text: b"\x00\xffhead" + parquet(text) + b"\xff\x00tail",
+    "mail, Q": lambda text: quopri.encodestring(text.encode(), header=True),
+    "mail": lambda text: quopri.encodestring(b"Dear customer, " * 9 + text.encode()),
+    "Java": lambda text: b"\xac\xed\x00\x05t" + struct.pack(">H", len(text.encode())) + text.encode(),
     "Parquet in tar in gzip": in_tar,
     **{f"Parquet, {name}": partial(parquet, compression=name) for name in ("none", "gzip", "zstd", "lz4", "brotli")},
     "Parquet, JSON in it": lambda text: parquet(json.dumps({"a": text})),
