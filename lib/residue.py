@@ -209,7 +209,7 @@ class _Place:
             hits, digest, reasons = self._inside(list(roots))
         except FileNotFoundError:  # it went while others were searched
             reasons = []
-        except (OSError, _Unsearchable) as error:
+        except (OSError, MemoryError, _Unsearchable) as error:
             reasons = [str(error) if isinstance(error, _Unsearchable) else f"unreadable ({type(error).__name__})"]
         for reason in reasons:
             self.result.leave(shown, reason)

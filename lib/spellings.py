@@ -41,7 +41,7 @@ def of_text(text: str) -> set[bytes]:
     """All byte strings that stand for the text."""
     known = normal(text)
     found = {spelled for form in known for spelled in _in_character_sets(form)}
-    found |= {spelled for form in _respelled(known) for spelled in _in_usual_sets(form)}
+    found |= {spelled for form in {*known, *_respelled(known)} for spelled in _plain(form)}
     for form in known:
         for content in _to_pack(form):
             found |= set(_packed(content))
@@ -80,10 +80,10 @@ def normal(text: str) -> set[str]:
 
 
 def _respelled(known: set[str]) -> Iterator[str]:
-    for text in known:
+    # With the quotation mark that ends a text a backslash before it looks like an escape.
+    for text in {*known, *(each.rstrip("\\") for each in known)}:
+        yield text
         yield from _others(text)
-        # What is searched loses its escapes; a text that looks as if it had some must lose them as well.
-        yield from (plain.decode("utf-8", "replace") for plain in escapes.plainer(text.encode()))
         if not text.isascii():
             yield from (text.lower(), text.upper())
         for quote in "'\"":
@@ -103,10 +103,18 @@ def _others(text: str) -> Iterator[str]:
             yield bare
 
 
-def _in_usual_sets(text: str) -> Iterator[bytes]:
-    yield text.encode("utf-8", "surrogatepass")
-    if not text.isascii():
-        yield from _encoded(text, "cp1252")
+def _plain(text: str) -> Iterator[bytes]:
+    """As it stands in ordinary files, with what looks like an escape in it and without: the searched loses it too."""
+    utf8 = text.encode("utf-8", "surrogatepass")
+    usual = [utf8, *(() if text.isascii() else (*_encoded(text, "cp1252"), _half_latin(text)))]
+    for content in usual:
+        yield content
+        yield from escapes.plainer(content)
+
+
+def _half_latin(text: str) -> bytes:
+    """Two bytes of escapes for a letter of Latin-1 and six for another: what Python and YAML write, read back."""
+    return b"".join(one.encode("latin-1" if one <= LAST_OF_LATIN else "utf-8", "surrogatepass") for one in text)
 
 
 def _in_character_sets(text: str) -> Iterator[bytes]:
@@ -122,8 +130,6 @@ def _in_character_sets(text: str) -> Iterator[bytes]:
     for name in MISREAD:
         yield utf8.decode(name, "replace").encode()
     if max(text) > LAST_OF_LATIN:
-        # What Python and YAML write as \xeb and as \u20ac in one text, and what Java writes of rare characters.
-        yield b"".join(one.encode("latin-1" if one <= LAST_OF_LATIN else "utf-8", "surrogatepass") for one in text)
         yield b"".join(_as_java(one) for one in text)
 
 

@@ -67,11 +67,11 @@ MOST_TEXT = 0.6  # of an even block's bytes are letters: of bytes drawn at rando
 LEAST_ENTROPY = 0.86  # of the most that so many bytes can have: of bytes drawn at random it is 0.9 or more
 BYTES = 256
 BASE64 = re.compile(
-    rb"[A-Za-z0-9+/_-]{20,}(?:\r?\n[ \t>]*[A-Za-z0-9+/_-]{20,})*(?:\r?\n[ \t>]*[A-Za-z0-9+/_-]{1,19})?={0,2}"
+    rb"[A-Za-z0-9+/_-]{12,}(?:\r?\n[ \t>]*[A-Za-z0-9+/_-]{20,})*(?:\r?\n[ \t>]*[A-Za-z0-9+/_-]{1,19})?={0,2}"
 )
-HEX = re.compile(rb"[0-9a-fA-F]{34,}")
+HEX = re.compile(rb"[0-9a-fA-F]{16,}")
 HEX_LINES = re.compile(rb"[0-9a-fA-F]{34,}(?:\r?\n[0-9a-fA-F]{2,})+")
-DIGESTS = (40, 64, 96, 128)  # digits: such a text is a hash or a pseudonym, and nothing is packed in it
+DIGESTS = (32, 40, 64, 96, 128)  # digits: such a text is a hash or a pseudonym, and nothing is packed in it
 NO_BASE64 = b"\r\n \t>="
 EMBEDDED = 1 << 10  # bytes: an even block in text that is shorter is a key, a hash or a signature
 UTF = (
@@ -118,7 +118,7 @@ def unpacked(content: bytes) -> Iterator[Part]:
 
 def unpacked_here_and_there(content: bytes) -> Iterator[Part]:
     """What is packed in content that was put together from pieces: no format of files, and nothing is judged."""
-    yield from (part for part in _loose(content) if not isinstance(part, Opaque))
+    yield from (stream.content if stream.whole else Torn(stream.content) for stream in streams.found(content))
 
 
 def of_values(values: Iterable[bytes]) -> Iterator[Part]:
@@ -143,7 +143,8 @@ def _of_piece(content: bytes) -> Iterator[Part]:
     if any(is_it(content) for is_it, _ in FORMATS):
         yield from unpacked(content)
     elif len(content) < EMBEDDED:
-        if plain := streams.deflated(content):
+        plain = streams.deflated(content)
+        if plain and is_text(plain):  # a few bytes may be a stream by chance
             yield plain
     elif not is_text(content):
         if plain := streams.unmarked(content):
@@ -160,6 +161,8 @@ def wide_text(content: bytes) -> Iterator[bytes]:
             return
     if content.count(0) * WIDE_SHARE > len(content):
         yield content.replace(b"\0", b"")
+        name = "utf-16-be" if content[::2].count(0) > content[1::2].count(0) else "utf-16-le"
+        yield content.decode(name, "replace").encode("utf-8", "replace")
 
 
 def is_text(content: bytes) -> bool:
@@ -204,7 +207,7 @@ def _is_random(counts: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> bool:
 def _read(content: bytes, read: Callable[[bytes], Iterator[Part]]) -> Iterator[Part]:
     try:
         yield from read(content)
-    except UNREADABLE as error:
+    except Exception as error:  # noqa: BLE001 - whatever a damaged file does to its reader, it was not read
         # The error's own text may quote a value.
         yield Opaque(f"not readable as what it says it is ({type(error).__name__})")
 
@@ -413,8 +416,9 @@ def _of_base64(content: bytes) -> Iterator[bytes]:
 def _of_hex(content: bytes) -> Iterator[bytes]:
     for found in HEX.finditer(content):
         digits = found[0].decode()
-        if len(digits) not in DIGESTS:
-            yield bytes.fromhex(digits[: len(digits) // 2 * 2])
+        plain = bytes.fromhex(digits[: len(digits) // 2 * 2])
+        if len(digits) not in DIGESTS or is_text(plain):
+            yield plain
 
 
 def _of_lines(content: bytes) -> Iterator[bytes]:
@@ -424,10 +428,6 @@ def _of_lines(content: bytes) -> Iterator[bytes]:
         yield bytes.fromhex(digits[: len(digits) // 2 * 2])
 
 
-UNREADABLE = (
-    *streams.BROKEN, pa.ArrowException, zipfile.BadZipFile, tarfile.TarError, sqlite3.Error, NotImplementedError,
-    RuntimeError,
-)  # fmt: skip
 # What files begin with that are looked for within others too.
 WITHIN: tuple[tuple[bytes, Callable[[bytes], Iterator[Part]]], ...] = ((ZIP, _zip), (PARQUET, _parquet))
 # How a format is told, and how it is read.

@@ -27,8 +27,11 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyarrow import ipc, orc
 
+from lib import residue
 from lib.residue import ABSENT, PRESENT, Wanted, scan
 
 # Two invented persons, alike in all that is not their own.
@@ -246,6 +249,40 @@ KEYS: dict[str, Spell] = {
     "bytes in Parquet": lambda key: parquet_of(pa.array([bytes.fromhex(key.replace("-", ""))] * 9)),
     "hexadecimal of the digits": lambda key: key.encode().hex().encode(),
 }
+
+
+LETTERS = "abcdefgh QRST0123456789" * 3 + "\"'\\&%/+-_@.;:<>=#|{}[]()~\t" + "ëéüßñçœ€Жδ中文\U0001f600İ\u0131"
+TEXTS: dict[str, Callable[[str], str]] = {
+    "JSON": json.dumps,
+    "JSON of UTF-8": partial(json.dumps, ensure_ascii=False),
+    "HTML": html.escape,
+    "HTML of ASCII": lambda text: html.escape(text).encode("ascii", "xmlcharrefreplace").decode(),
+    "URL": partial(urllib.parse.quote, safe=""),
+    "form": urllib.parse.quote_plus,
+    "Python": ascii,
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "hexadecimal": lambda text: text.encode().hex(),
+}
+BYTES: dict[str, Spell] = {
+    "UTF-8": str.encode,
+    "UTF-16": lambda text: text.encode("utf-16"),
+    "gzip": lambda text: gzip.compress(text.encode()),
+    "zlib in a file": lambda text: b"a line\n" + zlib.compress(text.encode()) + b"\nanother",
+}
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    value=st.text(LETTERS, min_size=10, max_size=50).filter(lambda text: text == text.strip()),
+    chain=st.lists(st.sampled_from(sorted(TEXTS)), max_size=3),
+    last=st.sampled_from(sorted(BYTES)),
+)
+def test_any_value_is_found_through_any_three_spellings(value: str, chain: list[str], last: str) -> None:
+    text = f"before: {value}"
+    for name in chain:
+        text = TEXTS[name](text)
+    look = residue._Look(Wanted(texts=frozenset({value})), "a control that is not planted")
+    assert look.into(BYTES[last](text))[0]
 
 
 def parquet_of(column: pa.Array) -> bytes:
