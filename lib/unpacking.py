@@ -157,12 +157,17 @@ def wide_text(content: bytes) -> Iterator[bytes]:
     """UTF-8 of text that has two or four bytes a letter."""
     for mark, name in UTF:
         if content.startswith(mark):
-            yield content.decode(name, "replace").encode("utf-8", "replace")
+            yield _decoded(content, name)
             return
     if content.count(0) * WIDE_SHARE > len(content):
         yield content.replace(b"\0", b"")
         name = "utf-16-be" if content[::2].count(0) > content[1::2].count(0) else "utf-16-le"
-        yield content.decode(name, "replace").encode("utf-8", "replace")
+        yield _decoded(content, name)
+
+
+def _decoded(content: bytes, name: str) -> bytes:
+    """Without zeros: these are no text, and what still had some would be decoded again and again."""
+    return content.decode(name, "replace").replace("\0", "").encode("utf-8", "replace")
 
 
 def is_text(content: bytes) -> bool:
