@@ -1,8 +1,9 @@
 """Anchors of the audit log: what else states how far it had come, so that older copies of log and head do not pass.
 
-A log and its head can be put back together, or removed together. Therefore every commit of a table and every receipt
-of an erasure state the number of entries and the code of the last one; and so does a witness, a file in another place
-to which each entry is added, where a deployment names one. The log may be ahead of its anchors, never behind.
+A log and its head can be put back together, or removed together. Therefore every commit of a table, every receipt of an
+erasure and a file beside the ledger, written with each entry, state the number of entries and the code of the last one;
+and so does a witness, a file in another place to which each entry is added, where a deployment names one. The log may
+be ahead of its anchors, never behind.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 from lib.errors import AuditFailed, UsageError
 
 RECEIPTS = "receipts"
+FILE = "ledger/audit_log.json"
 FIELD = "audit"  # of a commit's metadata
 RECEIPT_FIELD = "audit_log"
 NEWEST_COMMITS = 3  # of a table that are asked: the newest has the newest anchor, unless another program wrote it
@@ -47,6 +49,24 @@ def of_commits(lake: Path) -> Iterator[Anchor]:
             if stated:
                 yield _anchor(f"the table {folder.parent.relative_to(lake)}", stated)
                 break
+
+
+def of_file(lake: Path) -> Iterator[Anchor]:
+    """The anchor that was written with the last entry. One that a power cut has emptied says nothing."""
+    file = lake / FILE
+    stated = _parsed(file.read_bytes()) if file.exists() else {}
+    if stated:
+        yield _anchor(f"the file {FILE}", stated)
+
+
+def write_file(lake: Path, stated: Mapping[str, Any]) -> None:
+    """State an anchor beside the ledger, in one step."""
+    file = lake / FILE
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = file.with_suffix(".new")
+    draft.touch(mode=0o600)
+    draft.write_text(json.dumps(stated), encoding="utf-8")
+    draft.replace(file)
 
 
 def of_receipts(lake: Path) -> Iterator[Anchor]:

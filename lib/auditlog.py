@@ -76,6 +76,8 @@ class AuditLog:
                 stream.flush()
                 os.fsync(stream.fileno())
             self._write_head(len(entries) + 1, entry["code"])
+            if self.lake:
+                anchors.write_file(self.lake, self._stated([*entries, entry]))
             if self.witness:
                 anchors.tell_witness(self.witness, self.head.stem, len(entries) + 1, entry["code"])
 
@@ -111,14 +113,16 @@ class AuditLog:
             known = [anchor for anchor in self._anchors() if self._is_own(anchor)]
             newest = max(known, key=lambda anchor: anchor.entries, default=None)
             return {**newest.content, "code": newest.code} if newest else {}
-        if not entries:
-            return {}
+        return self._stated(entries) if entries else {}
+
+    def _stated(self, entries: list[dict[str, Any]]) -> dict[str, Any]:
         stated = {"entries": len(entries), "last": entries[-1]["code"]}
         return {**stated, "code": self._code("anchor", stated)}
 
     def _anchors(self) -> list[Anchor]:
-        """What commits and receipts say."""
-        return [*anchors.of_commits(self.lake), *anchors.of_receipts(self.lake)] if self.lake else []
+        """What the lake itself says."""
+        ways = (anchors.of_commits, anchors.of_receipts, anchors.of_file)
+        return [anchor for way in ways for anchor in way(self.lake)] if self.lake else []
 
     def _is_own(self, anchor: Anchor) -> bool:
         return hmac.compare_digest(str(anchor.code).encode(), self._code("anchor", anchor.content).encode())

@@ -51,15 +51,16 @@ def anchored_in_old_receipt(place: Path) -> None:
     (place / f"lake/receipts/{REFERENCE}.json").write_text('{"status": "COMPLETE"}', encoding="utf-8")
 
 
-def anchored_in_witness(place: Path) -> None:
-    """It was told of every entry when it was made."""
+def anchored_before(place: Path) -> None:
+    """The witness and the file beside the ledger: they were told of every entry when it was made."""
 
 
 ANCHORS: dict[str, Callable[[Path], None]] = {
     "commit": anchored_in_commit,
     "receipt": anchored_in_receipt,
     "old receipt": anchored_in_old_receipt,
-    "witness": anchored_in_witness,
+    "witness": anchored_before,
+    "file": anchored_before,
 }
 
 
@@ -86,6 +87,8 @@ def test_each_anchor_alone_finds_a_log_that_was_rolled_back_or_removed(
     log.append("erasure_started", REFERENCE, {"subjects": 1})
     log.append("erasure_complete", REFERENCE, {"subjects": 1})
     ANCHORS[anchor](place)
+    if anchor != "file":
+        (place / "lake" / anchors.FILE).unlink()
     assert log.verify() == 3
     attack(place, log)
     before = sorted(path.name for path in place.rglob("*") if path.is_file())
@@ -105,6 +108,7 @@ def test_without_an_anchor_it_is_not_found(place: Path, attack: Callable[[Path, 
     shutil.copy(log.file, place / "old.jsonl")
     shutil.copy(log.head, place / "old.head")
     log.append("export_done", AGAIN)
+    (place / "lake" / anchors.FILE).unlink()
     attack(place, log)
     assert log.verify() == (1 if attack is roll_back else 0)
 
@@ -117,7 +121,9 @@ def test_a_log_that_was_begun_again_to_the_same_length_is_found(place: Path) -> 
     stated.rename(place / "ledger")
     remove(place, log)
     log.append("erasure_started", REFERENCE, {"subjects": 2})
+    shutil.rmtree(stated)
     (place / "ledger").rename(stated)
+    (stated.parent / anchors.FILE).unlink()
     with pytest.raises(AuditFailed, match="the table ledger/batches knows 1, or others"):
         log.verify()
 
@@ -183,6 +189,12 @@ def test_an_anchor_holds_no_reference_and_no_event(place: Path) -> None:
 def test_a_lake_without_a_log_states_nothing_and_makes_no_key(place: Path) -> None:
     assert auditlog.anchor(str(place / "lake"), place / "secrets") == {}
     assert not (place / "secrets").exists()
+
+
+def test_an_emptied_file_is_no_proof_of_tampering(place: Path) -> None:
+    log_of(place).append("erasure_started", REFERENCE, {"subjects": 1})
+    (place / "lake" / anchors.FILE).write_bytes(b"")
+    assert log_of(place).verify() == 1
 
 
 def test_an_emptied_receipt_is_no_proof_of_tampering(place: Path) -> None:
