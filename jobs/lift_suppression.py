@@ -29,7 +29,7 @@ def main(options: Namespace) -> str:
         lifted = suppression.lift(lake, [subjects.pseudonym(one, key) for one in ids])
         if not lifted:
             raise UsageError(f"None of the {len(ids)} persons is on the suppression list.")
-        log = auditlog.audit_log(lake.settings.lake, lake.settings.secrets)
+        log = auditlog.audit_log(lake.settings.lake, lake.settings.secrets, lake.settings.audit_witness)
         log.append("suppression_lifted", auditlog.new_reference(), {"subjects": lifted})
     return f"{lifted} of {len(ids)} persons taken off the suppression list."
 

@@ -1,4 +1,7 @@
-"""Look for given values, and for their pseudonyms, in every byte of the lake, and say in which files they stand."""
+"""Look for given values, and for their pseudonyms, in every byte of the lake, and say in which files they stand.
+
+The verdict is PRESENT, ABSENT, or INCONCLUSIVE, if a file could not be searched; only ABSENT ends with exit code 0.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +37,8 @@ def main(options: Namespace) -> str:
     for finding in result.findings:
         print(f"{finding.kind}\t{finding.hits}\t{finding.path}")
     for name in result.unread:
-        print(f"not read\t-\t{name}")
-    return residue.verdict(result, len(values))
+        print(f"not searchable\t{result.reasons[name]}\t{name}")
+    return residue.verdict(result, len(values), sum(len(value.encode()) < residue.WINDOW for value in values))
 
 
 if __name__ == "__main__":

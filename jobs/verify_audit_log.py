@@ -22,7 +22,7 @@ def main(options: Namespace) -> str:
     root = address.local_path(settings.lake)
     if root and (root / keyring.FILE).exists():
         keyring.require_on_this_machine(root, settings.secrets, [keys.AUDIT_KEY])
-    log = audit_log(settings.lake, settings.secrets)
+    log = audit_log(settings.lake, settings.secrets, settings.audit_witness)
     count = log.verify()
     if not count:
         return f"The audit log of {settings.lake} has no entry yet."

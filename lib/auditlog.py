@@ -3,7 +3,8 @@
 One line of JSON per event. Each entry carries its number, the code of the entry before it, and its own code: an
 HMAC-SHA-256 over the rest under a key of its own. So an entry that is edited, taken out or moved breaks the chain. A
 tail that is cut off leaves a sound chain; therefore the number of entries and the last code stand once more, keyed
-too, in a head file that lies in the secrets' folder and not beside the log.
+too, in a head file that lies in the secrets' folder and not beside the log. Log and head may be rolled back or removed
+together; therefore anchors elsewhere state how far the log had come (`lib.anchors`).
 
 An entry can name nobody: it holds an event of a fixed list, a reference that was drawn at random, and counts.
 """
@@ -24,7 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib import address
+from lib import address, anchors
+from lib.anchors import Anchor
 from lib.errors import AuditFailed, UsageError
 from lib.keys import secret_key
 
@@ -43,11 +45,17 @@ RESTORE = "Keep the file as evidence, and compare it with your backup of the log
 
 @dataclass(frozen=True)
 class AuditLog:
-    """The log of one lake. `head` says how long it is; `key` makes and checks the codes."""
+    """The log of one lake. `head` says how long it is; `key` makes and checks the codes.
+
+    `lake` is the folder whose commits and receipts hold anchors, None if it is not on this machine; `witness` is a
+    file elsewhere to which every entry is told.
+    """
 
     file: Path
     head: Path
     key: bytes
+    lake: Path | None = None
+    witness: Path | None = None
 
     def append(self, event: str, reference: str, counts: Mapping[str, int] | None = None) -> None:
         """Add an entry; it is on the disk when this returns.
@@ -55,6 +63,8 @@ class AuditLog:
         Raises `AuditFailed` if the log is not what the head says, so that nothing is added to a forged log.
         """
         _require_nameless(event, reference, counts or {})
+        if self.witness:
+            anchors.require_witness(self.witness)
         with self._locked():
             entries = self._verified()
             entry = self._entry(entries, event, reference, counts or {})
@@ -66,6 +76,10 @@ class AuditLog:
                 stream.flush()
                 os.fsync(stream.fileno())
             self._write_head(len(entries) + 1, entry["code"])
+            if self.lake:
+                anchors.write_file(self.lake, self._stated([*entries, entry]))
+            if self.witness:
+                anchors.tell_witness(self.witness, self.head.stem, len(entries) + 1, entry["code"])
 
     def append_once(self, event: str, reference: str, counts: Mapping[str, int] | None = None) -> None:
         """Add an entry unless it is there: a step that is repeated after a kill says its event once."""
@@ -75,19 +89,64 @@ class AuditLog:
     def verify(self) -> int:
         """The number of entries, all of them as they were written.
 
-        Raises `AuditFailed` that says where the log was edited, cut, shortened or reordered.
+        Raises `AuditFailed` that says where the log was edited, cut, shortened or reordered, or what knows that it
+        was rolled back or removed.
         """
-        if not self.file.exists() and not self.head.exists():
-            return 0
-        with self._locked():
-            return len(self._verified())
+        return len(self.entries())
 
     def entries(self) -> list[dict[str, Any]]:
         """What the log says, after it has been verified."""
         if not self.file.exists() and not self.head.exists():
+            self._require_as_anchored([])
             return []
         with self._locked():
             return self._verified()
+
+    def anchor(self) -> dict[str, Any]:
+        """What a commit or a receipt states of the log; nothing if there is no entry yet.
+
+        Of a log that does not pass it is the newest anchor there is, so that what was known is not forgotten.
+        """
+        try:
+            entries = self.entries()
+        except AuditFailed:
+            known = [anchor for anchor in self._anchors() if self._is_own(anchor)]
+            newest = max(known, key=lambda anchor: anchor.entries, default=None)
+            return {**newest.content, "code": newest.code} if newest else {}
+        return self._stated(entries) if entries else {}
+
+    def _stated(self, entries: list[dict[str, Any]]) -> dict[str, Any]:
+        stated = {"entries": len(entries), "last": entries[-1]["code"]}
+        return {**stated, "code": self._code("anchor", stated)}
+
+    def _anchors(self) -> list[Anchor]:
+        """What the lake itself says."""
+        ways = (anchors.of_commits, anchors.of_receipts, anchors.of_file)
+        return [anchor for way in ways for anchor in way(self.lake)] if self.lake else []
+
+    def _is_own(self, anchor: Anchor) -> bool:
+        return hmac.compare_digest(str(anchor.code).encode(), self._code("anchor", anchor.content).encode())
+
+    def _require_as_anchored(self, entries: list[dict[str, Any]]) -> None:
+        for anchor in self._anchors():
+            if not self._is_own(anchor):
+                raise AuditFailed(f"What {anchor.place} states of the audit log was not written by this key.", RESTORE)
+            self._require_reached(entries, anchor)
+        if self.witness:
+            for anchor in anchors.of_witness(self.witness, self.head.stem):
+                self._require_reached(entries, anchor)
+        known = {entry["reference"] for entry in entries}
+        missing = [one for one in (anchors.references(self.lake) if self.lake else []) if one not in known]
+        if missing:
+            raise AuditFailed(f"The audit log {self.file} has no entry of the receipt {missing[0]}.", RESTORE)
+
+    def _require_reached(self, entries: list[dict[str, Any]], anchor: Anchor) -> None:
+        if len(entries) < anchor.entries or (anchor.entries and entries[anchor.entries - 1]["code"] != anchor.last):
+            raise AuditFailed(
+                f"The audit log {self.file} was rolled back or removed: it has {len(entries)} entries, and "
+                f"{anchor.place} knows {anchor.entries}, or others.",
+                RESTORE,
+            )
 
     def _verified(self) -> list[dict[str, Any]]:
         entries = self._chain()
@@ -97,6 +156,7 @@ class AuditLog:
         # An append writes the entry first and the head second: killed between, the log is one entry ahead.
         if len(entries) > count + 1 or (count and entries[count - 1]["code"] != code):
             raise AuditFailed(f"The audit log {self.file} and its head {self.head} do not belong together.", RESTORE)
+        self._require_as_anchored(entries)
         return entries
 
     def _chain(self) -> list[dict[str, Any]]:
@@ -170,6 +230,7 @@ class AuditLog:
         with self.head.with_suffix(".lock").open("w") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             if not self.file.exists() and (not self.head.exists() or self._read_head()[0] == 0):
+                self._require_as_anchored([])
                 self._begin()
             yield
 
@@ -181,16 +242,35 @@ class AuditLog:
         _sync_folder(self.file.parent)
 
 
-def audit_log(lake: str, folder: Path) -> AuditLog:
-    """The log of `lake`; its key and head are in the secrets' `folder`.
+def audit_log(lake: str, folder: Path, witness: Path | None = None) -> AuditLog:
+    """The log of `lake`; its key and head are in the secrets' `folder`, its `witness` is where nobody restores either.
 
     A lake on this machine has its log beside its tables, any other one in `folder`.
+
+    Raises `UsageError` for a witness in the lake or with the secrets.
     """
     prints = address.digests(lake)
     print_of_lake = next((each for each in prints if (folder / f"audit-{each}.head").exists()), prints[0])
     root = address.local_path(lake)
     file = root / "audit" / "log.jsonl" if root else folder / f"audit-{print_of_lake}.jsonl"
-    return AuditLog(file, folder / f"audit-{print_of_lake}.head", secret_key(folder, AUDIT_KEY))
+    _require_elsewhere(witness, [folder, *([root] if root else [])])
+    head = folder / f"audit-{print_of_lake}.head"
+    return AuditLog(file, head, secret_key(folder, AUDIT_KEY), root, witness)
+
+
+def anchor(lake: str, folder: Path) -> dict[str, Any]:
+    """What commits to `lake` state of its log; nothing of a lake that never had one. Makes no key."""
+    made = (folder / f"{AUDIT_KEY}.key").exists()
+    return audit_log(lake, folder).anchor() if made else {}
+
+
+def _require_elsewhere(witness: Path | None, places: list[Path]) -> None:
+    for place in places:
+        if witness and place.resolve() in witness.resolve().parents:
+            raise UsageError(
+                f"The witness {witness} lies where the audit log or its head lies.",
+                "Name a file in another place by audit_witness: what is restored together proves nothing.",
+            )
 
 
 def new_reference() -> str:

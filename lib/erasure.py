@@ -22,7 +22,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pyspark.sql import DataFrame
 
@@ -75,7 +75,10 @@ class Receipt:
     findings: dict[str, int]
     files_with_findings: list[str]
     files_not_read: list[str]
+    reasons_not_read: dict[str, str]
+    controls_failed: list[str]
     evidence: str
+    audit_log: dict[str, str | int] = field(default_factory=dict)
 
 
 def erase(
@@ -148,15 +151,18 @@ def _nobody(lake: Lake, ids: Sequence[str]) -> str:
 
 def carry_out(lake: Lake, request: Open) -> Receipt:
     """Go through the phases that are not done yet, look for what is left, and write the receipt."""
-    log = auditlog.audit_log(lake.tables.root, lake.settings.secrets)
+    log = auditlog.audit_log(lake.tables.root, lake.settings.secrets, lake.settings.audit_witness)
     log.append_once(f"{request.kind}_started", request.reference, {"subjects": len(request.subjects)})
+    lake.tables.state(log.anchor())
     people = subjects.frame(lake, request.subjects)
     requests.go_through(lake.settings.secrets, request, _phases(lake, request, people), lake.steps)
     with lake.steps.step(f"{request.kind}: scan"):
         receipt = _scan(lake, request, people)
-    lake.storage.write(f"{RECEIPTS}/{request.reference}.json", json.dumps(dataclasses.asdict(receipt), indent=2))
     counts = {"subjects": receipt.subjects, "findings": sum(receipt.findings.values())}
     log.append_once(f"{request.kind}_{receipt.status.lower()}", request.reference, counts)
+    # The receipt states how far the log has come: killed between the two, the next run writes it.
+    receipt = dataclasses.replace(receipt, audit_log=log.anchor())
+    lake.storage.write(f"{RECEIPTS}/{request.reference}.json", json.dumps(dataclasses.asdict(receipt), indent=2))
     if receipt.status == PARTIAL:
         # Another run removes and looks again; whoever is to be found must still be known.
         request.partial = True
@@ -283,6 +289,8 @@ def _scan(lake: Lake, request: Open, people: DataFrame) -> Receipt:
         findings={**result.by_kind, **({"current rows": still} if still else {})},
         files_with_findings=[finding.path for finding in result.findings][:MOST_NAMED],
         files_not_read=result.unread[:MOST_NAMED],
+        reasons_not_read={name: result.reasons[name] for name in result.unread[:MOST_NAMED]},
+        controls_failed=result.failed,
         evidence=result.evidence,
     )
 
@@ -299,13 +307,15 @@ def _scanned(lake: Lake, wanted: residue.Wanted) -> residue.Scan:
     try:
         return residue.scan([residue.local_root(lake.tables.root)], wanted)
     except UsageError:
-        return residue.Scan(unread=["the lake is not on this machine"])
+        nowhere = residue.Scan()
+        nowhere.leave("the lake", "it is not on this machine")
+        return nowhere
 
 
 def _status(result: residue.Scan, still: int) -> str:
     if result.findings or still:
         return PARTIAL
-    return INCONCLUSIVE if result.unread else COMPLETE
+    return COMPLETE if result.verdict == residue.ABSENT else INCONCLUSIVE
 
 
 def _erasable(lake: Lake) -> list[Table]:

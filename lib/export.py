@@ -52,7 +52,7 @@ def export(lake: Lake, ids: Sequence[str], out: Path) -> Export:
     for number in sorted(found):
         _write_person(lake, folder / f"person-{number + 1:04}", reference, found[number])
     rows = sum(len(rows) for person in found.values() for rows in person.values())
-    log = auditlog.audit_log(lake.tables.root, lake.settings.secrets)
+    log = auditlog.audit_log(lake.tables.root, lake.settings.secrets, lake.settings.audit_witness)
     log.append("export_done", reference, {"subjects": len(found), "rows": rows})
     return Export(folder, len(found), rows, len(ids) - len(found))
 

@@ -89,7 +89,7 @@ def _fulfil(lake: Lake, request: Open, asked: Sequence[str]) -> str:
 def carry_out(lake: Lake, request: Open) -> None:
     """Go through the phases that are not done yet, enter it into the audit log, and forget whom it was about."""
     requests.go_through(lake.settings.secrets, request, _phases(lake, request), lake.steps)
-    log = auditlog.audit_log(lake.tables.root, lake.settings.secrets)
+    log = auditlog.audit_log(lake.tables.root, lake.settings.secrets, lake.settings.audit_witness)
     event = f"{request.kind}_{'lifted' if request.lift else 'done'}"
     log.append_once(event, request.reference, {"subjects": len(request.subjects)})
     requests.close(lake.settings.secrets, request)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pyspark.sql import SparkSession
 
-from lib import contracts
+from lib import auditlog, contracts
 from lib.contracts import Catalog
 from lib.keyring import Keyring
 from lib.ledger import Ledger
@@ -43,6 +43,7 @@ def open_lake(spark: SparkSession, settings: Settings, *, verbose: bool = False,
     run_id = f"{started_at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
     catalog = contracts.load(settings.contracts)
     tables = Tables(spark, settings.lake, run_id)
+    tables.state(auditlog.anchor(settings.lake, settings.secrets))
     storage = Storage(spark, settings.lake)
     storage.make_private()
     keyring = Keyring(storage, tables, catalog, settings.secrets)

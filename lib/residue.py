@@ -1,50 +1,42 @@
 """The residue scan: looks for given values in every byte below a folder, whatever the file says that it is.
 
-A file is searched as it lies on the disk; and decoded, where bytes alone would not show a value: Parquet column by
-column (its pages are compressed), gzip, bzip2, xz and zip unpacked, also inside each other. What cannot be read or
-decoded is no proof of absence and is said so.
+A file is searched as it lies on the disk, without its escapes (`lib.escapes`) and with everything unpacked that is
+packed in it (`lib.unpacking`); the values are looked for in all their spellings (`lib.spellings`). Names of files and
+folders, targets of links and extended attributes are searched as well.
 
-Values of eight bytes or more are looked for as bytes, anywhere. Shorter ones would be found by chance; they are looked
-for as whole values in decoded columns of the given names.
+There are three verdicts. PRESENT: something was found. ABSENT: everything could be looked into, and nothing was found.
+INCONCLUSIVE: nothing was found, but something could not be looked into, and is named; or a control failed, by which a
+scan shows first that it finds what it claims to find.
+
+Values of eight bytes or more are looked for anywhere. Shorter ones would be found by chance; they are looked for as
+whole values in decoded columns of the given names.
 """
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import hashlib
-import io
-import lzma
-import zipfile
+import os
+import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from lib import address
+from lib import address, columns, controls, escapes, spellings, unpacking
 from lib.errors import AuditFailed, UsageError
+from lib.searcher import BLOCK, WINDOW, Searcher
+from lib.unpacking import Opaque, Part, Torn
 
-WINDOW = 8  # bytes of a value that are compared at once
-BLOCK = 1 << 24  # bytes searched at a time
-PAIR = np.uint64(0xFFFF)
-PAIRS = (np.uint64(0), np.uint64(16))  # bits to shift, to see the first two bytes of a window, and the next two
-INTEGER_BYTES = 8
-MOST_LAYERS = 4  # of compression inside compression
-UNPACKERS: tuple[tuple[bytes, Callable[[bytes], bytes]], ...] = (
-    (b"\x1f\x8b", gzip.decompress),
-    (b"BZh", bz2.decompress),
-    (b"\xfd7zXZ\x00", lzma.decompress),
-)
+__all__ = ["BLOCK", "WINDOW", "Finding", "Scan", "Wanted", "kind_of", "local_root", "scan", "verdict"]
+
+PRESENT, ABSENT, INCONCLUSIVE = "PRESENT", "ABSENT", "INCONCLUSIVE"
+MOST_LAYERS = 4  # of something packed in something packed
+MOST_BYTES = 1 << 31  # of a file; a larger one is searched as it lies there, but not unpacked
+PIECE = 1 << 26
+READINGS = 3  # of a file that changes while it is read
 NAMELESS = "(a file whose name holds a value)"
-ZIP = b"PK\x03\x04"
-PARQUET = b"PAR1"
 KINDS = (
     ("_delta_log", ".crc", "checksum"),
     ("_delta_log", ".parquet", "checkpoint"),
@@ -58,19 +50,24 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is looked for: `texts` as UTF-8, `integers` of eight bytes in any form; `short` values by column name."""
+    """What is looked for: `texts` and `integers` of eight bytes in any form; `short` values by column name."""
 
     texts: frozenset[str] = frozenset()
     integers: frozenset[int] = frozenset()
     short: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
-    def needles(self) -> tuple[bytes, ...]:
-        """The byte strings that stand for the values of eight bytes or more."""
-        texts = [text.encode() for text in self.texts]
-        numbers = [str(number).encode() for number in self.integers]
-        binary = [number.to_bytes(INTEGER_BYTES, "little", signed=True) for number in self.integers]
-        found = (needle for needle in [*texts, *numbers, *binary] if len(needle) >= WINDOW)
-        return tuple(sorted(set(found)))
+    def strings(self) -> Iterator[bytes]:
+        """The byte strings that stand for the values of eight bytes or more, wherever they are."""
+        for text in self.texts:
+            if len(text.encode()) >= WINDOW:
+                yield from spellings.of_text(text)
+        for number in self.integers:
+            yield from spellings.of_integer(number)
+
+    def beginnings(self) -> Iterator[bytes]:
+        """The byte strings that stand for a value where a text ends after them."""
+        for text in self.texts:
+            yield from spellings.cut(text)
 
 
 @dataclass(frozen=True)
@@ -84,12 +81,18 @@ class Finding:
 
 @dataclass
 class Scan:
-    """What a scan came to. `unread` are files that could not be searched fully; `evidence` is a hash over all files."""
+    """What a scan came to.
+
+    `unread` are the files that could not be looked into fully, `reasons` say why. `failed` are the controls that
+    failed. `evidence` is a hash over all files.
+    """
 
     files: int = 0
     bytes: int = 0
     findings: list[Finding] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
+    reasons: dict[str, str] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
     evidence: str = ""
 
     @property
@@ -97,34 +100,37 @@ class Scan:
         """Files with findings, by kind of file."""
         return dict(sorted(Counter(finding.kind for finding in self.findings).items()))
 
+    @property
+    def verdict(self) -> str:
+        """PRESENT, ABSENT or INCONCLUSIVE."""
+        if self.findings:
+            return PRESENT
+        return INCONCLUSIVE if self.unread or self.failed else ABSENT
+
+    def leave(self, name: str, reason: str) -> None:
+        """Note what could not be looked into."""
+        if name not in self.reasons:
+            self.unread.append(name)
+        self.reasons.setdefault(name, reason)
+
 
 def scan(roots: Iterable[Path], wanted: Wanted) -> Scan:
-    """Search every file below `roots` (a root may be a file)."""
-    searcher = _Searcher(wanted)
+    """Search everything below `roots` (a root may be a file)."""
+    planted, absent = controls.drawn(), controls.drawn()
+    look = _Look(wanted, planted)
     result, evidence = Scan(), hashlib.sha256()
-    for root in roots:
-        for file in _files(root):
-            name = str(file.relative_to(root)) if file != root else file.name
-            _scan_file(file, name, searcher, result)
-            evidence.update(f"{name}\0{_digest(file)}\n".encode())
+    result.failed = controls.failed(lambda content: look.into(content)[0], planted, absent)
+    known = [root.resolve() for root in roots]  # a lake may be named by a link
+    for root in known:
+        if not root.exists():
+            result.leave(root.name, "it is not there")
+            continue
+        for path in _below(root, result):
+            name = str(path.relative_to(root)) if path != root else path.name
+            digest = _Place(path, name, look, result).search(known)
+            evidence.update(os.fsencode(f"{name}\0{digest}\n"))
     result.evidence = evidence.hexdigest()
     return result
-
-
-def _scan_file(file: Path, name: str, searcher: _Searcher, result: Scan) -> None:
-    result.files += 1
-    try:
-        content = file.read_bytes()
-        result.bytes += len(content)
-        hits = searcher.hits(name.encode()) + searcher.hits_of_file(content)
-    except (OSError, EOFError, ValueError, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowException) as error:
-        del error  # its text may quote a value
-        result.unread.append(name)
-        # Not decodable, but its bytes may still show something.
-        hits = searcher.hits(content) if file.is_file() else 0
-    if hits:
-        shown = NAMELESS if searcher.hits(name.encode()) else name
-        result.findings.append(Finding(shown, kind_of(name), hits))
 
 
 def local_root(lake: str) -> Path:
@@ -138,16 +144,22 @@ def local_root(lake: str) -> Path:
     return root
 
 
-def verdict(result: Scan, values: int) -> str:
-    """What a scan without findings says. Raises `AuditFailed` if it found anything or could not read everything."""
-    looked = f"{values} values looked for in {result.files:,} files ({result.bytes:,} bytes)"
-    if result.findings or result.unread:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in result.by_kind.items()) or "none"
-        raise AuditFailed(
-            f"{looked}: files with findings: {kinds}; files that could not be read: {len(result.unread)}.",
-            "The files are listed above.",
-        )
-    return f"{looked}: none found. Evidence {result.evidence}."
+def verdict(result: Scan, values: int, short: int = 0) -> str:
+    """The sentence on a scan that found nothing and could look into everything; `short` values are under eight bytes.
+
+    Raises `AuditFailed` if it found anything, if it could not look into everything, or if a control failed.
+    """
+    looked = f"{result.verdict}: {values} values looked for in {result.files:,} files ({result.bytes:,} bytes)"
+    limited = f" Of {short} values under {WINDOW} bytes only whole values of key columns were looked for." * bool(short)
+    if result.verdict == ABSENT:
+        return f"{looked}: none found.{limited} Evidence {result.evidence}."
+    kinds = ", ".join(f"{count} {kind}" for kind, count in result.by_kind.items()) or "none"
+    failed = f" The scan does not find what it should: {', '.join(result.failed)}." if result.failed else ""
+    raise AuditFailed(
+        f"{looked}: files with findings: {kinds}; files that could not be searched: {len(result.unread)}."
+        f"{failed}{limited}",
+        "The files are listed above.",
+    )
 
 
 def kind_of(name: str) -> str:
@@ -158,144 +170,193 @@ def kind_of(name: str) -> str:
     return "other file"
 
 
-def _files(root: Path) -> Iterator[Path]:
-    if root.is_file():
+def _below(root: Path, result: Scan) -> Iterator[Path]:
+    """Files, links and empty folders, in a fixed order. What cannot be listed is noted."""
+    if root.is_symlink() or not root.is_dir():
         yield root
         return
-    yield from sorted(path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
+    try:
+        found = sorted(root.iterdir())
+    except OSError as error:
+        result.leave(root.name, f"the folder cannot be listed ({type(error).__name__})")
+        return
+    if not found:
+        yield root
+    for path in found:
+        yield from _below(path, result)
 
 
-def _digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _slow(stream)
+class _Unsearchable(Exception):
+    """A file that cannot be read as it is; the text says why."""
 
 
-def _slow(stream: io.BufferedReader) -> str:
-    digest = hashlib.sha256()
-    while block := stream.read(BLOCK):
-        digest.update(block)
-    return digest.hexdigest()
+@dataclass(frozen=True)
+class _Place:
+    """One file, link or empty folder; `name` is its path below the root."""
+
+    path: Path
+    name: str
+    look: _Look
+    result: Scan
+
+    def search(self, roots: Iterable[Path]) -> str:
+        """Search it with its name, note the result; gives the hash of its content."""
+        named, _ = self.look.into(os.fsencode(self.name))
+        shown = NAMELESS if named else self.name.encode(errors="backslashreplace").decode()
+        hits, digest = 0, ""
+        reasons: list[str] = []
+        try:
+            hits, digest, reasons = self._inside(list(roots))
+        except FileNotFoundError:  # it went while others were searched
+            reasons = []
+        except (OSError, MemoryError, _Unsearchable) as error:
+            reasons = [str(error) if isinstance(error, _Unsearchable) else f"unreadable ({type(error).__name__})"]
+        for reason in reasons:
+            self.result.leave(shown, reason)
+        if named + hits:
+            self.result.findings.append(Finding(shown, kind_of(self.name), named + hits))
+        return digest
+
+    def _inside(self, roots: list[Path]) -> tuple[int, str, list[str]]:
+        hits, _ = self.look.into(_attributes(self.path))
+        if self.path.is_symlink():
+            target = str(self.path.readlink())
+            return hits + self.look.into(os.fsencode(target))[0], target, _outside(self.path, roots)
+        kind = self.path.stat().st_mode
+        if stat.S_ISDIR(kind):
+            return hits, "", []
+        if not stat.S_ISREG(kind):
+            raise _Unsearchable("neither a file nor a folder")
+        self.result.files += 1
+        return self._file(hits)
+
+    def _file(self, hits: int) -> tuple[int, str, list[str]]:
+        if self.path.stat().st_size > MOST_BYTES:
+            found, digest = _in_pieces(self.path, self.look)
+            return hits + found, digest, ["too large to be unpacked"]
+        content = _read(self.path)
+        self.result.bytes += len(content)
+        found, reasons = self.look.into(content)
+        return hits + found, hashlib.sha256(content).hexdigest(), reasons
 
 
-class _Searcher:
-    """Finds many values at once: their first eight bytes are compared with every window of eight bytes."""
+def _attributes(path: Path) -> bytes:
+    """What the file system keeps beside the file's content."""
+    if not hasattr(os, "listxattr"):
+        return b""
+    try:
+        names = os.listxattr(path, follow_symlinks=False)
+        return b"\0".join(os.fsencode(name) + b"\0" + os.getxattr(path, name, follow_symlinks=False) for name in names)
+    except OSError:  # this file system has none
+        return b""
 
-    def __init__(self, wanted: Wanted) -> None:
+
+def _outside(link: Path, roots: list[Path]) -> list[str]:
+    target = link.resolve()
+    inside = any(target == root.resolve() or root.resolve() in target.parents for root in roots)
+    return [] if inside else ["a link that leads out of what is searched"]
+
+
+def _read(path: Path) -> bytes:
+    for _ in range(READINGS):
+        before, content, after = path.stat(), path.read_bytes(), path.stat()
+        if (before.st_size, before.st_mtime_ns, before.st_ino) == (len(content), after.st_mtime_ns, after.st_ino):
+            return content
+    raise _Unsearchable("it changed while it was read")
+
+
+def _in_pieces(path: Path, look: _Look) -> tuple[int, str]:
+    digest, hits, rest = hashlib.sha256(), 0, b""
+    with path.open("rb") as stream:
+        while piece := stream.read(PIECE):
+            digest.update(piece)
+            hits += look.as_it_lies(rest + piece)
+            rest = piece[-look.longest :]
+    return hits, digest.hexdigest()
+
+
+class _Look:
+    """Looks for the values in content and in everything that is packed in it."""
+
+    def __init__(self, wanted: Wanted, planted: str) -> None:
+        control = Wanted(texts=frozenset({planted}))
+        strings = {*wanted.strings(), *control.strings()}
+        self.longest = max(map(len, strings))
         self._wanted = wanted
-        self._by_start: dict[int, list[bytes]] = {}
-        for needle in wanted.needles():
-            self._by_start.setdefault(int.from_bytes(needle[:WINDOW], "little"), []).append(needle)
-        self._starts = np.array(sorted(self._by_start), dtype="<u8")
-        # Whether any value has these two bytes at its beginning, and behind them: tells most windows apart at once.
-        self._pairs = [_occurring(self._starts, shift) for shift in PAIRS]
-        self._longest = max((len(needle) for needle in wanted.needles()), default=0)
+        self._searcher = Searcher(strings, {*wanted.beginnings(), *control.beginnings()})
+        self._reasons: list[str] = []
 
-    def hits_of_file(self, content: bytes, layer: int = 0) -> int:
-        """Occurrences in the bytes and in what they decode to."""
-        hits = self.hits(content)
-        if content[:4] == PARQUET and content[-4:] == PARQUET:
-            return hits + self._in_parquet(content)
-        for inner in _unpacked(content):
-            if layer == MOST_LAYERS:
-                raise ValueError("compressed too often")
-            hits += self.hits_of_file(inner, layer + 1)
-        return hits
+    def into(self, content: bytes) -> tuple[int, list[str]]:
+        """Occurrences, and why some of the content could not be looked into."""
+        self._reasons = []
+        hits = self._content(content, 0)
+        return hits, list(dict.fromkeys(self._reasons))
 
-    def hits(self, content: bytes) -> int:
-        """Occurrences of values of eight bytes or more."""
-        found = 0
-        overlap = max(self._longest, WINDOW) - 1
-        for begin in range(0, len(content), BLOCK):
-            block = content[begin : begin + BLOCK + overlap]
-            found += sum(self._at(block, at, BLOCK) for at in self._candidates(block))
-        return found
+    def as_it_lies(self, content: bytes) -> int:
+        """Occurrences in the bytes alone."""
+        return self._searcher.hits(content)
 
-    def _at(self, block: bytes, at: int, limit: int) -> int:
-        if at >= limit:
-            return 0  # the next block finds it
-        start = int.from_bytes(block[at : at + WINDOW], "little")
-        return sum(block.startswith(needle, at) for needle in self._by_start[start])
+    def _content(self, content: bytes, layer: int, *, pieces: bool = False) -> int:
+        if layer > MOST_LAYERS:
+            self._reasons.append("packed too often")
+            return self._searcher.hits(content)
+        if content.startswith(unpacking.PARQUET):
+            hits = self._searcher.hits(content) + self._text(unpacking.footer(content), layer)
+        else:
+            hits = self._text(content, layer)
+        inside = unpacking.unpacked_here_and_there(content) if pieces else unpacking.unpacked(content)
+        return hits + sum(self._part(part, layer) for part in inside)
 
-    def _candidates(self, block: bytes) -> Iterator[int]:
-        if len(block) < WINDOW or not len(self._starts):
-            return
-        for offset in range(WINDOW):
-            count = (len(block) - offset) // WINDOW
-            windows = np.frombuffer(block, dtype="<u8", count=count, offset=offset)
-            for at in self._known(windows):
-                yield int(at) * WINDOW + offset
+    def _text(self, content: bytes, layer: int) -> int:
+        """Occurrences in the text, in the text without its escapes, and in what its letters stand for."""
+        readings = list(self._readings(content))
+        hits = max(self._searcher.hits(reading) for reading in readings)
+        for reading in {content, readings[-1]}:
+            hits += self._letters(reading, layer)
+        return hits + sum(self._content(text, layer + 1, pieces=True) for text in unpacking.wide_text(content))
 
-    def _known(self, windows: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
-        possible: npt.NDArray[np.intp] = np.arange(len(windows))
-        for pairs, shift in zip(self._pairs, PAIRS, strict=True):
-            possible = possible[pairs[(windows[possible] >> shift) & PAIR]]
-        places = np.searchsorted(self._starts, windows[possible])
-        places[places == len(self._starts)] = 0
-        return np.extract(self._starts[places] == windows[possible], possible)
+    def _letters(self, content: bytes, layer: int) -> int:
+        joined, packed = unpacking.texts_for_bytes(content)
+        hits = self._content(joined, layer + 1, pieces=True) if joined else 0
+        return hits + sum(self._part(part, layer) for part in packed)
 
-    def _in_parquet(self, content: bytes) -> int:
-        table = pq.read_table(io.BytesIO(content), partitioning=None)
-        return sum(self._in_column(name, table.column(name)) for name in dict.fromkeys(table.column_names))
+    def _readings(self, content: bytes) -> Iterator[bytes]:
+        yield content
+        try:
+            mail = escapes.unquoted(content)
+            if mail != content:
+                yield mail
+                yield from escapes.plainer(mail)
+            yield from escapes.plainer(content)
+        except ValueError as error:
+            self._reasons.append(str(error))
 
-    def _in_column(self, name: str, column: pa.ChunkedArray) -> int:
-        hits = 0
-        for leaf in _leaves(column):
-            values = leaf.combine_chunks() if isinstance(leaf, pa.ChunkedArray) else leaf
-            hits += self._in_values(name, values)
-        return hits
-
-    def _in_values(self, name: str, values: Any) -> int:
-        if pa.types.is_integer(values.type) and self._wanted.integers:
-            known = pa.array(sorted(self._wanted.integers), type=pa.int64())
-            return int(pc.sum(pc.is_in(values.cast(pa.int64(), safe=False), value_set=known)).as_py() or 0)
-        if not _is_text(values.type):
+    def _part(self, part: Part, layer: int) -> int:
+        if isinstance(part, Opaque):
+            self._reasons.append(part.reason)
             return 0
-        distinct = [value for value in values.unique().to_pylist() if value is not None]
-        texts = [value if isinstance(value, bytes) else value.encode() for value in distinct]
-        hits = self.hits(b"\0".join(texts))
-        short = self._wanted.short.get(name, frozenset())
-        return hits + sum(text.decode(errors="replace").strip() in short for text in texts)
+        if isinstance(part, Torn):
+            return max(self._searcher.hits(reading) for reading in self._readings(part.content))
+        return self._content(part, layer + 1) if isinstance(part, bytes) else self._table(part.table, layer)
 
+    def _table(self, table: pa.Table, layer: int) -> int:
+        hits, texts = 0, []
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            for values in columns.leaves(column):
+                hits += columns.count(values, self._wanted.integers)
+                distinct = columns.distinct(values)
+                if distinct is not None:
+                    hits += columns.count_whole(distinct, self._wanted.short.get(name, frozenset()))
+                    texts.append((distinct, values.type))
+        return hits + self._texts(texts, layer)
 
-def _occurring(starts: npt.NDArray[np.uint64], shift: np.uint64) -> npt.NDArray[np.bool_]:
-    found = np.zeros(int(PAIR) + 1, dtype=np.bool_)
-    found[(starts >> shift) & PAIR] = True
-    return found
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return any(
-        is_kind(kind)
-        for is_kind in (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
-    )
-
-
-def _leaves(column: Any) -> Iterator[Any]:
-    """The columns of plain values inside a column, whatever it is nested in."""
-    kind = column.type
-    values = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if pa.types.is_dictionary(kind):
-        yield from _leaves(
-            values.dictionary if not isinstance(values, pa.ChunkedArray) else values.unify_dictionaries()
-        )
-    elif pa.types.is_struct(kind):
-        for each in values.flatten():
-            yield from _leaves(each)
-    elif pa.types.is_map(kind):
-        yield from _leaves(values.keys)
-        yield from _leaves(values.items)
-    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        yield from _leaves(values.flatten())
-    else:
-        yield values
-
-
-def _unpacked(content: bytes) -> Iterator[bytes]:
-    for magic, unpack in UNPACKERS:
-        if content.startswith(magic):
-            yield unpack(content)
-    if content.startswith(ZIP):
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for name in archive.namelist():
-                yield name.encode() + b"\0"
-                yield archive.read(name)
+    def _texts(self, texts: list[tuple[pa.Array, pa.DataType]], layer: int) -> int:
+        readings = self._readings(b"".join(columns.joined(values) for values, _ in texts))
+        hits = max(self._searcher.hits(reading) for reading in readings)
+        letters = b"".join(columns.joined(columns.for_bytes(values)) for values, _ in texts)
+        hits += self._letters(letters, layer)
+        for values, kind in texts:
+            if columns.is_binary(kind):
+                hits += self._content(columns.joined(values), layer + 1, pieces=True)
+                hits += sum(self._part(part, layer) for part in unpacking.of_values(columns.large(values)))
+        return hits

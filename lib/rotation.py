@@ -27,7 +27,7 @@ def rotate(lake: Lake, *, grace: float) -> str:
     mark = folder / MARK
     if not mark.exists():
         _prepare(folder, mark)
-    log = auditlog.audit_log(lake.tables.root, folder)
+    log = auditlog.audit_log(lake.tables.root, folder, lake.settings.audit_witness)
     reference = mark.read_text(encoding="ascii").strip()
     waiting = folder / f"{WAITING}.key"
     if waiting.exists():

@@ -20,6 +20,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 class Settings:
     """One deployment file under `conf/`. `lake` is a path or a URI in its normal form, the others are local.
 
+    `audit_witness` is a file elsewhere that is told of every entry of the audit log (`lib.anchors`).
     `ldap`, for the SQL endpoint, holds what Hive's settings `hive.server2.authentication.ldap.*` are called there.
     """
 
@@ -28,6 +29,7 @@ class Settings:
     sources: Path
     secrets: Path
     roles: Path = PROJECT / "conf/roles.yaml"
+    audit_witness: Path | None = None
     ldap: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -52,5 +54,6 @@ def load(file: Path, lake: str | None = None) -> Settings:
         sources=PROJECT / stated["sources"],
         secrets=PROJECT / stated["secrets"],
         roles=PROJECT / stated.get("roles", "conf/roles.yaml"),
+        audit_witness=PROJECT / stated["audit_witness"] if stated.get("audit_witness") else None,
         ldap={str(name): str(value) for name, value in (stated.get("ldap") or {}).items()},
     )

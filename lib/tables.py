@@ -6,7 +6,7 @@ Nothing to change means no commit. Every write returns the version that holds it
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,6 +15,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
+from lib import anchors
 from lib.contracts import Table
 from lib.rows import frame_of
 
@@ -32,11 +33,16 @@ class Tables:
     def __init__(self, spark: SparkSession, root: str, run_id: str) -> None:
         self.spark = spark
         self.root = root
-        self._run = json.dumps({"run_id": run_id})
+        self._run_id = run_id
         self._jvm: Any = spark._jvm
         # This run is the lake's only writer, so a version asked for once is known until this run writes.
         self._versions: dict[str, int | None] = {}
-        spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", self._run)
+        self.state({})
+
+    def state(self, audit: Mapping[str, Any]) -> None:
+        """Let every commit from now on state the run, and how far the audit log had come (`lib.anchors`)."""
+        metadata = {"run_id": self._run_id, **({anchors.FIELD: dict(audit)} if audit else {})}
+        self.spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", json.dumps(metadata))
 
     def location(self, table: Table) -> str:
         """Where the table's files are."""

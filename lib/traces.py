@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from pathlib import Path
@@ -18,6 +19,8 @@ from lib.residue import WINDOW, Wanted
 
 TEXT, INTEGER = "text", "integer"
 KIND, NAME, VALUE = "kind", "name", "value"
+FOLDED = "_folded"
+NUMBER = re.compile(r"[1-9][0-9]{7,17}\Z")  # a whole number of eight bytes, long enough not to be found by chance
 SHAPE = f"{KIND} string, {NAME} string, {VALUE} string"
 
 
@@ -33,7 +36,7 @@ def of(lake: Lake, people: DataFrame) -> list[list[str]]:
     candidates = mine.where(told).distinct().localCheckpoint()
     others = _all(lake, (_exploded(_other_rows(lake, table, people), _telling(table)) for table in tables))
     shared = _among(others, candidates)
-    own = candidates.join(shared, on=VALUE, how="left_anti")
+    own = candidates.withColumn(FOLDED, F.lower(VALUE)).join(shared, on=FOLDED, how="left_anti")
     return [[row[KIND], row[NAME], row[VALUE]] for row in own.collect()]
 
 
@@ -46,9 +49,9 @@ def wanted(lake: Lake, people: DataFrame, found: Sequence[Sequence[str]]) -> tup
     traces = lake.spark.createDataFrame([tuple(each) for each in found], SHAPE)
     nameless = [table for table in lake.catalog if not table.is_view and not table.subject]
     statistics = _all(lake, (_exploded(lake.tables.read(table), _texts(table)) for table in nameless))
-    kept = {row[VALUE] for row in _among(statistics, traces).collect()}
+    kept = {row[FOLDED] for row in _among(statistics, traces).collect()}
     keys = subjects.values(people)
-    texts = {value for kind, _, value in found if kind == TEXT} - kept
+    texts = {value for kind, _, value in found if kind == TEXT and value.lower() not in kept}
     integers = {int(value) for kind, _, value in found if kind == INTEGER}
     names = {table.subject: table.subject_by for table in stored_subjects(lake.catalog) if "erase" not in table.exempt}
     short = {str(name): frozenset(keys[kind]) for name, kind in names.items() if kind in keys}
@@ -60,13 +63,15 @@ def of_values(values: Iterable[str], catalog: Catalog, folder: Path) -> Wanted:
 
     `folder` is that of the secrets. No key is made: without one there is no pseudonym to be found.
     """
+    values = list(values)
     texts = list(values)
     if (folder / f"{bronze.PSEUDONYM_KEY}.key").exists():
         key = keys.secret_key(folder, bronze.PSEUDONYM_KEY)
         texts += [subjects.pseudonym(text, key) for text in texts]
     names = {str(table.subject) for table in stored_subjects(catalog)}
     long = frozenset(text for text in texts if len(text.encode()) >= WINDOW)
-    return Wanted(long, short={name: frozenset(texts) for name in names})
+    numbers = frozenset(int(text) for text in values if NUMBER.match(text))
+    return Wanted(long, numbers, short={name: frozenset(texts) for name in names})
 
 
 def _telling(table: Table) -> list[Column]:
@@ -105,9 +110,10 @@ def _exploded(rows: DataFrame, columns: Sequence[Column]) -> DataFrame:
 
 
 def _among(rows: DataFrame, candidates: DataFrame) -> DataFrame:
-    return (
-        rows.select(VALUE).join(F.broadcast(candidates.select(VALUE).distinct()), on=VALUE, how="left_semi").distinct()
-    )
+    """The candidates that stand in the rows, in small letters: a scan does not tell capitals from small ones."""
+    folded = F.lower(VALUE).alias(FOLDED)
+    known = candidates.select(folded).distinct()
+    return rows.select(folded).join(F.broadcast(known), on=FOLDED, how="left_semi").distinct()
 
 
 def _all(lake: Lake, frames: Iterator[DataFrame] | Iterable[DataFrame]) -> DataFrame:

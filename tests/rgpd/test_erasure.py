@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from lib import bronze, requests, subjects
+from lib import anchors, bronze, requests, subjects
 from lib.auditlog import audit_log
+from lib.errors import AuditFailed
 from tests.e2e.lakes import commits, newest, records
 from tests.oracle.case import batch, row
 from tests.rgpd.conftest import (
@@ -181,6 +182,31 @@ def test_the_audit_log_tells_of_it(shop: Shop, erased: Erased) -> None:
         ("erasure_started", {"subjects": 54}),
         ("erasure_complete", {"findings": 0, "subjects": 54}),
     ]
+
+
+@pytest.mark.parametrize("gone", ["receipts", "anchors of commits"])
+def test_an_audit_log_that_is_removed_with_its_head_is_missed(shop: Shop, erased: Erased, gone: str) -> None:
+    """By the commits of the erasure, and by its receipt, each alone."""
+    lake = shop.copy(erased.lake, f"without {gone}")
+    log = audit_log(str(lake), shop.site.folder / "secrets")
+    assert log.verify() == 2
+    if gone == "receipts":
+        shutil.rmtree(lake / "receipts")
+        assert "the table bronze/sales_events" in {anchor.place for anchor in anchors.of_commits(lake)}
+    else:
+        for file in lake.glob("*/*/_delta_log/*.json"):
+            file.write_text(file.read_text(encoding="utf-8").replace("userMetadata", "none"), encoding="utf-8")
+        assert list(anchors.of_commits(lake)) == []
+    log.file.unlink()
+    log.head.unlink()
+    with pytest.raises(AuditFailed, match="was rolled back or removed"):
+        log.verify()
+    ending = shop.job("verify_audit_log", lake)
+    assert (ending.code, "was rolled back or removed" in ending.last_line) == (4, True)
+
+
+def test_the_receipt_states_how_far_the_log_had_come(erased: Erased) -> None:
+    assert erased.receipt["audit_log"]["entries"] == 2
 
 
 def test_no_plan_names_anybody(shop: Shop, before: Path) -> None:
