@@ -21,11 +21,10 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Scan, print the findings; the result is what the last line says. Needs no Spark session."""
-    from lib import contracts, residue, traces
-    from lib.subjects import read_ids
+    from lib import contracts, listings, residue, traces
 
     settings = cli.settings(options)
-    values = read_ids(options.values)
+    values = listings.values(options.values, "--values")
     roots = [residue.local_root(settings.lake), *options.also]
     wanted = traces.of_values(values, contracts.load(settings.contracts), settings.secrets)
     result = residue.scan(roots, wanted)
