@@ -33,12 +33,12 @@ def main(options: Namespace) -> str:
     from lib.writer import writing
 
     as_of = options.as_of or dt.datetime.now(dt.timezone.utc).date()
-    with writing(options, retention.JOB) as lake:
+    with writing(options, retention.JOB, logs=not options.dry_run) as lake:
         if options.dry_run:
             return " ".join([retention.preview(lake, as_of), *purge.preview(lake, options.purge_inputs)])
-        before = resumption.resume(lake, partial=True)
+        before = resumption.resume(lake, partial=True, anew=["retention"])
         purged = purge.purge(lake, options.purge_inputs)
-        return " ".join([*purged, retention.enforce(lake, as_of, grace=options.grace, finished=before.receipts)])
+        return " ".join([*purged, retention.enforce(lake, as_of, grace=options.grace, before=before)])
 
 
 if __name__ == "__main__":

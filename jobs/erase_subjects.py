@@ -18,13 +18,13 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Erase; the result is what the last line says."""
-    from lib import erasure, resumption, subjects
+    from lib import asked, erasure, requests, resumption
     from lib.writer import writing
 
-    ids = subjects.read_ids(options.subjects)
-    with writing(options, erasure.JOB) as lake:
-        before = resumption.resume(lake, partial=True)
-        return erasure.erase(lake, ids, grace=options.grace, finished=before.receipts, done=before.gone)
+    wanted = asked.read(options.subjects, cli.settings(options), known_only=options.known_only)
+    with writing(options, erasure.JOB, logs=True) as lake:
+        before = resumption.resume(lake, partial=True, anew=requests.AGAIN)
+        return erasure.erase(lake, wanted, grace=options.grace, before=before)
 
 
 if __name__ == "__main__":

@@ -23,13 +23,12 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Export; the result is what the last line says."""
-    from lib import export, subjects
+    from lib import asked, export
     from lib.writer import writing
 
-    ids = subjects.read_ids(options.subjects)
-    with writing(options, JOB, audits=False) as lake:
-        done = export.export(lake, ids, options.out)
-    return f"{done.rows} rows of {done.persons} persons exported, {done.unknown} unknown: {done.folder}."
+    wanted = asked.read(options.subjects, cli.settings(options), known_only=options.known_only)
+    with writing(options, JOB, audits=False, logs=True) as lake:
+        return export.export(lake, wanted, options.out)
 
 
 if __name__ == "__main__":

@@ -19,19 +19,12 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Lift; the result is what the last line says."""
-    from lib import auditlog, subjects, suppression
-    from lib.errors import UsageError
+    from lib import asked, erasure
     from lib.writer import writing
 
-    ids = subjects.read_ids(options.subjects)
-    with writing(options, JOB, audits=False) as lake:
-        key = suppression.key(lake)
-        lifted = suppression.lift(lake, [subjects.pseudonym(one, key) for one in ids])
-        if not lifted:
-            raise UsageError(f"None of the {len(ids)} persons is on the suppression list.")
-        log = auditlog.audit_log(lake.settings.lake, lake.settings.secrets, lake.settings.audit_witness)
-        log.append("suppression_lifted", auditlog.new_reference(), {"subjects": lifted})
-    return f"{lifted} of {len(ids)} persons taken off the suppression list."
+    wanted = asked.read(options.subjects, cli.settings(options), known_only=options.known_only)
+    with writing(options, JOB, audits=False, logs=True) as lake:
+        return erasure.lift_suppression(lake, wanted)
 
 
 if __name__ == "__main__":

@@ -22,13 +22,13 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Do so; the result is what the last line says."""
-    from lib import fulfilment, restrictions, resumption, subjects
+    from lib import asked, fulfilment, restrictions, resumption
     from lib.writer import writing
 
-    ids = subjects.read_ids(options.subjects)
-    with writing(options, JOB) as lake:
-        resumption.resume(lake)
-        return fulfilment.restrict(lake, ids, restrictions.OBJECTION, lift=options.lift)
+    wanted = asked.read(options.subjects, cli.settings(options), known_only=options.known_only)
+    with writing(options, JOB, logs=True) as lake:
+        before = resumption.resume(lake)
+        return fulfilment.restrict(lake, wanted, restrictions.OBJECTION, lift=options.lift, before=before)
 
 
 if __name__ == "__main__":

@@ -20,21 +20,28 @@ def arguments() -> Namespace:
     wanted = parser.add_mutually_exclusive_group(required=True)
     wanted.add_argument("--corrections", metavar="FILE", help="one JSON object a line; - reads standard input")
     wanted.add_argument("--lift", metavar="FILE", help="ids of those whose corrections end, one a line; - likewise")
+    cli.add_known_only(parser)
     return parser.parse_args()
 
 
 def main(options: Namespace) -> str:
     """Correct; the result is what the last line says."""
-    from lib import bronze, contracts, corrections, fulfilment, resumption, subjects
+    from lib import asked, bronze, contracts, corrections, fulfilment, resumption
     from lib.writer import writing
 
     settings = cli.settings(options)
-    catalog = contracts.load(settings.contracts)
-    ids = subjects.read_ids(options.lift) if options.lift else ()
-    stated = () if options.lift else corrections.read(options.corrections, catalog, catalog.layer(bronze.LAYER)[0])
-    with writing(options, JOB) as lake:
-        resumption.resume(lake)
-        return fulfilment.lift_corrections(lake, ids) if options.lift else fulfilment.rectify(lake, stated)
+    known_only = options.known_only
+    if options.lift:
+        wanted = asked.read(options.lift, settings, "--lift", known_only=known_only)
+    else:
+        catalog = contracts.load(settings.contracts)
+        table = catalog.layer(bronze.LAYER)[0]
+        stated = corrections.read(options.corrections, catalog, table, known_only=known_only)
+    with writing(options, JOB, logs=True) as lake:
+        before = resumption.resume(lake)
+        if options.lift:
+            return fulfilment.lift_corrections(lake, wanted, before=before)
+        return fulfilment.rectify(lake, stated)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def main(options: Namespace) -> str:
     from lib import resumption, rotation
     from lib.writer import writing
 
-    with writing(options, rotation.JOB) as lake:
+    with writing(options, rotation.JOB, logs=True) as lake:
         resumption.resume(lake)
         return rotation.rotate(lake, grace=options.grace)
 

@@ -24,13 +24,12 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Scan, print the findings; the result is what the last line says. Needs no Spark session."""
-    from lib import contracts, keyring, residue, traces
-    from lib.subjects import read_ids
+    from lib import contracts, keyring, listings, residue, traces
 
     settings = cli.settings(options)
     root = residue.local_root(settings.lake)
     keyring.require_on_this_machine(root, settings.secrets)
-    values = read_ids(options.values)
+    values = listings.values(options.values, "--values")
     roots = [root, *options.also]
     wanted = traces.of_values(values, contracts.load(settings.contracts), settings.secrets)
     result = residue.scan(roots, wanted)

@@ -15,14 +15,13 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Verify; the result is what the last line says."""
-    from lib import address, keyring, keys
-    from lib.auditlog import audit_log
+    from lib import address, auditlog, keyring, keys
 
     settings = cli.settings(options)
     root = address.local_path(settings.lake)
     if root and (root / keyring.FILE).exists():
         keyring.require_on_this_machine(root, settings.secrets, [keys.AUDIT_KEY])
-    log = audit_log(settings.lake, settings.secrets, settings.audit_witness)
+    log = auditlog.of(settings)
     count = log.verify()
     if not count:
         return f"The audit log of {settings.lake} has no entry yet."

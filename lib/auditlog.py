@@ -29,6 +29,7 @@ from lib import address, anchors
 from lib.anchors import Anchor
 from lib.errors import AuditFailed, UsageError
 from lib.keys import secret_key
+from lib.settings import Settings
 
 AUDIT_KEY = "audit"
 EVENTS = (
@@ -256,6 +257,11 @@ def audit_log(lake: str, folder: Path, witness: Path | None = None) -> AuditLog:
     _require_elsewhere(witness, [folder, *([root] if root else [])])
     head = folder / f"audit-{print_of_lake}.head"
     return AuditLog(file, head, secret_key(folder, AUDIT_KEY), root, witness)
+
+
+def of(settings: Settings) -> AuditLog:
+    """The log of the lake that a deployment names."""
+    return audit_log(settings.lake, settings.secrets, settings.audit_witness)
 
 
 def anchor(lake: str, folder: Path) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from lib import bronze, erasure, pipeline
+from lib.asked import Asked
 from lib.lake import Lake, open_lake
-from lib.literals import trimmed
+from lib.literals import names_somebody, trimmed
 from lib.lock import writer_of
 from lib.settings import Settings
 
@@ -62,12 +63,17 @@ def measure(
 def _erased(lake: Lake, count: int) -> dict[str, Any]:
     """Erase the first persons in the order of their hashes, no time being given to running queries."""
     table = bronze.table(lake)
-    names = lake.tables.read(table).select(trimmed(F.col(str(table.subject))).alias("id")).where("id is not null")
+    names = (
+        lake.tables.read(table)
+        .select(trimmed(F.col(str(table.subject))).alias("id"))
+        .where(names_somebody(F.col("id")))
+    )
     users = names.distinct()
     ids = [row["id"] for row in users.orderBy(F.xxhash64("id")).limit(count).collect()]
     known = users.count()
+    asked = Asked({one: (number,) for number, one in enumerate(ids, 1)})
     with writer_of(lake.spark, lake.settings.lake, lake.settings.secrets, erasure.JOB):
-        seconds = _timed(lambda: erasure.erase(lake, ids, grace=0))
+        seconds = _timed(lambda: erasure.erase(lake, asked, grace=0))
     return {"persons": len(ids), "of": known, "seconds": round(seconds, 2), "steps": _steps(lake)}
 
 

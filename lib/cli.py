@@ -32,6 +32,17 @@ def add_subjects(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--subjects", metavar="FILE", required=True, help="one user id of the source a line; - reads standard input"
     )
+    add_known_only(parser)
+
+
+def add_known_only(parser: argparse.ArgumentParser) -> None:
+    """The option of the jobs that refuse a file of which one id is unknown."""
+    parser.add_argument(
+        "--known-only",
+        action="store_true",
+        help="carry out what concerns known ids, and name the lines of the others (exit code 3); else one unknown id "
+        "stops everything",
+    )
 
 
 def add_grace(parser: argparse.ArgumentParser) -> None:

@@ -10,22 +10,24 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import json
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal, DecimalException
-from pathlib import Path
 from typing import Any
 
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lib import listings
+from lib.asked import Asked, require_unspoilt
 from lib.contracts import Catalog, Column, Table
 from lib.errors import UsageError
 from lib.lake import Lake
-from lib.literals import TYPES
+from lib.literals import BLANKS, TYPES, normal
 
 CORRECTIONS = "rights/corrections"
+OPTION = "--corrections"
 ATTRIBUTE, VALUE = "attribute", "value"
 STATED, WHOM = "_corrected", "_corrected_of"
 READERS: Mapping[str, Callable[[str], object]] = {
@@ -34,29 +36,36 @@ READERS: Mapping[str, Callable[[str], object]] = {
 Correction = tuple[str, str, str | None]  # source id, column, value (None: not known)
 
 
-def read(place: str, catalog: Catalog, bronze: Table) -> tuple[Correction, ...]:
+@dataclass(frozen=True)
+class Stated:
+    """The corrections of a file, and the persons whom it names with the numbers of their lines."""
+
+    corrections: tuple[Correction, ...]
+    asked: Asked
+
+
+def read(place: str, catalog: Catalog, bronze: Table, *, known_only: bool = False) -> Stated:
     """The corrections of a file (`-`: the standard input): one JSON object a line, that names a person and values.
 
-    Raises `UsageError` that names line and column, never a value.
+    Raises `UsageError` that names line and column, never a value; also if two lines contradict each other.
     """
-    lines = [line for line in _text(place).splitlines() if line.strip()]
     columns = {column.name: column for column in bronze.stored if column.name in _attributes(catalog)}
-    found = [
-        each for number, line in enumerate(lines, 1) for each in _of_line(number, line, str(bronze.subject), columns)
-    ]
-    if not found:
+    values: dict[tuple[str, str], tuple[int, str | None]] = {}
+    persons: dict[str, list[int]] = {}
+    for number, line in listings.lines(place, OPTION):
+        for one, name, value in _of_line(number, line, str(bronze.subject), columns):
+            first, before = values.setdefault((one, name), (number, value))
+            if _read(columns[name], before) != _read(columns[name], value):
+                raise UsageError(
+                    f"Lines {first} and {number} state two values of '{name}' for one person.", "Leave one of them."
+                )
+            persons.setdefault(one, []).append(number)
+    if not values:
         raise UsageError("The file of corrections states none.", f"Write {_example(bronze)} a line.")
-    latest = {(one, attribute): value for one, attribute, value in found}
-    return tuple((one, attribute, value) for (one, attribute), value in latest.items())
-
-
-def _text(place: str) -> str:
-    try:
-        return sys.stdin.read() if place == "-" else Path(place).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"The file of corrections cannot be read ({type(error).__name__}).", "Check --corrections."
-        ) from error
+    require_unspoilt(persons)
+    return Stated(
+        tuple((one, name, value) for (one, name), (_, value) in values.items()), Asked(persons, known_only=known_only)
+    )
 
 
 def _attributes(catalog: Catalog) -> tuple[str, ...]:
@@ -70,7 +79,8 @@ def _example(bronze: Table) -> str:
 
 def _of_line(number: int, line: str, subject: str, columns: Mapping[str, Column]) -> Iterable[Correction]:
     stated = _object(number, line)
-    one = str(stated.pop(subject, "")).strip()
+    whom = stated.pop(subject, "")
+    one = normal(whom) if isinstance(whom, str) else ""
     if not one:
         raise UsageError(f"Line {number} names nobody.", f"State '{subject}'.")
     for name, value in stated.items():
@@ -84,8 +94,16 @@ def _of_line(number: int, line: str, subject: str, columns: Mapping[str, Column]
 
 
 def _object(number: int, line: str) -> dict[str, Any]:
+    """Numbers stay the text that they are, so that no digit of an id is lost."""
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(dict(found)) < len(found):
+            raise UsageError(f"Line {number} states a column twice.", "Leave one of the values.")
+        return dict(found)
+
     try:
-        stated = json.loads(line)
+        # Blank characters around the object that JSON does not know, such as a byte-order mark, are none of it.
+        stated = json.loads(line.strip(BLANKS), parse_int=str, parse_float=str, object_pairs_hook=pairs)
     except ValueError:
         stated = None
     if not isinstance(stated, dict):
@@ -96,17 +114,21 @@ def _object(number: int, line: str) -> dict[str, Any]:
 def _checked(number: int, column: Column, value: object) -> str | None:
     if value is None:
         return None
-    text = str(value).strip()
+    text = normal(value) if isinstance(value, str) else ""
     try:
-        READERS[column.logical_type](text)
+        _read(column, text)
     except (ValueError, DecimalException):
         text = ""
-    if not text or isinstance(value, (dict, list, bool)):
+    if not text:
         raise UsageError(
             f"Line {number}: '{column.name}' is no {column.logical_type}.",
             "Write dates as YYYY-MM-DD, numbers with a point, null for what is not known.",
         )
     return text
+
+
+def _read(column: Column, value: str | None) -> object:
+    return None if value is None else READERS[column.logical_type](value)
 
 
 def record(lake: Lake, corrections: Sequence[Sequence[str | None]], day: dt.date) -> None:

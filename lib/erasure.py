@@ -7,24 +7,32 @@ request's file (`lib.requests`), so that a killed job goes on where it was:
 |---|---|
 | suppress | puts the persons on the suppression list, so that nothing brings them back from now on (erasure only) |
 | expire | deletes the rows that are due by a date of their own (retention only) |
-| anonymise | keeps their sales as lines that lead to nobody, so that past totals stay |
+| anonymise | keeps their sales as lines without them, so that past totals stay; the lines are marked as open |
 | delete | deletes their rows by MERGE from a frame of keys, in bronze and silver |
+| unlink | gives the open lines keys that lead to nobody |
 | publish | computes gold and the marts anew, audits and publishes them; older publications are withdrawn |
 | vacuum | gives running queries time to end, then removes the files of all older versions and of killed jobs |
 | scan | looks for the persons in every byte of the lake, and writes the receipt |
+
+Should the request's file be lost as well, the lake itself tells how far it came. The key of an open line follows from
+the sale and from a secret, so that a sale becomes the same line whoever asks again; and an open line whose person is
+still in the lake is taken back before anything else (`mend`). So every sale counts once.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
+import hmac
 import json
 import secrets
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
 
 from lib import (
     auditlog,
@@ -40,10 +48,11 @@ from lib import (
     suppression,
     traces,
 )
+from lib.asked import IN_LAKE, Asked
 from lib.contracts import Table
 from lib.errors import AuditFailed, UsageError
 from lib.lake import Lake
-from lib.requests import Open
+from lib.requests import Lost, Open
 from lib.transformations import transform
 
 JOB = "erase_subjects"
@@ -52,6 +61,7 @@ RECEIPTS = "receipts"
 REBUILT = "gold"  # the layer that the phase `publish` computes anew from silver
 COMPLETE, PARTIAL, INCONCLUSIVE = "COMPLETE", "PARTIAL", "INCONCLUSIVE"
 MOST_NAMED = 20  # files named in a receipt
+OPEN_LINE = "open-"  # begins the key of an anonymous line whose person has not been deleted yet
 
 
 @dataclass(frozen=True)
@@ -81,44 +91,95 @@ class Receipt:
     audit_log: dict[str, str | int] = field(default_factory=dict)
 
 
-def erase(
-    lake: Lake, ids: Sequence[str], *, grace: float, finished: Sequence[Receipt] = (), done: Collection[str] = ()
-) -> str:
-    """Erase the persons with these source ids. The caller holds the lake's lock. Gives the last line.
+@dataclass(frozen=True)
+class Finished:
+    """What a killed job had left open, and what came of it.
 
-    `finished` are the receipts of requests that a killed job had left open, `done` the persons who left with them.
+    The receipts of erasures, and the persons who have left the lake with them; the requests that are lost; and the
+    other requests that were finished.
+    """
 
-    Raises `UsageError` if none of the persons is known (nothing is written), `AuditFailed` if a scan finds anything.
+    receipts: tuple[Receipt, ...] = ()
+    gone: frozenset[str] = frozenset()
+    lost: tuple[Lost, ...] = ()
+    fulfilled: tuple[Open, ...] = ()
+
+
+NOTHING_OPEN = Finished()
+
+
+def erase(lake: Lake, asked: Asked, *, grace: float, before: Finished = NOTHING_OPEN) -> str:
+    """Erase the persons who are asked for. The caller holds the lake's lock. Gives the last line.
+
+    Who was erased before is looked for once more, and gets a receipt.
+
+    Raises `InputRefused` if a person is unknown (nothing is written, unless the known ones only are wanted),
+    `AuditFailed` if a scan finds anything.
     """
     census.require(lake.catalog)
-    asked = [one for one in ids if one not in done]
-    # Who left at the end of a period is not on the list yet, and asks for it now.
-    _suppress(lake, [one for one in ids if one in done])
-    receipts = list(finished)
-    if asked:
-        settle(lake)
-        receipts += _new(lake, asked, grace, resumed=bool(finished))
-    return told(lake, receipts)
-
-
-def settle(lake: Lake) -> None:
-    """Carry pending batches to their end first: sales must be known before they can be kept without their person."""
-    if any(entry.pending for entry in lake.ledger.entries()):
-        pipeline.run(lake, pipeline.Request(job=JOB))
-
-
-def _new(lake: Lake, ids: Sequence[str], grace: float, *, resumed: bool) -> list[Receipt]:
     with lake.steps.step("find subjects"):
-        found = subjects.known(lake, ids)
-    numbers = {number for path, rows in found.items() for number in rows if not lake.catalog[path].exempt}
-    if not numbers:
-        if resumed:
-            return []
-        raise UsageError(_nobody(lake, ids))
-    known = [ids[number] for number in sorted(numbers)]
-    request = prepared(lake, "erasure", known, found)
-    request.unknown, request.grace = len(ids) - len(known), grace
-    return [begin(lake, request)]
+        found = subjects.known(lake, asked.ids)
+    erased = _erased_before(lake, asked.ids)
+    here = {asked.ids[number] for path, rows in found.items() for number in rows if not lake.catalog[path].exempt}
+    known = asked.require(here | erased | before.gone, IN_LAKE)
+    # Who left at the end of a period is not on the list yet, and asks for it now.
+    _suppress(lake, [one for one in known if one in before.gone])
+    wanted = [one for one in known if one not in before.gone]
+    receipts = list(before.receipts)
+    if wanted:
+        if settle(lake):
+            found = subjects.known(lake, asked.ids)
+        request = prepared(lake, "erasure", wanted, found)
+        stored = {asked.ids[n] for path, rows in found.items() if lake.catalog[path].layer != REBUILT for n in rows}
+        request.absent = [number for number, one in enumerate(wanted) if one not in stored]
+        request.unknown, request.grace = len(asked.ids) - len(known), grace
+        receipts.append(begin(lake, request))
+    said = told(lake, receipts)
+    if wanted:
+        _forget(lake, before.lost)
+    return asked.told(said, known, IN_LAKE)
+
+
+def _erased_before(lake: Lake, ids: Sequence[str]) -> set[str]:
+    key = suppression.key(lake)
+    tokens = {subjects.pseudonym(one, key): one for one in ids}
+    return {tokens[token] for token in suppression.listed(lake, tokens)}
+
+
+def _forget(lake: Lake, lost: Sequence[Lost]) -> None:
+    """Remove what is left of lost requests, once nobody is in the lake any more whose erasure they had begun."""
+    if lost and (left := suppression.still_there(lake, bronze.table(lake))):
+        raise UsageError(
+            f"The lost request {lost[0].files[0]} named {left} more persons, who are still in this lake.",
+            "Run erase_subjects with these persons too.",
+        )
+    for each in lost:
+        requests.forget(each.files)
+
+
+def lift_suppression(lake: Lake, asked: Asked) -> str:
+    """Take the persons off the suppression list. Gives the last line.
+
+    Raises `InputRefused` if one of them is not on it; then nothing is written, unless the others only are wanted.
+    """
+    listed, what = _erased_before(lake, asked.ids), "not on the suppression list"
+    wanted = asked.require(listed, what)
+    key = suppression.key(lake)
+    lifted = suppression.lift(lake, [subjects.pseudonym(one, key) for one in wanted])
+    log = auditlog.of(lake.settings)
+    log.append("suppression_lifted", auditlog.new_reference(), {"subjects": lifted})
+    return asked.told(f"{lifted} of {len(asked.ids)} persons taken off the suppression list.", wanted, what)
+
+
+def settle(lake: Lake) -> bool:
+    """Carry pending batches to their end first: sales must be known before they can be kept without their person.
+
+    Gives whether there were any.
+    """
+    pending = any(entry.pending for entry in lake.ledger.entries())
+    if pending:
+        pipeline.run(lake, pipeline.Request(job=JOB))
+    return pending
 
 
 def prepared(lake: Lake, kind: str, known: Sequence[str], found: Mapping[str, Mapping[int, int]]) -> Open:
@@ -137,21 +198,20 @@ def prepared(lake: Lake, kind: str, known: Sequence[str], found: Mapping[str, Ma
 def begin(lake: Lake, request: Open) -> Receipt:
     """Open a request and carry it out."""
     with lake.steps.step("collect traces"):
-        request.traces = traces.of(lake, subjects.frame(lake, request.subjects)) if request.subjects else []
+        found = traces.of(lake, subjects.frame(lake, request.subjects)) if request.subjects else []
+        request.traces = [trace for trace in found if trace[1] not in _stays(lake)]
     requests.save(lake.settings.secrets, request)
     return carry_out(lake, request)
 
 
-def _nobody(lake: Lake, ids: Sequence[str]) -> str:
-    key = suppression.key(lake)
-    erased = len(suppression.listed(lake, [subjects.pseudonym(one, key) for one in ids]))
-    told = f" ({erased} erased before)" if erased else ""
-    return f"None of the {len(ids)} subjects is in this lake{told}; nothing has been written."
+def _stays(lake: Lake) -> set[str]:
+    """The columns by which erased persons stay on lists: whoever is erased again stands there already."""
+    return {str(table.subject) for table in census.stored_subjects(lake.catalog) if "erase" in table.exempt}
 
 
 def carry_out(lake: Lake, request: Open) -> Receipt:
     """Go through the phases that are not done yet, look for what is left, and write the receipt."""
-    log = auditlog.audit_log(lake.tables.root, lake.settings.secrets, lake.settings.audit_witness)
+    log = auditlog.of(lake.settings)
     log.append_once(f"{request.kind}_started", request.reference, {"subjects": len(request.subjects)})
     lake.tables.state(log.anchor())
     people = subjects.frame(lake, request.subjects)
@@ -182,6 +242,7 @@ def _phases(lake: Lake, request: Open, people: DataFrame) -> dict[str, Callable[
     persons: dict[str, Callable[[], None]] = {
         "anonymise": lambda: _anonymise(lake, request, people),
         "delete": lambda: _delete(lake, people),
+        "unlink": lambda: _unlink(lake, bytes.fromhex(request.salt)),
         "publish": lambda: _publish(lake),
     }
     return {
@@ -204,32 +265,79 @@ def _suppress(lake: Lake, ids: Sequence[str]) -> None:
 
 
 def _anonymise(lake: Lake, request: Open, people: DataFrame) -> None:
-    for table in lake.catalog:
-        if table.load == "anonymous":
-            request.anonymous_lines = _keep_anonymous(lake, request, table, people)
+    """Who had no row but in computed tables was erased by a request that is lost: those sales are lines already."""
+    selling = people.where(~F.col(subjects.NUMBER).isin(request.absent)) if request.absent else people
+    request.anonymous_lines = sum(_keep_anonymous(lake, table, selling) for table in _anonymous(lake))
 
 
-def _keep_anonymous(lake: Lake, request: Open, table: Table, people: DataFrame) -> int:
-    """Add what stays of the persons to `table`; gives the number of lines.
+def _anonymous(lake: Lake) -> list[Table]:
+    return [table for table in lake.catalog if table.load == "anonymous"]
 
-    Their keys come from a salt that is forgotten with the request: a killed job makes the same ones again, and
-    afterwards nobody can. The whole table is written anew in the order of the keys, so that neither a file nor its
-    place in it shows which lines came together.
+
+def _keep_anonymous(lake: Lake, table: Table, people: DataFrame) -> int:
+    """Add what stays of the persons to `table`, as open lines; gives the number of lines.
+
+    A sale that is an open line already is not added again.
     """
+    lines = _open_lines(lake, table, people)
+    count = lines.count()
+    before = lake.tables.read(table)
+    new = lines.join(before.select(*table.key), on=list(table.key), how="left_anti")
+    if not new.isEmpty():
+        _rewrite(lake, table, before.unionByName(new))
+    return count
+
+
+def _open_lines(lake: Lake, table: Table, people: DataFrame) -> DataFrame:
+    """What stays of the persons' sales. Whoever makes a line of a sale gives it the same key, until it is unlinked."""
     for name in table.remembers:
         source = lake.catalog[name]
         rows = subjects.rows_of(lake, source, people) if source.subject else lake.tables.read(source)
         rows.createOrReplaceTempView(f"known_{name}")
     (key,) = table.key
-    lines = transform(lake.spark, table, {})
-    lines = keys.with_pseudonym(lines, key, key, bytes.fromhex(request.salt))
-    lines = lake.tables.conform(lines, table).localCheckpoint()
-    count = lines.count()
-    before = lake.tables.read(table)
-    new = lines.join(before.select(key), on=key, how="left_anti")
-    if not new.isEmpty():
-        lake.tables.replace(table, before.unionByName(new).coalesce(1).sortWithinPartitions(key), files=1)
-    return count
+    secret = hmac.new(suppression.key(lake), OPEN_LINE.encode(), hashlib.sha256).digest()
+    lines = keys.with_pseudonym(transform(lake.spark, table, {}), key, key, secret)
+    lines = lines.withColumn(key, F.concat(F.lit(OPEN_LINE), key))
+    return lake.tables.conform(lines, table).localCheckpoint()
+
+
+def _rewrite(lake: Lake, table: Table, content: DataFrame) -> None:
+    """The whole table in the order of the keys: neither a file nor a place in it shows which lines came together."""
+    lake.tables.replace(table, content.coalesce(1).sortWithinPartitions(*table.key), files=1)
+
+
+def _with_open_lines(lake: Lake) -> list[Table]:
+    """The tables of anonymous lines that hold open ones."""
+    stored = [table for table in _anonymous(lake) if lake.tables.version(table) is not None]
+    return [table for table in stored if not lake.tables.read(table).where(_is_open(table)).isEmpty()]
+
+
+def _is_open(table: Table) -> Column:
+    (key,) = table.key
+    return F.col(key).startswith(OPEN_LINE)
+
+
+def _unlink(lake: Lake, salt: bytes) -> None:
+    """Give open lines keys from a salt that is forgotten with the request: then nobody can make them again."""
+    for table in _with_open_lines(lake):
+        (key,) = table.key
+        content = lake.tables.read(table).withColumn("_open", F.col(key))
+        redrawn = keys.with_pseudonym(content, "_open", "_drawn", salt)
+        drawn = redrawn.withColumn(key, F.when(_is_open(table), F.col("_drawn")).otherwise(F.col(key)))
+        _rewrite(lake, table, lake.tables.conform(drawn, table).localCheckpoint())
+
+
+def mend(lake: Lake) -> None:
+    """Take back the open lines of a lost request whose persons are still in the lake, and unlink the others.
+
+    The caller has finished all requests that can be read; none of these leaves an open line.
+    """
+    for table in _with_open_lines(lake):
+        with lake.steps.step("mend"):
+            counted_twice = _open_lines(lake, table, subjects.everybody(lake)).select(*table.key)
+            content = lake.tables.read(table).join(counted_twice, on=list(table.key), how="left_anti")
+            _rewrite(lake, table, content.localCheckpoint())
+    _unlink(lake, secrets.token_bytes(keys.KEY_BYTES))
 
 
 def _delete(lake: Lake, people: DataFrame) -> None:

@@ -21,7 +21,7 @@ from lib.contracts import LAST_ACTIVITY, Table
 from lib.durations import Duration
 from lib.errors import UsageError
 from lib.lake import Lake
-from lib.literals import trimmed
+from lib.literals import names_somebody, seen_of, trimmed
 
 KEY, DAY, LOADED = "_key", "_day", "_loaded"
 INGESTED = "_ingested_at"
@@ -75,9 +75,8 @@ def dated(lake: Lake, as_of: dt.date) -> list[Dated]:
         if column != LAST_ACTIVITY:
             found.setdefault(table.path, Dated(table, column, period.before(as_of), F.expr("true")))
         elif table.path == bronze.table(lake).path:
-            name = trimmed(F.col(str(table.subject)))
-            # As typing has it: what holds a masked card number is no name either.
-            nobody = F.coalesce(name.contains("*"), F.expr("true"))
+            # As typing has it: neither a masked card number nor a spoilt id is a name.
+            nobody = ~F.coalesce(names_somebody(seen_of(F.col(str(table.subject)))), F.expr("false"))
             found.setdefault(table.path, Dated(table, INGESTED, period.before(as_of), nobody))
     return list(found.values())
 
@@ -114,7 +113,7 @@ def _persons(lake: Lake) -> DataFrame:
     """By source id, the pseudonym and the day on which the newest row was loaded."""
     source = bronze.table(lake)
     rows = lake.tables.read(source).select(trimmed(F.col(str(source.subject))).alias("id"), INGESTED)
-    ids = rows.where("id is not null").groupBy("id").agg(F.to_date(F.max(INGESTED)).alias(LOADED))
+    ids = rows.where(names_somebody(F.col("id"))).groupBy("id").agg(F.to_date(F.max(INGESTED)).alias(LOADED))
     key = keys.secret_key(lake.settings.secrets, bronze.PSEUDONYM_KEY)
     return keys.with_pseudonym(ids.withColumn(KEY, F.col("id")), KEY, KEY, key)
 

@@ -11,50 +11,54 @@ import datetime as dt
 import io
 import json
 import os
+import re
+import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from lib import address, auditlog, census, register, subjects
+from lib.asked import IN_LAKE, Asked
 from lib.contracts import Table
 from lib.errors import UsageError
 from lib.lake import Lake
+from lib.literals import BLANKS
 from lib.publication import now
 
 DOCUMENT = "export.json"
+# What a spreadsheet may take for the beginning of a formula; the wide forms are those of East Asian keyboards.
+SIGNS = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
+CUTS = ("\t", "\r", "\n")
+NUMBER = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)*")
 Rows = dict[str, list[dict[str, Any]]]
 
 
-@dataclass(frozen=True)
-class Export:
-    """What was written: the folder, how many persons and rows, and how many of the persons asked for are unknown."""
+def export(lake: Lake, asked: Asked, out: Path) -> str:
+    """Write what the lake holds about the persons who are asked for. The caller holds the lake's lock.
 
-    folder: Path
-    persons: int
-    rows: int
-    unknown: int
+    The files get their place when the audit log has the entry, and not before. Gives the last line.
 
-
-def export(lake: Lake, ids: Sequence[str], out: Path) -> Export:
-    """Write what the lake holds about the persons with these source ids. The caller holds the lake's lock.
-
-    Raises `UsageError` if none is known, or if `out` is in use or lies in the lake; then nothing is written.
+    Raises `InputRefused` if a person is unknown (nothing is written, unless the known ones only are wanted),
+    `UsageError` if `out` lies in the lake, `AuditFailed` if the audit log cannot take the entry: nothing is written.
     """
     census.require(lake.catalog)
     _require_free(out, lake.tables.root)
-    found = _rows(lake, ids)
-    if not found:
-        raise UsageError(f"None of the {len(ids)} subjects is in this lake; nothing has been written.")
+    found = _rows(lake, asked.ids)
+    known = asked.require([asked.ids[number] for number in found], IN_LAKE)
     reference = auditlog.new_reference()
-    folder = out / reference
-    for number in sorted(found):
-        _write_person(lake, folder / f"person-{number + 1:04}", reference, found[number])
+    folder, draft = out / reference, out / f".{reference}"
     rows = sum(len(rows) for person in found.values() for rows in person.values())
-    log = auditlog.audit_log(lake.tables.root, lake.settings.secrets, lake.settings.audit_witness)
-    log.append("export_done", reference, {"subjects": len(found), "rows": rows})
-    return Export(folder, len(found), rows, len(ids) - len(found))
+    try:
+        for number in sorted(found):
+            _write_person(lake, draft / f"person-{number + 1:04}", reference, found[number])
+        log = auditlog.of(lake.settings)
+        log.append("export_done", reference, {"subjects": len(found), "rows": rows})
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    unknown = len(asked.ids) - len(known)
+    return asked.told(f"{rows} rows of {len(known)} persons exported, {unknown} unknown: {folder}.", known, IN_LAKE)
 
 
 def _require_free(out: Path, lake: str) -> None:
@@ -72,7 +76,7 @@ def _rows(lake: Lake, ids: Sequence[str]) -> dict[int, Rows]:
             continue
         names = [column.name for column in table.stored]
         for row in subjects.rows_of(lake, table, people).select(subjects.NUMBER, *names).toLocalIterator():
-            stated = {name: _plain(row[name]) for name in names}
+            stated = {name: row[name] for name in names}
             found.setdefault(row[subjects.NUMBER], {}).setdefault(table.path, []).append(stated)
     return found
 
@@ -89,7 +93,7 @@ def _write_person(lake: Lake, folder: Path, reference: str, rows: Rows) -> None:
     }
     _write(folder / DOCUMENT, json.dumps(document, indent=2, ensure_ascii=False))
     for path, stated in rows.items():
-        _write(folder / f"{path.replace('/', '_')}.csv", _csv(stated))
+        _write(folder / f"{path.replace('/', '_')}.csv", as_csv(stated))
 
 
 def _described(table: Table, rows: Sequence[Mapping[str, Any]], words: register.Words) -> dict[str, Any]:
@@ -108,16 +112,27 @@ def _described(table: Table, rows: Sequence[Mapping[str, Any]], words: register.
             }
             for column in table.stored
         ],
-        "rows": rows,
+        "rows": [{name: _plain(value) for name, value in row.items()} for row in rows],
     }
 
 
-def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
+def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The rows as a CSV with a header. No text of theirs becomes a formula in a spreadsheet."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]))
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: _harmless(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
+
+
+def _harmless(value: Any) -> Any:
+    """As a spreadsheet may open it: a text that it would take for a formula gets a `'` before it, a number does not.
+
+    Blanks that stand before the sign are looked past, as some programs do. The JSON holds every text as it is.
+    """
+    if not isinstance(value, str) or NUMBER.fullmatch(value):
+        return _plain(value)
+    return f"'{value}" if value[:1] in CUTS or value.lstrip(BLANKS).startswith(SIGNS) else value
 
 
 def _write(file: Path, text: str) -> None:

@@ -14,10 +14,12 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 from lib import auditlog, bronze, census, corrections, erasure, pipeline, publication, requests, restrictions, subjects
-from lib.corrections import Correction
-from lib.errors import UsageError
+from lib.asked import IN_LAKE, Asked
+from lib.corrections import Stated
+from lib.erasure import NOTHING_OPEN, Finished
 from lib.lake import Lake
 from lib.requests import Open
 from lib.tables import BATCH
@@ -27,69 +29,78 @@ KINDS = (restrictions.RESTRICTION, restrictions.OBJECTION, RECTIFICATION)
 REMEMBERING = "silver"  # the layer whose tables of persons are merged with what they held before
 
 
-def restrict(lake: Lake, ids: Sequence[str], right: str, *, lift: bool) -> str:
+def restrict(lake: Lake, asked: Asked, right: str, *, lift: bool, before: Finished = NOTHING_OPEN) -> str:
     """Restrict, or lift it again. The caller holds the lake's lock and has finished open requests. Gives the last line.
 
-    Raises `UsageError` if there is nothing to do for any of the persons; then nothing is written.
+    Raises `InputRefused` if there is nothing to do for one of the persons: then nothing is written, unless the others
+    only are wanted.
     """
-    wanted = _listed(ids, restrictions.held(lake, right)) if lift else _known(lake, ids)
-    _require(wanted, ids, f"has a {right} to lift" if lift else "is in this lake")
-    return _fulfil(lake, _request(lake, right, wanted, lift=lift), ids)
+    what = f"without a {right} to lift" if lift else IN_LAKE
+    holding = restrictions.held(lake, right) if lift else _known(lake, asked.ids)
+    return _fulfil(lake, _Wanted(asked, right, lift, holding, what, before))
 
 
-def rectify(lake: Lake, stated: Sequence[Correction]) -> str:
+def rectify(lake: Lake, stated: Stated) -> str:
     """Enter corrections. As `restrict`."""
-    ids = list(dict.fromkeys(one for one, _, _ in stated))
-    known = _known(lake, ids)
-    _require(known, ids, "is in this lake")
-    request = _request(lake, RECTIFICATION, known, lift=False)
-    request.corrections = [list(each) for each in stated if each[0] in set(known)]
-    return _fulfil(lake, request, ids)
+    known = _known(lake, stated.asked.ids)
+    wanted = _Wanted(stated.asked, RECTIFICATION, False, known, IN_LAKE, NOTHING_OPEN)  # noqa: FBT003
+    return _fulfil(lake, wanted, [list(each) for each in stated.corrections if each[0] in known])
 
 
-def lift_corrections(lake: Lake, ids: Sequence[str]) -> str:
+def lift_corrections(lake: Lake, asked: Asked, *, before: Finished = NOTHING_OPEN) -> str:
     """Take all corrections of persons off. As `restrict`."""
-    wanted = _listed(ids, corrections.held(lake))
-    _require(wanted, ids, "has a correction to lift")
-    return _fulfil(lake, _request(lake, RECTIFICATION, wanted, lift=True), ids)
+    what = "without a correction to lift"
+    return _fulfil(lake, _Wanted(asked, RECTIFICATION, True, corrections.held(lake), what, before))  # noqa: FBT003
 
 
-def _known(lake: Lake, ids: Sequence[str]) -> list[str]:
+@dataclass(frozen=True)
+class _Wanted:
+    """What is asked: for whom, and of whom it can be carried out (`holding`); else an id is one `what` says."""
+
+    asked: Asked
+    kind: str
+    lift: bool
+    holding: Collection[str]
+    what: str
+    before: Finished
+
+    @property
+    def finished(self) -> dict[str, str]:
+        """Those for whom a killed job was asked the same, which is done now: with that request's reference."""
+        same = [each for each in self.before.fulfilled if (each.kind, each.lift) == (self.kind, self.lift)]
+        return {one: each.reference for each in same for one in each.subjects}
+
+
+def _known(lake: Lake, ids: Sequence[str]) -> set[str]:
     """Those of whom bronze holds a row: lists under `rights/` alone make nobody known."""
-    numbers = subjects.known(lake, ids).get(bronze.table(lake).path, {})
-    return [ids[number] for number in sorted(numbers)]
+    return {ids[number] for number in subjects.known(lake, ids).get(bronze.table(lake).path, {})}
 
 
-def _listed(ids: Sequence[str], held: Collection[str]) -> list[str]:
-    return [one for one in ids if one in held]
-
-
-def _require(wanted: Sequence[str], ids: Sequence[str], what: str) -> None:
-    if not wanted:
-        raise UsageError(f"None of the {len(ids)} subjects {what}; nothing has been written.")
-
-
-def _request(lake: Lake, kind: str, ids: Sequence[str], *, lift: bool) -> Open:
+def _fulfil(lake: Lake, wanted: _Wanted, stated: Sequence[list[str | None]] = ()) -> str:
     census.require(lake.catalog)
-    request = erasure.prepared(lake, kind, ids, {})
-    request.lift = lift
-    return request
-
-
-def _fulfil(lake: Lake, request: Open, asked: Sequence[str]) -> str:
-    erasure.settle(lake)
-    requests.save(lake.settings.secrets, request)
-    carry_out(lake, request)
+    able = {*wanted.holding, *wanted.finished}
+    persons = wanted.asked.require(able, wanted.what)
+    request = erasure.prepared(lake, wanted.kind, [one for one in persons if one in wanted.holding], {})
+    request.lift, request.corrections = wanted.lift, list(stated)
+    if request.subjects:
+        erasure.settle(lake)
+        requests.save(lake.settings.secrets, request)
+        carry_out(lake, request)
+    reference = request.reference if request.subjects else wanted.finished[persons[0]]
     done = "lifted for" if request.lift else "done for"
-    persons = len(request.subjects)
-    counts = f"{persons} persons, {len(asked) - persons} unknown"
-    return f"{request.kind.capitalize()} {done} {counts}; reference {request.reference}."
+    counts = f"{len(persons)} persons, {len(wanted.asked.ids) - len(persons)} unknown"
+    said = f"{request.kind.capitalize()} {done} {counts}; reference {reference}."
+    return wanted.asked.told(said, persons, wanted.what)
 
 
 def carry_out(lake: Lake, request: Open) -> None:
-    """Go through the phases that are not done yet, enter it into the audit log, and forget whom it was about."""
+    """Go through the phases that are not done yet, enter it into the audit log, and forget whom it was about.
+
+    Raises `AuditFailed` if the log is not sound; nothing is written then.
+    """
+    log = auditlog.of(lake.settings)
+    log.verify()
     requests.go_through(lake.settings.secrets, request, _phases(lake, request), lake.steps)
-    log = auditlog.audit_log(lake.tables.root, lake.settings.secrets, lake.settings.audit_witness)
     event = f"{request.kind}_{'lifted' if request.lift else 'done'}"
     log.append_once(event, request.reference, {"subjects": len(request.subjects)})
     requests.close(lake.settings.secrets, request)

@@ -47,7 +47,7 @@ def purge(lake: Lake, places: Sequence[Path]) -> list[str]:
     ready = [place for place in places if _ready(lake, place)]
     parts = sum(_remove(_manifest(place)) for place in ready)
     if ready:
-        log = auditlog.audit_log(lake.tables.root, lake.settings.secrets, lake.settings.audit_witness)
+        log = auditlog.of(lake.settings)
         log.append("inputs_purged", auditlog.new_reference(), {"manifests": len(ready), "parts": parts})
     left = len(places) - len(ready)
     kept = f" {left} manifests are kept, since this lake has not published them." if left else ""

@@ -19,12 +19,13 @@ from lib.contracts import Table
 from lib.errors import InputRefused, UsageError
 from lib.inputs import Batch
 from lib.lines import Placed, array_elements, placed_lines
-from lib.literals import TYPES, trimmed, typed_value
+from lib.literals import TYPES, names_somebody, seen_of, spoilt, trimmed, typed_value
 from lib.records import PLACE, csv_records, json_records, multiline_records
 from lib.rows import frame_of
 from lib.sources import Origin, Source, business_columns, nearest
 
 JSON = ("json", "jsonl")
+SPOILT = "_spoilt_subject"
 
 
 def read(
@@ -209,25 +210,33 @@ def _bronze(frame: DataFrame, source: Source, bronze: Table, ingested_at: dateti
 def typed(frame: DataFrame, source: Source, bronze: Table) -> DataFrame:
     """Bronze rows of one source with their business columns trimmed and typed as the contract says.
 
-    What cannot be read is NULL. Adds a column per declaration of the contract, and `_mapped`: the names of the
-    bronze columns that this source states.
+    What cannot be read is NULL. Adds a column per declaration of the contract, `_mapped`: the names of the bronze
+    columns that this source states, and `_spoilt_subject`: whether a spreadsheet has spoilt the id that the row states.
     """
     _check_types(bronze)
     business = business_columns(bronze)
     technical = [F.col(column.name) for column in bronze.stored if column not in business]
-    texts = frame.select(*(_text(c.name, source).alias(c.name) for c in business), *technical)
+    texts = frame.select(
+        *(_text(c.name, source).alias(c.name) for c in business), *technical, _spoilt(str(bronze.subject))
+    )
     values = [typed_value(F.col(c.name), c.logical_type, source).alias(c.name) for c in business]
     declared = [F.lit(value).alias(name) for name, value in source.declares.items()]
     stated = F.array(*(F.lit(name) for name in source.columns)).alias("_mapped")
-    return texts.select(*values, *technical, *declared, stated)
+    return texts.select(*values, *technical, *declared, stated, SPOILT)
+
+
+def _spoilt(subject: str) -> Column:
+    """Whether the row's id is a rounded number. Nearly no id has the letter that all of these have."""
+    name = F.col(subject)
+    return F.coalesce(name.rlike("[Ee]") & spoilt(seen_of(name)), F.expr("false")).alias(SPOILT)
 
 
 def _text(name: str, source: Source) -> Column:
     if name not in source.columns:
         return F.lit(None).cast("string")
     text = trimmed(F.col(name))
-    # A card number where an id is expected identifies nobody, and must not become a pseudonym.
-    return F.when(~text.contains("*"), text) if name == source.subject else text
+    # A card number or a rounded one where an id is expected identifies nobody, and must not become a pseudonym.
+    return F.when(names_somebody(text), text) if name == source.subject else text
 
 
 def _check_types(bronze: Table) -> None:

@@ -1,15 +1,17 @@
 """Open requests of data subjects: what a killed job needs to go on, kept with the secrets until the request is done.
 
 The file of a request holds identifiers, since a later run must still know whom it is about. So it lies outside the
-lake, readable by its owner only, and is removed with the last step.
+lake, readable by its owner only, and is removed with the last step. It stands there twice, each copy with its checksum:
+a power cut may leave a file empty or torn.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,12 @@ from lib import address
 from lib.errors import UsageError
 from lib.steps import Steps
 
-FOLDER = "requests"
+PLACES = ("requests", "requests-copy")  # apart, so that what befalls one folder leaves the other
+# The kinds of requests that a job takes up anew, whatever of them is lost, and how.
+AGAIN = {
+    "erasure": "erase_subjects again with the same persons",
+    "retention": "enforce_retention again",
+}  # fmt: skip
 
 
 @dataclass
@@ -28,7 +35,7 @@ class Open:
     `kind` says what it is about: `erasure`, `retention` (the end of a period; `day` is its as-of date), `restriction`,
     `objection` or `rectification`; `lift` takes one of the last three back. `done` are the phases that are complete,
     `partial` says that a scan found something; `grace` is what running queries get, in seconds; `salt` makes keys that
-    nobody can make again.
+    nobody can make again. `absent` are the subjects, by number, of whom nothing but computed tables held a row.
     """
 
     reference: str
@@ -38,6 +45,7 @@ class Open:
     salt: str
     kind: str = "erasure"
     unknown: int = 0
+    absent: list[int] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
     traces: list[list[str]] = field(default_factory=list)
     anonymous_lines: int = 0
@@ -49,11 +57,48 @@ class Open:
     grace: float = 0
 
 
+@dataclass(frozen=True)
+class Lost:
+    """A request of which no copy can be read: its kind, as the names of its files tell, and these files."""
+
+    kind: str
+    files: tuple[Path, ...]
+
+    def __str__(self) -> str:
+        return f"The open request {self.files[0]} cannot be read, nor its copy."
+
+    @property
+    def remedy(self) -> str:
+        """What leads to the same end as the request would have."""
+        if self.kind in AGAIN:
+            return f"Run {AGAIN[self.kind]}: what the lost request had begun is undone or completed, and nothing twice."
+        return f"Remove {' and '.join(map(str, self.files))}, run the pipeline with --rebuild, and ask anew."
+
+
 def opened(folder: Path, lake: str) -> list[Open]:
-    """The requests of this lake that are not done, in the order of their beginning."""
+    """The requests of this lake that are not done, in the order of their beginning.
+
+    Raises `UsageError` if one of them cannot be read.
+    """
+    found, lost = surveyed(folder, lake)
+    for each in lost:
+        raise UsageError(str(each), each.remedy)
+    return found
+
+
+def surveyed(folder: Path, lake: str) -> tuple[list[Open], list[Lost]]:
+    """The requests of this lake that are not done, in the order of their beginning, and those that are lost."""
     prints = address.digests(lake)
-    found = [_read(file) for each in prints for file in sorted((folder / FOLDER).glob(f"{each}-*.json"))]
-    return sorted(found, key=lambda request: request.started_at)
+    names = {file.name for place in PLACES for one in prints for file in (folder / place).glob(f"{one}-*.json")}
+    found, lost = [], []
+    for name in sorted(names):
+        files = tuple(folder / place / name for place in PLACES)
+        copies = [request for file in files if (request := _read(file))]
+        if copies:
+            found.append(max(copies, key=lambda request: len(request.done)))
+        else:
+            lost.append(Lost(_kind(name), tuple(file for file in files if file.exists())))
+    return sorted(found, key=lambda request: request.started_at), lost
 
 
 def go_through(folder: Path, request: Open, phases: Mapping[str, Callable[[], None]], steps: Steps) -> None:
@@ -67,34 +112,71 @@ def go_through(folder: Path, request: Open, phases: Mapping[str, Callable[[], No
 
 
 def save(folder: Path, request: Open) -> None:
-    """Write the request's file in one step; it is on the disk when this returns."""
-    file = _file(folder, request)
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = file.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
-        json.dump(dataclasses.asdict(request), stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.replace(file)
+    """Write the request's file and its copy, each in one step; both are on the disk when this returns."""
+    stated = dataclasses.asdict(request)
+    text = json.dumps({"request": stated, "sha256": _digest(stated)})
+    for place in PLACES:
+        file = folder / place / _name(request)
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = file.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(file)
+        _sync(file.parent)
 
 
 def close(folder: Path, request: Open) -> None:
-    """Remove the request's file, and with it the last place that knows whom it was about."""
-    file = _file(folder, request)
-    for path in (file, file.with_suffix(".new")):
-        path.unlink(missing_ok=True)
+    """Remove the request's file and its copy, and with them the last place that knows whom it was about."""
+    earlier = [folder / PLACES[0] / name for name in _earlier_names(request)]
+    forget([*(folder / place / _name(request) for place in PLACES), *earlier])
 
 
-def _read(file: Path) -> Open:
+def forget(files: Iterable[Path]) -> None:
+    """Remove files of requests, and what a killed `save` left of them."""
+    for file in files:
+        for path in (file, file.with_suffix(".new")):
+            path.unlink(missing_ok=True)
+        if file.parent.exists():
+            _sync(file.parent)
+
+
+def _sync(folder: Path) -> None:
+    """A new name, or a removed one, is on the disk only when its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        stated: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return Open(**stated)
-    except (OSError, ValueError, TypeError):
-        raise UsageError(f"The open request {file} cannot be read.", "Restore it, or remove it and ask anew.") from None
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
-def _file(folder: Path, request: Open) -> Path:
-    """The request's file, under an earlier spelling of the lake if it was begun so."""
-    names = [f"{each}-{request.reference}.json" for each in address.digests(request.lake)]
-    return folder / FOLDER / next((name for name in names if (folder / FOLDER / name).exists()), names[0])
+def _read(file: Path) -> Open | None:
+    """The request that a file states; None if a power cut, or anybody, has left it otherwise than it was written."""
+    try:
+        document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        if "request" not in document:
+            return Open(**document)  # as an earlier release wrote it
+        stated = document["request"]
+        return Open(**stated) if document["sha256"] == _digest(stated) else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _digest(stated: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()
+
+
+def _name(request: Open) -> str:
+    """Says the kind, so that it is known even of a file that has lost its content."""
+    return f"{address.digests(request.lake)[0]}-{request.kind}-{request.reference}.json"
+
+
+def _earlier_names(request: Open) -> list[str]:
+    """How earlier releases named it: without its kind, after whatever spelling of the lake it was begun under."""
+    return [f"{one}-{request.reference}.json" for one in address.digests(request.lake)]
+
+
+def _kind(name: str) -> str:
+    return name.split("-")[1]

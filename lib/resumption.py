@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
 
-from lib import erasure, fulfilment, requests
-from lib.erasure import Receipt
+from lib import auditlog, erasure, fulfilment, requests
+from lib.erasure import Finished
+from lib.errors import UsageError
 from lib.lake import Lake
 
 
-@dataclass(frozen=True)
-class Finished:
-    """The receipts of the requests that were finished, and the persons who have left the lake with them."""
-
-    receipts: tuple[Receipt, ...]
-    gone: frozenset[str]
-
-
-def resume(lake: Lake, *, partial: bool = False) -> Finished:
+def resume(lake: Lake, *, partial: bool = False, anew: Collection[str] = ()) -> Finished:
     """Finish the lake's open requests. The caller holds the lake's lock.
 
     Those whose scan found something are through but for what the operator has to remove; they are scanned again only
-    with `partial`.
+    with `partial`. `anew` are the kinds of requests whose loss the job makes good.
+
+    Raises `UsageError` if another request is lost, `AuditFailed` if the audit log is not sound; nothing is written.
     """
-    receipts, gone = [], set()
-    for request in requests.opened(lake.settings.secrets, lake.tables.root):
+    found, lost = requests.surveyed(lake.settings.secrets, lake.tables.root)
+    for each in lost:
+        if each.kind not in anew:
+            raise UsageError(str(each), each.remedy)
+    if found:
+        auditlog.of(lake.settings).verify()
+    receipts, gone, fulfilled = [], set(), []
+    for request in found:
         if request.kind in fulfilment.KINDS:
             fulfilment.carry_out(lake, request)
+            fulfilled.append(request)
         elif partial or not request.partial:
             receipts.append(erasure.carry_out(lake, request))
             gone |= set(request.subjects)
-    return Finished(tuple(receipts), frozenset(gone))
+    erasure.mend(lake)
+    return Finished(tuple(receipts), frozenset(gone), tuple(lost), tuple(fulfilled))
+
+
+def require_none(lake: Lake) -> None:
+    """Raise `UsageError` if a request is under way: who it concerns may be in every publication so far."""
+    if any(not request.partial for request in requests.opened(lake.settings.secrets, lake.tables.root)):
+        raise UsageError(
+            "A request of persons is not done yet.", "Run the pipeline, which finishes it, and then this job."
+        )

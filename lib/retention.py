@@ -7,10 +7,9 @@ their sales becoming anonymous lines. They are not suppressed, since who becomes
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 
-from lib import census, erasure, expiry, subjects
-from lib.erasure import Receipt
+from lib import census, erasure, expiry, requests, subjects
+from lib.erasure import NOTHING_OPEN, Finished
 from lib.lake import Lake
 
 JOB = "enforce_retention"
@@ -22,7 +21,7 @@ def preview(lake: Lake, as_of: dt.date) -> str:
     return f"Due on {as_of}: {expiry.due(lake, as_of)}. Nothing has been written."
 
 
-def enforce(lake: Lake, as_of: dt.date, *, grace: float, finished: Sequence[Receipt] = ()) -> str:
+def enforce(lake: Lake, as_of: dt.date, *, grace: float, before: Finished = NOTHING_OPEN) -> str:
     """Delete what is due on `as_of`. The caller holds the lake's lock and has finished open requests.
 
     Gives the last line. Raises `AuditFailed` if a scan finds anything.
@@ -30,8 +29,9 @@ def enforce(lake: Lake, as_of: dt.date, *, grace: float, finished: Sequence[Rece
     census.require(lake.catalog)
     erasure.settle(lake)
     due = expiry.due(lake, as_of)
-    receipts = list(finished)
-    if due.persons or any(due.rows.values()):
+    receipts = list(before.receipts)
+    # A lost request may have deleted what was due, and not the older versions of it.
+    if due.persons or any(due.rows.values()) or before.lost:
         by_date = {each.table.path: each.condition for each in expiry.dated(lake, as_of)}
         request = erasure.prepared(lake, "retention", due.persons, subjects.known(lake, due.persons, by_date))
         request.day, request.grace = as_of.isoformat(), grace
@@ -39,4 +39,7 @@ def enforce(lake: Lake, as_of: dt.date, *, grace: float, finished: Sequence[Rece
             request.rows[path] = request.rows.get(path, 0) + count
         receipts.append(erasure.begin(lake, request))
     done = f"Retention as of {as_of}: {due}."
-    return f"{done} {erasure.told(lake, receipts)}" if receipts else done
+    said = f"{done} {erasure.told(lake, receipts)}" if receipts else done
+    for each in before.lost:
+        requests.forget(each.files)
+    return said

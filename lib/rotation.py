@@ -27,7 +27,7 @@ def rotate(lake: Lake, *, grace: float) -> str:
     mark = folder / MARK
     if not mark.exists():
         _prepare(folder, mark)
-    log = auditlog.audit_log(lake.tables.root, folder, lake.settings.audit_witness)
+    log = auditlog.of(lake.settings)
     reference = mark.read_text(encoding="ascii").strip()
     waiting = folder / f"{WAITING}.key"
     if waiting.exists():
@@ -63,7 +63,7 @@ def renew(lake: Lake) -> str:
     lost = _lost_tokens(lake)
     _reopen(lake)
     # Before the keys change: what is lost must be known, whenever this is killed.
-    log = auditlog.audit_log(lake.tables.root, lake.settings.secrets)
+    log = auditlog.of(lake.settings)
     log.append("key_rotated", auditlog.new_reference(), {"tokens_lost": lost})
     lake.keyring.enter()
     if not lost:

@@ -1,13 +1,11 @@
-"""The data subjects that a request names: read from a file, found in the tables, told by each kind of key."""
+"""The data subjects that a request names: found in the tables, told by each kind of key."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import sys
 from collections.abc import Mapping, Sequence
 from functools import reduce
-from pathlib import Path
 from types import MappingProxyType
 
 from pyspark.sql import Column, DataFrame
@@ -16,30 +14,11 @@ from pyspark.sql import functions as F
 from lib import bronze, keys, suppression
 from lib.census import stored_subjects
 from lib.contracts import SUBJECT_BY, Table
-from lib.errors import UsageError
 from lib.lake import Lake
 from lib.literals import trimmed
 
+NEXT = "silver"  # the layer that is made of bronze
 NUMBER = "_subject"  # of the subject in the request, from 0: what may be shown of it
-
-
-def read_ids(place: str) -> tuple[str, ...]:
-    """The source user ids of a file, or of the standard input (`-`): one a line, each once, blanks around it removed.
-
-    They never come by the command line, which every user of the machine may read.
-
-    Raises `UsageError` if the file cannot be read or names nobody.
-    """
-    try:
-        text = sys.stdin.read() if place == "-" else Path(place).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"The file of subjects cannot be read ({type(error).__name__}).", "Check --subjects."
-        ) from error
-    ids = tuple(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
-    if not ids:
-        raise UsageError("The file of subjects names nobody.", "Write one user id of the source a line.")
-    return ids
 
 
 def pseudonym(text: str, key: bytes) -> str:
@@ -60,6 +39,25 @@ def frame(lake: Lake, ids: Sequence[str]) -> DataFrame:
     return found.select(F.col(NUMBER), *_by_kind())
 
 
+def everybody(lake: Lake) -> DataFrame:
+    """All persons of whom a stored table that is not computed anew holds a row: as `frame`, but without source ids."""
+    key = keys.secret_key(lake.settings.secrets, bronze.PSEUDONYM_KEY)
+    found = []
+    for table in stored_subjects(lake.catalog):
+        name = F.col(str(table.subject))
+        if table.layer in (bronze.LAYER, NEXT) and table.subject_by == "source_id":
+            ids = lake.tables.read(table).select(trimmed(name).alias("_id")).where("_id is not null").distinct()
+            found.append(keys.with_pseudonym(ids, "_id", "pseudonym", key))
+        elif table.layer in (bronze.LAYER, NEXT) and table.subject_by == "pseudonym":
+            found.append(lake.tables.read(table).select(name.alias("pseudonym")).where("pseudonym is not null"))
+    people = reduce(DataFrame.unionAll, found).distinct()
+    nobody = F.lit(None).cast("string")
+    numbered = people.select(
+        F.lit(0).alias(NUMBER), "pseudonym", nobody.alias("source_id"), nobody.alias("suppression_token")
+    )
+    return numbered.select(F.col(NUMBER), *_by_kind()).localCheckpoint()
+
+
 def _by_kind() -> list[Column]:
     hashed = F.xxhash64("pseudonym").alias("hashed_pseudonym")
     return [hashed if kind == "hashed_pseudonym" else F.col(kind) for kind in SUBJECT_BY]
@@ -74,14 +72,14 @@ def values(people: DataFrame) -> dict[str, list[str]]:
 def keys_of(lake: Lake, table: Table, subjects: DataFrame) -> DataFrame:
     """The values of the table's subject column that lead to one of the subjects, with the subject's number.
 
-    Source ids stand in bronze as they came, with the blanks that typing removes.
+    Source ids stand in bronze as they came; typing gives them their normal form.
     """
     name, kind = str(table.subject), str(table.subject_by)
     known = F.broadcast(subjects.select(NUMBER, F.col(kind).alias("_key")))
     if kind != "source_id":
         return known.withColumnRenamed("_key", name)
     values = lake.tables.read(table).select(name).where(F.col(name).isNotNull()).distinct()
-    return values.join(known, on=trimmed(F.col(name)) == F.col("_key")).select(NUMBER, name)
+    return values.select(name, trimmed(F.col(name)).alias("_key")).join(known, on="_key").select(NUMBER, name)
 
 
 def rows_of(lake: Lake, table: Table, subjects: DataFrame) -> DataFrame:

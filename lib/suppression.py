@@ -48,6 +48,13 @@ def lift(lake: Lake, tokens: Iterable[str]) -> int:
     return len(found)
 
 
+def still_there(lake: Lake, bronze: Table) -> int:
+    """How many persons on the list have a row in bronze: their erasure began and has not come to its end."""
+    ids = lake.tables.read(bronze).select(trimmed(F.col(str(bronze.subject))).alias(MARK)).where(f"{MARK} is not null")
+    listed = lake.tables.read(lake.catalog[SUPPRESSIONS]).select(F.col(ENTRY).alias(MARK))
+    return keys.with_pseudonym(ids.distinct(), MARK, MARK, key(lake)).join(listed, on=MARK, how="left_semi").count()
+
+
 def key(lake: Lake) -> bytes:
     """The key of the tokens."""
     return keys.secret_key(lake.settings.secrets, keys.SUPPRESSION_KEY)

@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lib import audit, cli
+from lib import audit, auditlog, cli
 from lib.lake import Lake, open_lake
 from lib.lock import writer_of
 from lib.session import session
@@ -14,13 +14,20 @@ from lib.storage import Storage
 
 
 @contextmanager
-def writing(
-    options: Namespace, job: str, *, new: bool = False, audits: bool = True, any_keys: bool = False
+def writing(  # noqa: PLR0913 - each is one word at the call, and none belongs with another
+    options: Namespace,
+    job: str,
+    *,
+    new: bool = False,
+    audits: bool = True,
+    any_keys: bool = False,
+    logs: bool = False,
 ) -> Iterator[Lake]:
     """The lake that the job's options name; until the end nobody else writes it.
 
     Raises `UsageError` if there is none, unless it may be `new`, or if the keys are not the lake's, unless they may be
-    `any_keys`; `LakeBusy` if another job holds it.
+    `any_keys`; `LakeBusy` if another job holds it; `AuditFailed` if the job `logs` what it does and the audit log is
+    not sound: what cannot be recorded must not be begun.
     """
     settings = cli.settings(options)
     if audits:
@@ -31,4 +38,7 @@ def writing(
         storage.require()
     storage.make_private()
     with writer_of(spark, settings.lake, settings.secrets, job):
-        yield open_lake(spark, settings, verbose=options.verbose, any_keys=any_keys)
+        lake = open_lake(spark, settings, verbose=options.verbose, any_keys=any_keys)
+        if logs:
+            auditlog.of(settings).verify()
+        yield lake

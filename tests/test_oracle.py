@@ -95,6 +95,8 @@ def test_columns_of_the_marts(export: Oracle) -> None:
         ({}, set()),
         ({"user": " "}, {"user_id_missing"}),
         ({"user": "4111 1111 1111 1111"}, {"user_id_missing"}),
+        ({"user": "6.93217E+12"}, {"user_id_spoilt"}),
+        ({"user": "1,23E+15"}, {"user_id_spoilt"}),
         ({"day": "2023-02-30"}, {"purchase_date_invalid"}),
         ({"day": "1999-12-31"}, {"purchase_date_invalid"}),
         ({"day": "2024-01-02"}, {"purchase_date_invalid"}),

@@ -23,6 +23,7 @@ STEPS = (
 REASONS = (
     "row_malformed",
     "user_id_missing",
+    "user_id_spoilt",
     "purchase_date_invalid",
     "price_invalid",
     "price_not_positive",

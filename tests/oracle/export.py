@@ -3,6 +3,8 @@
 import csv
 import hashlib
 import hmac
+import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -40,6 +42,7 @@ SOURCE = pa.schema(
     [
         ("batch", pa.int64()),
         ("is_malformed", pa.bool_()),
+        ("is_spoilt", pa.bool_()),
         ("user_key", pa.string()),
         *((name, pa.string()) for name in COLUMNS),
     ]
@@ -78,10 +81,10 @@ def _rows(number: int, batch: Batch, key: bytes) -> Iterator[Row]:
         wanted = [header.index(name) for name in (USER_ID, *COLUMNS.values())] if header else []
         for fields in filter(None, reader):
             if _is_malformed(fields, len(header)):
-                yield (number, True, *[None] * (1 + len(COLUMNS)))
+                yield (number, True, False, *[None] * (1 + len(COLUMNS)))
             else:
                 user_id, *values = [fields[position] for position in wanted]
-                yield (number, False, _user_key(user_id, key), *_clean(values))
+                yield (number, False, _is_spoilt(user_id), _user_key(user_id, key), *_clean(values))
 
 
 def _is_malformed(fields: list[str], width: int) -> bool:
@@ -93,12 +96,25 @@ def _is_decodable(field: str) -> bool:
 
 
 def _clean(values: list[str]) -> list[str | None]:
-    return [mask(value).strip(BLANK) or None for value in values]
+    return [_normal(mask(value)) or None for value in values]
+
+
+def _normal(text: str) -> str:
+    """Composed, with nothing invisible in it and no blanks around it."""
+    if text.isascii():
+        return text.strip(BLANK)
+    seen = "".join(char for char in text if unicodedata.category(char) != "Cf")
+    return unicodedata.normalize("NFC", seen).strip()
+
+
+def _is_spoilt(user_id: str) -> bool:
+    """Whether a spreadsheet has written the id as a rounded number."""
+    return bool(re.fullmatch(r"\d+([.,]\d+)?E[+]\d+", _normal(user_id)))
 
 
 def _user_key(user_id: str, key: bytes) -> str | None:
-    """NULL where the row speaks of nobody: no id, or a card number in its place."""
-    name = user_id.strip(BLANK)
-    if not name or mask(name) != name:
+    """NULL where the row speaks of nobody: no id, or a card number or a rounded one in its place."""
+    name = _normal(user_id)
+    if not name or mask(name) != name or _is_spoilt(user_id):
         return None
     return hmac.new(key, name.encode(), hashlib.sha256).hexdigest()

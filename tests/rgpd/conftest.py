@@ -89,11 +89,12 @@ class Shop:
         )
         return pipeline.run(self.open(lake), wanted)
 
-    def erase(self, lake: Path, *ids: str, file: Path | None = None) -> Ending:
+    def erase(self, lake: Path, *ids: str, file: Path | None = None, known_only: bool = False) -> Ending:
         """Run the job; the ids go through a file."""
         named = file or self.site.folder / "subjects.txt"
         named.write_text("\n".join(ids) + "\n", encoding="utf-8")
-        return self.job("erase_subjects", lake, "--subjects", str(named), "--grace", "0", "--verbose")
+        options = ["--known-only"] if known_only else []
+        return self.job("erase_subjects", lake, "--subjects", str(named), "--grace", "0", "--verbose", *options)
 
     def job(self, name: str, lake: Path, *options: str) -> Ending:
         return self.site.job(name, lake, *options, deployment=self.deployment)
@@ -194,7 +195,7 @@ def erased(shop: Shop, before: Path) -> Erased:
     # An orphan of a killed job: a data file that no version names.
     source = next((lake / "bronze/sales_events").glob("part-*.parquet"))
     shutil.copy(source, source.with_name("part-99999-orphan.c000.snappy.parquet"))
-    ending = shop.erase(lake, *ERASED, UNKNOWN)
+    ending = shop.erase(lake, *ERASED, UNKNOWN, known_only=True)
     return Erased(lake, ending, receipt(lake))
 
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from lib import contracts, corrections
-from lib.errors import UsageError
+from lib.errors import InputRefused, UsageError
 
 CATALOG = contracts.load(Path(__file__).resolve().parents[2] / "lakehouse")
 BRONZE = CATALOG["bronze/sales_events"]
 
 
 def read(text: str, monkeypatch: pytest.MonkeyPatch) -> tuple[corrections.Correction, ...]:
-    monkeypatch.setattr("sys.stdin", io.StringIO(text))
-    return corrections.read("-", CATALOG, BRONZE)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    return corrections.read("-", CATALOG, BRONZE).corrections
 
 
 def test_a_line_corrects_some_columns_of_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,9 +26,27 @@ def test_a_line_corrects_some_columns_of_a_person(monkeypatch: pytest.MonkeyPatc
     )  # fmt: skip
 
 
-def test_the_last_of_two_values_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = '{"user_id": "u1", "age": 41}\n{"user_id": "u1", "age": 42}\n'
-    assert read(text, monkeypatch) == (("u1", "age", "42"),)
+def test_ids_and_values_come_in_the_normal_form_of_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = '\ufeff{"user_id": "41\u200b", "gender": "Jose\u0301\u2028x"}\r\n{"user_id": 9007199254740993, "age": 41}\r'
+    assert read(text, monkeypatch) == (("41", "gender", "Jos\u00e9\u2028x"), ("9007199254740993", "age", "41"))
+
+
+def test_what_is_stated_twice_is_one_correction(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = '{"user_id": "u1", "age": 41}\n{"user_id": "u1\u200e", "age": "041"}\n'
+    assert read(text, monkeypatch) == (("u1", "age", "41"),)
+
+
+@pytest.mark.parametrize("second", ['"age": 42', '"age": null'])
+def test_lines_that_contradict_each_other_are_refused(second: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = '{"user_id": "u1", "age": 41}\n{"user_id": "u2", "age": 42}\n{"user_id": " u1 ", ' + second + "}\n"
+    with pytest.raises(UsageError, match="Lines 1 and 3 state two values of 'age' for one person"):
+        read(text, monkeypatch)
+
+
+def test_a_spoilt_id_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for stated in ("6.93217E+12", '"6.93217E+12"'):
+        with pytest.raises(InputRefused, match="spoilt the id of line 1"):
+            read('{"user_id": ' + stated + ', "age": 41}', monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +60,10 @@ def test_the_last_of_two_values_counts(monkeypatch: pytest.MonkeyPatch) -> None:
         ('{"user_id": "u1", "sign_up_date": "29.02.2020"}', "Line 1: 'sign_up_date' is no date."),
         ('{"user_id": "u1", "gender": " "}', "Line 1: 'gender' is no string."),
         ('{"user_id": "u1", "gender": ["Hidden"]}', "Line 1: 'gender' is no string."),
+        ('{"user_id": "u1", "age": NaN}', "Line 1: 'age' is no integer."),
+        ('{"user_id": "u1", "gender": "Hidden", "gender": "x"}', "Line 1 states a column twice."),
         ('{"age": 41}', "Line 1 names nobody. State 'user_id'."),
+        ('{"user_id": true, "age": 41}', "Line 1 names nobody. State 'user_id'."),
         ("Hidden", "Line 1 is no JSON object."),
         ('["Hidden"]', "Line 1 is no JSON object."),
         ("", "The file of corrections states none."),

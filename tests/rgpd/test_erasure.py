@@ -90,7 +90,9 @@ def test_the_canaries_are_there_before(shop: Shop, before: Path) -> None:
 
 
 def test_the_receipt_is_complete(erased: Erased) -> None:
-    assert erased.ending.code == 0, erased.ending.err
+    assert erased.ending.code == 3, erased.ending.err
+    assert erased.ending.last_line.startswith("COMPLETE: 54 erased, 1 unknown, receipt ")
+    assert erased.ending.last_line.endswith("1 of 55 ids (line 55) is not in this lake.")
     told = {key: erased.receipt[key] for key in ("status", "subjects", "unknown", "findings", "files_not_read")}
     assert told == {"status": "COMPLETE", "subjects": 54, "unknown": 1, "findings": {}, "files_not_read": []}
     assert erased.receipt["rows_deleted"] == {
@@ -245,12 +247,22 @@ def process(folder: Path) -> bytes:
 def test_unknown_persons_change_nothing(shop: Shop, before: Path) -> None:
     lake = shop.copy(before, "unknown")
     known = commits(lake)
-    ending = shop.erase(lake, UNKNOWN)
-    assert (ending.code, ending.last_line) == (
-        2, "None of the 1 subjects is in this lake; nothing has been written.",
+    alone, among = shop.erase(lake, UNKNOWN), shop.erase(lake, ADA, UNKNOWN, "", UNKNOWN)
+    assert (alone.code, alone.last_line) == (
+        3, "1 of 1 ids (line 1) is not in this lake; nothing has been written. Correct the lines.",
     )  # fmt: skip
+    assert (among.code, "1 of 2 ids (lines 2, 4) is not in this lake; nothing" in among.last_line) == (3, True)
     assert commits(lake) == known
     assert not (lake / "receipts").exists()
+    assert not (lake / "audit").exists()
+
+
+def test_who_is_erased_again_is_looked_for_again(shop: Shop, erased: Erased) -> None:
+    lake = shop.copy(erased.lake, "again")
+    ending = shop.erase(lake, ADA, SHORT)
+    assert (ending.code, ending.last_line.startswith("COMPLETE: 2 erased, 0 unknown")) == (0, True), ending.err
+    assert len(list((lake / "receipts").glob("*.json"))) == 2
+    assert (sales(lake), len(records(lake, "silver/erased_sales"))) == (sales(erased.lake), LINES)
 
 
 def test_a_rebuild_from_the_original_inputs_brings_nobody_back(shop: Shop, erased: Erased, export: Path) -> None:
@@ -278,13 +290,19 @@ def test_a_new_file_brings_only_those_whose_suppression_was_lifted(shop: Shop, e
     lake = shop.copy(erased.lake, "lifted")
     named = tmp_path / "ids"
     named.write_text(f"{ADA}\n{UNKNOWN}\n", encoding="utf-8")
-    ending = shop.job("lift_suppression", lake, "--subjects", str(named))
-    assert (ending.code, ending.last_line) == (0, "1 of 2 persons taken off the suppression list.")
+    refused = shop.job("lift_suppression", lake, "--subjects", str(named))
+    assert (refused.code, newest(lake, "rights/suppressions").num_rows) == (3, 54)
+    ending = shop.job("lift_suppression", lake, "--subjects", str(named), "--known-only")
+    assert (ending.code, ending.last_line) == (
+        3, "1 of 2 persons taken off the suppression list. 1 of 2 ids (line 2) is not on the suppression list.",
+    )  # fmt: skip
     assert newest(lake, "rights/suppressions").num_rows == 53
     with pytest.raises(Exception, match=r"(?i)not found|no such file"):
         DeltaTable(str(lake / "rights/suppressions"), version=0).to_pyarrow_table()
     again = shop.job("lift_suppression", lake, "--subjects", str(named))
-    assert (again.code, again.last_line) == (2, "None of the 2 persons is on the suppression list.")
+    assert (again.code, again.last_line) == (
+        3, "2 of 2 ids (lines 1-2) are not on the suppression list; nothing has been written. Correct the lines.",
+    )  # fmt: skip
     # The others stay out, under whatever blanks they come, and what was there stays: an increment neither loses nor
     # doubles the anonymous lines.
     rows = [row(user=ADA), row(user=f" {BLANKS}", day="2023-03-03"), row(user=TWIN), row(user="77", price="4")]

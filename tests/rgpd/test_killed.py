@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from lib import requests
 from lib.auditlog import audit_log
-from tests.e2e.lakes import records
+from lib.steps import Steps
+from tests.e2e.lakes import content, records
 from tests.oracle.case import batch, row
 from tests.rgpd.conftest import ERASED, MARKED, UNKNOWN, Erased, Shop, receipt
 from tests.rgpd.test_erasure import LINES, LONG_IDS, holding, pseudonym, sales
 
 pytestmark = [pytest.mark.spark, pytest.mark.e2e, pytest.mark.timeout(580)]
 
-PHASES = ("suppress", "anonymise", "delete", "publish", "vacuum", "scan")
+PHASES = ("suppress", "anonymise", "delete", "unlink", "publish", "vacuum", "scan")
 
 
 def kill(shop: Shop, lake: Path, phase: str) -> None:
@@ -23,7 +27,7 @@ def kill(shop: Shop, lake: Path, phase: str) -> None:
     named = shop.site.folder / "killed.txt"
     named.write_text("\n".join((*ERASED, UNKNOWN)), encoding="utf-8")
     killed = shop.site.kill(
-        f"erasure: {phase} ...", lake, "--subjects", str(named), "--grace", "0",
+        f"erasure: {phase} ...", lake, "--subjects", str(named), "--grace", "0", "--known-only",
         job="erase_subjects", deployment=shop.deployment,
     )  # fmt: skip
     assert (killed.alive, killed.status) == (True, -9), killed.lines
@@ -58,7 +62,7 @@ def test_the_next_job_of_any_kind_finishes_a_killed_erasure(shop: Shop, before: 
 def test_killed_for_real_in_any_phase_it_ends_the_same(shop: Shop, before: Path, erased: Erased, phase: str) -> None:
     lake = shop.copy(before, f"killed-in-{phase}")
     kill(shop, lake, phase)
-    assert shop.erase(lake, *ERASED, UNKNOWN).code == 0
+    assert shop.erase(lake, *ERASED, UNKNOWN, known_only=True).code == 3
     check(shop, lake, erased)
 
 
@@ -78,8 +82,8 @@ def test_killed_after_any_phase_it_ends_the_same(
 
     with monkeypatch.context() as patched:
         patched.setattr(requests, "save", save)
-        assert shop.erase(lake, *ERASED, UNKNOWN).code == 1
-    assert shop.erase(lake, *ERASED, UNKNOWN).code == 0
+        assert shop.erase(lake, *ERASED, UNKNOWN, known_only=True).code == 1
+    assert shop.erase(lake, *ERASED, UNKNOWN, known_only=True).code == 3
     check(shop, lake, erased)
 
 
@@ -93,3 +97,97 @@ def test_a_new_file_after_a_killed_erasure_brings_nobody_back(
     assert shop.job("pipeline", lake, "--input", str(file), "--extract-date", "2023-08-25").code == 0
     assert receipt(lake)["status"] == "COMPLETE"
     assert holding(lake, *LONG_IDS, *MARKED) == []
+
+
+Phases = Mapping[str, Callable[[], None]]
+
+
+def interrupt(shop: Shop, lake: Path, phase: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job in this process, stopped at the border before a phase; all of its request's files then empty."""
+    real = requests.go_through
+
+    def go_through(
+        folder: Path, request: requests.Open, phases: Mapping[str, Callable[[], None]], steps: Steps
+    ) -> None:
+        real(folder, request, {**phases, phase: stop}, steps)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(requests, "go_through", go_through)
+        assert shop.erase(lake, *ERASED).code == 1
+    files = request_files(shop, lake)
+    assert len(files) == 2
+    for file in files:
+        file.write_bytes(b"\0" * file.stat().st_size)
+
+
+def stop() -> None:
+    raise KeyboardInterrupt
+
+
+def request_files(shop: Shop, lake: Path) -> list[Path]:
+    print_of_lake = hashlib.sha256(str(lake).encode()).hexdigest()[:16]
+    return [f for f in (shop.site.folder / "secrets").rglob("*.json") if f.name.startswith(print_of_lake)]
+
+
+def same_end(shop: Shop, lake: Path, erased: Erased) -> None:
+    assert sales(lake) == sales(erased.lake)
+    lines = [
+        sorted(repr({name: value for name, value in line.items() if name != "erased_sale_key"}) for line in found)
+        for found in (records(lake, "silver/erased_sales"), records(erased.lake, "silver/erased_sales"))
+    ]
+    assert lines[0] == lines[1]
+    assert [line for line in records(lake, "silver/erased_sales") if "-" in str(line["erased_sale_key"])] == []
+    assert content(lake) == content(erased.lake)
+    for table in ("bronze/sales_events", "silver/users", "silver/purchases", "silver/quarantine"):
+        assert len(records(lake, table)) == len(records(erased.lake, table))
+    assert holding(lake, *LONG_IDS, *MARKED, *(pseudonym(shop, one) for one in ERASED)) == []
+    assert request_files(shop, lake) == []
+    assert (
+        json.loads(max((lake / "receipts").glob("*.json"), key=lambda f: f.stat().st_mtime).read_text())["status"]
+        == "COMPLETE"
+    )
+
+
+LOST_AT = ["delete", *(pytest.param(at, marks=pytest.mark.long) for at in ("anonymise", "unlink", "publish", "vacuum"))]
+
+
+@pytest.mark.parametrize("phase", LOST_AT)
+def test_a_lost_request_ends_as_its_sentence_says(
+    shop: Shop, before: Path, erased: Erased, phase: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = shop.copy(before, f"lost-in-{phase}")
+    interrupt(shop, lake, phase, monkeypatch)
+    refused = shop.job("pipeline", lake)
+    assert (refused.code, "Run erase_subjects again with the same persons" in refused.last_line) == (2, True)
+    assert shop.erase(lake, *ERASED).code == 0
+    same_end(shop, lake, erased)
+
+
+@pytest.mark.parametrize("phase", LOST_AT)
+def test_whoever_removes_it_and_asks_anew_comes_to_the_same_end(
+    shop: Shop, before: Path, erased: Erased, phase: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if another job publishes in between: no sale counts twice at any time."""
+    lake = shop.copy(before, f"removed-in-{phase}")
+    interrupt(shop, lake, phase, monkeypatch)
+    for file in request_files(shop, lake):
+        file.unlink()
+    file = batch(shop.site.folder / "other.csv", row(user="person-other-3", price="0")).path
+    assert shop.job("pipeline", lake, "--input", str(file), "--extract-date", "2023-08-25").code == 0
+    assert sales(lake) == sales(before)
+    assert shop.erase(lake, *ERASED).code == 0
+    assert sales(lake) == sales(erased.lake)
+    assert len(records(lake, "silver/erased_sales")) == LINES
+
+
+@pytest.mark.long
+def test_a_lost_request_is_kept_until_everybody_of_it_is_named(
+    shop: Shop, before: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = shop.copy(before, "lost-and-not-all")
+    interrupt(shop, lake, "delete", monkeypatch)
+    ending = shop.erase(lake, *ERASED[1:])
+    assert (ending.code, "named 1 more persons, who are still in this lake" in ending.last_line) == (2, True)
+    assert len(request_files(shop, lake)) == 2
+    assert shop.erase(lake, ERASED[0]).code == 0
+    assert request_files(shop, lake) == []

@@ -1,19 +1,20 @@
-"""Who is asked for comes by a file, and what a killed job must remember is kept apart and private."""
+"""What a killed job must remember is kept apart, private and twice."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
-from lib import requests
+from lib import requests, resumption
 from lib.errors import UsageError
+from lib.lake import Lake
 from lib.steps import Steps
-from lib.subjects import pseudonym, read_ids
+from lib.subjects import pseudonym
 
 LAKE = "/data/lake"
 
@@ -22,26 +23,6 @@ def opened(number: int, lake: str = LAKE) -> requests.Open:
     return requests.Open(
         reference=f"req-{number:016x}", lake=lake, started_at=f"2026-01-0{number}", subjects=["u1"], salt="00"
     )
-
-
-def test_ids_are_read_one_a_line_each_once(tmp_path: Path) -> None:
-    file = tmp_path / "ids"
-    file.write_text(" u1 \n\nu2\r\nu1\n", encoding="utf-8")
-    assert read_ids(str(file)) == ("u1", "u2")
-
-
-def test_ids_come_by_the_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("u3\nu4\n"))
-    assert read_ids("-") == ("u3", "u4")
-
-
-def test_a_file_that_names_nobody_or_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "empty").write_text("\n \n", encoding="utf-8")
-    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00u1")
-    for name in ("empty", "binary", "missing"):
-        with pytest.raises(UsageError) as caught:
-            read_ids(str(tmp_path / name))
-        assert "u1" not in str(caught.value)
 
 
 def test_a_pseudonym_is_the_hmac_of_rfc_4231() -> None:
@@ -75,12 +56,52 @@ def test_a_killed_save_does_not_stop_the_next(tmp_path: Path) -> None:
     assert list((tmp_path / "requests").iterdir()) == []
 
 
-def test_a_broken_request_is_said_without_its_content(tmp_path: Path) -> None:
+@pytest.mark.parametrize("left", [b"", b"\0" * 300, b'{"request": {"subjects": ["u1"'])
+@pytest.mark.parametrize("place", requests.PLACES)
+def test_one_copy_is_enough(tmp_path: Path, place: str, left: bytes) -> None:
     requests.save(tmp_path, opened(1))
-    (file,) = (tmp_path / "requests").iterdir()
-    file.write_text('{"subjects": ["u1"', encoding="utf-8")
-    with pytest.raises(UsageError, match="cannot be read") as caught:
+    (file,) = (tmp_path / place).iterdir()
+    file.write_bytes(left)
+    assert requests.opened(tmp_path, LAKE) == [opened(1)]
+
+
+def test_a_copy_that_was_altered_is_none(tmp_path: Path) -> None:
+    requests.save(tmp_path, opened(1))
+    for place in requests.PLACES:
+        (file,) = (tmp_path / place).iterdir()
+        file.write_text(file.read_text(encoding="utf-8").replace('"u1"', '"u2"'), encoding="utf-8")
+    assert requests.surveyed(tmp_path, LAKE)[0] == []
+
+
+def test_of_two_copies_the_later_counts(tmp_path: Path) -> None:
+    early, late = opened(1), opened(1)
+    late.done.append("suppress")
+    requests.save(tmp_path, late)
+    (kept,) = (tmp_path / "requests").iterdir()
+    text = kept.read_bytes()
+    requests.save(tmp_path, early)
+    kept.write_bytes(text)
+    assert requests.opened(tmp_path, LAKE) == [late]
+
+
+@pytest.mark.parametrize(
+    ("kind", "remedy"),
+    [
+        ("erasure", "Run erase_subjects again with the same persons"),
+        ("retention", "Run enforce_retention again"),
+        ("restriction", "run the pipeline with --rebuild, and ask anew"),
+    ],
+)
+def test_a_lost_request_is_said_without_its_content_and_with_what_to_do(tmp_path: Path, kind: str, remedy: str) -> None:
+    request = opened(1)
+    request.kind = kind
+    requests.save(tmp_path, request)
+    for place in requests.PLACES:
+        (file,) = (tmp_path / place).iterdir()
+        file.write_text('{"subjects": ["u1"', encoding="utf-8")
+    with pytest.raises(UsageError, match="cannot be read, nor its copy") as caught:
         requests.opened(tmp_path, LAKE)
+    assert remedy in caught.value.remedy
     assert "u1" not in str(caught.value)
 
 
@@ -109,3 +130,13 @@ def test_phases_are_gone_through_once_and_taken_up_where_a_job_was_killed(tmp_pa
     requests.go_through(tmp_path, left, again, steps)
     assert said == ["suppress", "delete"]
     assert requests.opened(tmp_path, LAKE)[0].done == ["suppress", "delete"]
+
+
+@pytest.mark.parametrize(("done", "refused"), [(False, True), (True, False)])
+def test_while_a_person_is_half_erased_nothing_is_rolled_back(tmp_path: Path, *, done: bool, refused: bool) -> None:
+    request = opened(1)
+    request.partial = done  # all phases are through, and somebody has to look at what the scan has found
+    requests.save(tmp_path, request)
+    lake = cast("Lake", SimpleNamespace(settings=SimpleNamespace(secrets=tmp_path), tables=SimpleNamespace(root=LAKE)))
+    with pytest.raises(UsageError, match="is not done yet") if refused else nullcontext():
+        resumption.require_none(lake)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import restrictions
+from lib import fulfilment, restrictions
 from lib.auditlog import audit_log
 from tests.e2e.lakes import Ending, commits, content, records
 from tests.oracle.case import batch, row
@@ -29,16 +29,18 @@ CORRECTIONS: list[Mapping[str, str | None]] = [
 ]
 
 
-def ask(shop: Shop, job: str, lake: Path, *ids: str, lift: bool = False) -> Ending:
+def ask(shop: Shop, job: str, lake: Path, *ids: str, lift: bool = False, known_only: bool = False) -> Ending:
     named = shop.site.folder / "asked.txt"
     named.write_text("\n".join(ids), encoding="utf-8")
-    return shop.job(job, lake, "--subjects", str(named), *(["--lift"] if lift else []))
+    options = [*(["--lift"] if lift else []), *(["--known-only"] if known_only else [])]
+    return shop.job(job, lake, "--subjects", str(named), *options)
 
 
-def rectify(shop: Shop, lake: Path, *stated: Mapping[str, str | None]) -> Ending:
+def rectify(shop: Shop, lake: Path, *stated: Mapping[str, str | None], known_only: bool = False) -> Ending:
     named = shop.site.folder / "corrections.jsonl"
     named.write_text("\n".join(map(json.dumps, stated)), encoding="utf-8")
-    return shop.job("rectify_subject", lake, "--corrections", str(named))
+    options = ["--known-only"] if known_only else []
+    return shop.job("rectify_subject", lake, "--corrections", str(named), *options)
 
 
 def users(lake: Path) -> int:
@@ -72,8 +74,9 @@ def events(shop: Shop, lake: Path) -> list[str]:
 def corrected(shop: Shop, before: Path) -> Path:
     """Not to be changed: copy it."""
     lake = shop.copy(before, "corrected")
-    ending = rectify(shop, lake, *CORRECTIONS)
-    assert ending.code == 0, ending.err
+    ending = rectify(shop, lake, *CORRECTIONS, known_only=True)
+    assert ending.code == 3, ending.err
+    assert ending.last_line.endswith("1 of 3 ids (line 3) is not in this lake.")
     assert ending.last_line.startswith("Rectification done for 2 persons, 1 unknown; reference req-")
     assert not [one for one in (OTHER_TWIN, CORRECTED) if one in ending.out + ending.err]
     return lake
@@ -83,8 +86,9 @@ def corrected(shop: Shop, before: Path) -> Path:
 def exercised(shop: Shop, corrected: Path) -> Path:
     """And ADA and TWIN restricted the use of their data. Not to be changed: copy it."""
     lake = shop.copy(corrected, "exercised")
-    ending = ask(shop, "restrict_subject", lake, ADA, TWIN, UNKNOWN)
-    assert ending.code == 0, ending.err
+    ending = ask(shop, "restrict_subject", lake, ADA, TWIN, UNKNOWN, known_only=True)
+    assert ending.code == 3, ending.err
+    assert ending.last_line.endswith("1 of 3 ids (line 3) is not in this lake.")
     assert ending.last_line.startswith("Restriction done for 2 persons, 1 unknown; reference req-")
     assert ADA not in ending.out + ending.err
     return lake
@@ -202,22 +206,36 @@ def test_who_exercised_a_right_can_still_be_erased(shop: Shop, exercised: Path, 
 @pytest.mark.parametrize("job", ["restrict_subject", "object_subject"])
 def test_unknown_persons_change_nothing(shop: Shop, exercised: Path, job: str) -> None:
     known = commits(exercised)
-    ending = ask(shop, job, exercised, UNKNOWN)
+    ending = ask(shop, job, exercised, TWIN, UNKNOWN)
     lifted = ask(shop, job, exercised, UNKNOWN, lift=True)
     right = {"restrict_subject": "restriction", "object_subject": "objection"}[job]
-    assert (ending.code, ending.last_line) == (
-        2, "None of the 1 subjects is in this lake; nothing has been written.",
-    )  # fmt: skip
+    assert (ending.code, "1 of 2 ids (line 2) is not in this lake; nothing" in ending.last_line) == (3, True)
     assert (lifted.code, lifted.last_line) == (
-        2, f"None of the 1 subjects has a {right} to lift; nothing has been written.",
+        3, f"1 of 1 ids (line 1) is without a {right} to lift; nothing has been written. Correct the lines.",
     )  # fmt: skip
     assert commits(exercised) == known
 
 
 def test_corrections_of_unknown_persons_change_nothing(shop: Shop, exercised: Path) -> None:
     known = commits(exercised)
-    ending = rectify(shop, exercised, {"user_id": UNKNOWN, "country": "France"})
-    assert (ending.code, ending.last_line) == (
-        2, "None of the 1 subjects is in this lake; nothing has been written.",
-    )  # fmt: skip
+    ending = rectify(shop, exercised, {"user_id": TWIN, "country": "Fiji"}, {"user_id": UNKNOWN, "country": "France"})
+    assert (ending.code, "1 of 2 ids (line 2) is not in this lake" in ending.last_line) == (3, True)
     assert commits(exercised) == known
+
+
+@pytest.mark.long
+def test_what_a_killed_job_was_to_take_back_may_be_asked_for_again(
+    shop: Shop, corrected: Path, exercised: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = shop.copy(exercised, "killed-while-lifting")
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fulfilment, "_publish", stop)
+        assert ask(shop, "restrict_subject", lake, ADA, TWIN, lift=True).code == 1
+    ending = ask(shop, "restrict_subject", lake, ADA, TWIN, lift=True)
+    assert (ending.code, ending.last_line.startswith("Restriction lifted for 2 persons, 0 unknown")) == (0, True)
+    assert content(lake) == content(corrected)
+    assert events(shop, lake).count("restriction_lifted") == 1

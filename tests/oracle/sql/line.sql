@@ -6,8 +6,8 @@ with good as (
         select source_row
         from reason
         where code in (
-            'row_malformed', 'user_id_missing', 'purchase_date_invalid', 'price_invalid', 'price_not_positive',
-            'quantity_invalid', 'quantity_not_positive'
+            'row_malformed', 'user_id_missing', 'user_id_spoilt', 'purchase_date_invalid', 'price_invalid',
+            'price_not_positive', 'quantity_invalid', 'quantity_not_positive'
         )
     )
 ),

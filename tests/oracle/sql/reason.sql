@@ -6,7 +6,8 @@ with broken as (
             case
                 when is_malformed then ['row_malformed']
                 else [
-                    case when user_key is null then 'user_id_missing' end,
+                    case when user_key is null and not is_spoilt then 'user_id_missing' end,
+                    case when is_spoilt then 'user_id_spoilt' end,
                     case when purchase_date is null then 'purchase_date_invalid' end,
                     case when price is null then 'price_invalid' end,
                     case when price <= 0 then 'price_not_positive' end,

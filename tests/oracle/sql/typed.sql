@@ -10,6 +10,7 @@ select
     row_number() over () as source_row,
     extract_date,
     is_malformed,
+    is_spoilt,
     user_key,
     whole_number(age) as age,
     case
