@@ -16,9 +16,9 @@ from tests.e2e.lakes import Ending, Site
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(580)]
 
 # Each as it may stand in a message: as it is, in capitals, cut into pieces by punctuation.
-CANARY = "Anna Canary-7431"
+CANARY = "Anna Canary-74318852906"
 NUMBER = "1987654321"
-TOLD = re.compile("(?i)canary|7431|1987654321")
+TOLD = re.compile("(?i)canary-|74318852906|1987654321")
 ROWS = f"ID,Land,Menge\n1,Chad,2\n{CANARY},Land of {CANARY},{NUMBER}\n"
 EXPRESSIONS = {
     "a cast of the id": ("user_id", "cast(int(ID) as string)"),
