@@ -103,7 +103,7 @@ def test_a_file_that_ends_too_early(run: Callable[..., tuple[Ending, list[str]]]
     (tmp_path / "in.csv.gz").write_bytes(gzip.compress(b"ID,Land,Menge\n") + whole[: len(whole) // 2])
     ending, found = run({"country": "Land"}, str(tmp_path / "in.csv.gz"))
     assert (ending.code, found) == (3, [])
-    assert "cannot be read to its end (EOFException)" in ending.last_line
+    assert "cannot be read to its end (SparkException, FAILED_READ_FILE.NO_HINT)" in ending.last_line
 
 
 def test_a_table_whose_numbers_are_none(run: Callable[..., tuple[Ending, list[str]]], tmp_path: Path) -> None:
