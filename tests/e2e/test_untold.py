@@ -16,9 +16,9 @@ from tests.e2e.lakes import Ending, Site
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(580)]
 
 # Each as it may stand in a message: as it is, in capitals, cut into pieces by punctuation.
-CANARY = "Anna Canary-7431"
+CANARY = "Anna Canary-74318852906"
 NUMBER = "1987654321"
-TOLD = re.compile("(?i)canary|7431|1987654321")
+TOLD = re.compile("(?i)canary-|74318852906|1987654321")
 ROWS = f"ID,Land,Menge\n1,Chad,2\n{CANARY},Land of {CANARY},{NUMBER}\n"
 EXPRESSIONS = {
     "a cast of the id": ("user_id", "cast(int(ID) as string)"),
@@ -103,7 +103,7 @@ def test_a_file_that_ends_too_early(run: Callable[..., tuple[Ending, list[str]]]
     (tmp_path / "in.csv.gz").write_bytes(gzip.compress(b"ID,Land,Menge\n") + whole[: len(whole) // 2])
     ending, found = run({"country": "Land"}, str(tmp_path / "in.csv.gz"))
     assert (ending.code, found) == (3, [])
-    assert "cannot be read to its end (EOFException)" in ending.last_line
+    assert "cannot be read to its end (SparkException, FAILED_READ_FILE.NO_HINT)" in ending.last_line
 
 
 def test_a_table_whose_numbers_are_none(run: Callable[..., tuple[Ending, list[str]]], tmp_path: Path) -> None:
