@@ -35,7 +35,7 @@ def lake(folder: Path, *known: Batch) -> Lake:
     parts = {
         "ledger": SimpleNamespace(entries=lambda: list(known)),
         "tables": SimpleNamespace(root=str(folder / "lake")),
-        "settings": SimpleNamespace(secrets=folder / "secrets"),
+        "settings": SimpleNamespace(lake=str(folder / "lake"), secrets=folder / "secrets", audit_witness=None),
     }
     return cast("Lake", SimpleNamespace(**parts))
 
