@@ -90,15 +90,16 @@ def surveyed(folder: Path, lake: str) -> tuple[list[Open], list[Lost]]:
     """The requests of this lake that are not done, in the order of their beginning, and those that are lost."""
     prints = address.digests(lake)
     names = {file.name for place in PLACES for one in prints for file in (folder / place).glob(f"{one}-*.json")}
-    found, lost = [], []
+    found: dict[str, Open] = {}  # by reference: a request may stand under today's name and under an earlier one
+    lost = []
     for name in sorted(names):
         files = tuple(folder / place / name for place in PLACES)
         copies = [request for file in files if (request := _read(file))]
-        if copies:
-            found.append(max(copies, key=lambda request: len(request.done)))
-        else:
+        for request in copies:
+            found[request.reference] = max(found.get(request.reference, request), request, key=lambda it: len(it.done))
+        if not copies:
             lost.append(Lost(_kind(name), tuple(file for file in files if file.exists())))
-    return sorted(found, key=lambda request: request.started_at), lost
+    return sorted(found.values(), key=lambda request: request.started_at), lost
 
 
 def go_through(folder: Path, request: Open, phases: Mapping[str, Callable[[], None]], steps: Steps) -> None:

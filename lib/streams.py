@@ -23,6 +23,7 @@ MULTIPLE = 31  # of which the first two bytes of a zlib stream are one
 DEFLATE = 8
 MORE = 0x80  # of a number's byte: another one follows; of a chunk's kind: it may be passed over
 UNMARKED = ("snappy", "lz4_raw", "brotli")
+READ = 1 << 20  # bytes read at a time
 MOST_GROWN = 1 << 28  # bytes that a short text may grow to
 UNPACKED_BLOCK = 1  # a method of Spark's LZ4
 LONGER, LONGER_STILL = 0x0F, 0xFF  # a length of LZ4 goes on in the next byte
@@ -224,9 +225,18 @@ def _block(content: bytes, name: str) -> bytes:
         return snappy(content)
     if name == "brotli":
         with pa.CompressedInputStream(pa.BufferReader(content), name) as stream:
-            plain = bytes(stream.read(MOST_UNPACKED))
-            return b"" if stream.read(1) else plain
+            return _read(stream)
     return _lz4_block(content)
+
+
+def _read(stream: Any) -> bytes:
+    """All of a stream, piece by piece: Arrow sets aside as much memory as is asked for, and keeps it."""
+    parts: list[bytes] = []
+    while piece := stream.read(READ):
+        parts.append(piece)
+        if len(parts) * READ > MOST_UNPACKED:
+            return b""
+    return b"".join(parts)
 
 
 def _hadoop(content: bytes, name: str) -> bytes:
