@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from lakehouse.cohorts import Exact
 from lakehouse.cohorts import shown as shown_cohorts
 from lakehouse.membership import BALANCES, Members, told
-from lakehouse.small_cells import Line, withheld
+from lakehouse.small_cells import Line, Split, split, withheld
 from splitter.sample import write_sample
 from splitter.sample_plan import Plan
 from tests.oracle import Batch, compute
@@ -371,6 +371,39 @@ def _curves(given_members: Members, active: Seen, last: Seen) -> pa.Table:
                 }
             )
     return pa.Table.from_pylist(rows)
+
+
+# --- What is shown, by example ---------------------------------------------------------------------------------------
+
+
+def _months(*counts: int) -> list[tuple[int, ...]]:
+    return [(count,) for count in counts]
+
+
+def test_small_names_are_counted_together() -> None:
+    parts = {"Asia": _months(*[9] * 12), "Europe": _months(*[7] * 12), "Africa": _months(*[3] * 12)}
+    assert split({**parts, "Oceania": _months(*[2] * 12)}, K) == Split(("Asia", "Europe"), 0)
+    # Africa alone would be a rest of three: the smallest other name goes in.
+    assert split(parts, K) == Split(("Asia",), 0)
+
+
+def test_a_name_is_shown_from_the_month_on_after_which_it_holds() -> None:
+    parts = {"Asia": _months(*[9] * 14), "Europe": _months(7, 3, *[7] * 12)}
+    assert split(parts, K) == Split(("Asia", "Europe"), 2)
+    assert split(parts, K).label("Europe", 1) == "Other"
+
+
+def test_nothing_is_shown_for_less_than_a_year() -> None:
+    assert split({"Asia": _months(*[9] * 14), "Europe": _months(7, 7, 7, 3, *[7] * 10)}, K).shown == ()
+    assert split({"Asia": _months(9, 9), "Europe": _months(7, 7)}, K) == Split(
+        ("Asia", "Europe"), 0
+    )  # there is no more
+
+
+def test_who_gave_up_the_name_is_never_alone() -> None:
+    parts = {"Search": _months(*[9] * 12), "Mail": _months(*[7] * 12), "Other": _months(*[8] * 12)}
+    assert split(parts, K, covering="Other") == Split(("Search",), 0)
+    assert split(parts, K) == Split(("Search", "Other", "Mail"), 0)
 
 
 # --- Counts that cannot be summed ------------------------------------------------------------------------------------
