@@ -42,7 +42,7 @@ def digests(place: str) -> tuple[str, ...]:
     Then those of spellings under which earlier versions of this software kept such files.
     """
     form = normal(place)
-    earlier = [] if SCHEME.match(form) else [f"file:{form}", f"file://{form}"]
+    earlier = [form.replace(":/", ":///", 1)] if SCHEME.match(form) else [f"file:{form}", f"file://{form}"]
     spellings = dict.fromkeys([form, *earlier, place.rstrip("/")])
     return tuple(hashlib.sha256(each.encode()).hexdigest()[:DIGITS] for each in spellings)
 

@@ -28,7 +28,7 @@ from typing import Any
 from lib import address, anchors
 from lib.anchors import Anchor
 from lib.errors import AuditFailed, UsageError
-from lib.keys import secret_key
+from lib.keys import EARLIER_AUDIT, FINGERPRINTS, secret_key
 from lib.settings import Settings
 
 AUDIT_KEY = "audit"
@@ -49,7 +49,8 @@ class AuditLog:
     """The log of one lake. `head` says how long it is; `key` makes and checks the codes.
 
     `lake` is the folder whose commits and receipts hold anchors, None if it is not on this machine; `witness` is a
-    file elsewhere to which every entry is told.
+    file elsewhere to which every entry is told. `names` are those under which it may know the log. With `renewed` the
+    log began anew after its key was lost: anchors by another key are those of the old one.
     """
 
     file: Path
@@ -57,6 +58,8 @@ class AuditLog:
     key: bytes
     lake: Path | None = None
     witness: Path | None = None
+    names: tuple[str, ...] = ()
+    renewed: bool = False
 
     def append(self, event: str, reference: str, counts: Mapping[str, int] | None = None) -> None:
         """Add an entry; it is on the disk when this returns.
@@ -95,6 +98,12 @@ class AuditLog:
         """
         return len(self.entries())
 
+    def require_ready(self) -> None:
+        """Raise as `verify` does, and `UsageError` for a witness that cannot be told: nothing may begin then."""
+        if self.witness:
+            anchors.require_witness(self.witness)
+        self.verify()
+
     def entries(self) -> list[dict[str, Any]]:
         """What the log says, after it has been verified."""
         if not self.file.exists() and not self.head.exists():
@@ -131,15 +140,26 @@ class AuditLog:
     def _require_as_anchored(self, entries: list[dict[str, Any]]) -> None:
         for anchor in self._anchors():
             if not self._is_own(anchor):
+                if self.renewed:
+                    continue
                 raise AuditFailed(f"What {anchor.place} states of the audit log was not written by this key.", RESTORE)
             self._require_reached(entries, anchor)
         if self.witness:
-            for anchor in anchors.of_witness(self.witness, self.head.stem):
-                self._require_reached(entries, anchor)
+            for name in dict.fromkeys([self.head.stem, *self.names]):
+                for anchor in anchors.of_witness(self.witness, name):
+                    self._require_reached(entries, anchor)
         known = {entry["reference"] for entry in entries}
-        missing = [one for one in (anchors.references(self.lake) if self.lake else []) if one not in known]
+        missing = [one for one in self._receipts() if one not in known]
         if missing:
             raise AuditFailed(f"The audit log {self.file} has no entry of the receipt {missing[0]}.", RESTORE)
+
+    def _receipts(self) -> list[str]:
+        """The references of receipts that belong to this log."""
+        if not self.lake:
+            return []
+        if not self.renewed:
+            return anchors.references(self.lake)
+        return [anchor.place.split()[-1] for anchor in anchors.of_receipts(self.lake) if self._is_own(anchor)]
 
     def _require_reached(self, entries: list[dict[str, Any]], anchor: Anchor) -> None:
         if len(entries) < anchor.entries or (anchor.entries and entries[anchor.entries - 1]["code"] != anchor.last):
@@ -256,7 +276,15 @@ def audit_log(lake: str, folder: Path, witness: Path | None = None) -> AuditLog:
     file = root / "audit" / "log.jsonl" if root else folder / f"audit-{print_of_lake}.jsonl"
     _require_elsewhere(witness, [folder, *([root] if root else [])])
     head = folder / f"audit-{print_of_lake}.head"
-    return AuditLog(file, head, secret_key(folder, AUDIT_KEY), root, witness)
+    if file.exists() and file.stat().st_size and not (folder / f"{AUDIT_KEY}.key").exists():
+        raise UsageError(f"The key of the audit log {file} is missing: {folder / AUDIT_KEY}.key.", "Restore it.")
+    names = tuple(f"audit-{each}" for each in prints)
+    return AuditLog(file, head, secret_key(folder, AUDIT_KEY), root, witness, names, _is_renewed(root))
+
+
+def _is_renewed(root: Path | None) -> bool:
+    file = root / FINGERPRINTS if root else None
+    return file is not None and file.is_file() and EARLIER_AUDIT in file.read_text(encoding="utf-8")
 
 
 def of(settings: Settings) -> AuditLog:

@@ -130,13 +130,14 @@ def erase(lake: Lake, asked: Asked, *, grace: float, before: Finished = NOTHING_
         if settle(lake):
             found = subjects.known(lake, asked.ids)
         request = prepared(lake, "erasure", wanted, found)
-        stored = {asked.ids[n] for path, rows in found.items() if lake.catalog[path].layer != REBUILT for n in rows}
+        held = [lake.catalog[path] for path in found if lake.catalog[path].layer != REBUILT]
+        stored = {asked.ids[n] for table in held if not table.exempt for n in found[table.path]}
         request.absent = [number for number, one in enumerate(wanted) if one not in stored]
         request.unknown, request.grace = len(asked.ids) - len(known), grace
         receipts.append(begin(lake, request))
     said = told(lake, receipts)
     if wanted:
-        _forget(lake, before.lost)
+        _forget(lake, [each for each in before.lost if each.kind == "erasure"])
     return asked.told(said, known, IN_LAKE)
 
 

@@ -99,7 +99,7 @@ def carry_out(lake: Lake, request: Open) -> None:
     Raises `AuditFailed` if the log is not sound; nothing is written then.
     """
     log = auditlog.of(lake.settings)
-    log.verify()
+    log.require_ready()
     requests.go_through(lake.settings.secrets, request, _phases(lake, request), lake.steps)
     event = f"{request.kind}_{'lifted' if request.lift else 'done'}"
     log.append_once(event, request.reference, {"subjects": len(request.subjects)})

@@ -23,11 +23,11 @@ from pyspark.sql import functions as F
 from lib import address, keys, requests
 from lib.contracts import Catalog, Table
 from lib.errors import UsageError
-from lib.literals import trimmed
+from lib.literals import BLANKS, trimmed
 from lib.storage import Storage
 from lib.tables import Tables
 
-FILE = "keys.json"
+FILE = keys.FINGERPRINTS
 NAMES = (keys.PSEUDONYM_KEY, keys.SUPPRESSION_KEY, keys.AUDIT_KEY)
 NEXT = "next pseudonym"  # of a rotation under way: this key may take the place of the other one at any moment
 ROTATION = "rotation"  # the file beside the keys that says that one is under way
@@ -94,7 +94,13 @@ class Keyring:
 
     def enter(self) -> None:
         """Make the keys in the folder the lake's; those that are missing are made."""
-        self._write({name: self._own(name) for name in NAMES})
+        earlier = {name: value for name, value in self.stated().items() if name == keys.EARLIER_AUDIT}
+        self._write({**{name: self._own(name) for name in NAMES}, **earlier})
+
+    def retire_audit(self) -> None:
+        """Let the lake know that its audit log begins anew: the key of the old one is lost."""
+        stated = self.stated()
+        self._write({**stated, keys.EARLIER_AUDIT: stated.get(keys.AUDIT_KEY, "")})
 
     def announce(self, key: bytes) -> None:
         """Let the lake know the key for pseudonyms that is about to take the place of the present one."""
@@ -136,10 +142,12 @@ class Keyring:
             return
         key = keys.secret_key(self.secrets, keys.PSEUDONYM_KEY)
         ids = _distinct(self._tables_by("source_id"), self.tables)
-        known = keys.with_pseudonym(ids.select(trimmed(F.col(PERSON)).alias(PERSON)), PERSON, PERSON, key)
+        # An earlier release trimmed blanks alone; --rebuild gives such a lake today's form.
+        forms = ids.select(F.explode(F.array(trimmed(F.col(PERSON)), F.btrim(PERSON, F.lit(BLANKS)))).alias(PERSON))
+        known = keys.with_pseudonym(forms, PERSON, PERSON, key)
         held = _distinct(self._pseudonymous(), self.tables)
         strange = held.join(known.distinct(), on=PERSON, how="left_anti").count()
-        changing = (self.secrets / ROTATION).exists() or requests.opened(self.secrets, self.storage.root)
+        changing = (self.secrets / ROTATION).exists() or any(requests.surveyed(self.secrets, self.storage.root))
         if strange and not (changing and strange < held.count()):
             raise _foreign(self.storage.root, self.secrets, keys.PSEUDONYM_KEY)
 

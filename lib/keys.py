@@ -13,6 +13,8 @@ from lib.errors import UsageError
 
 # The names of the keys: of the pseudonyms, of the suppression list's tokens, of the audit log.
 PSEUDONYM_KEY, SUPPRESSION_KEY, AUDIT_KEY = "pseudonym", "suppression", "audit"
+FINGERPRINTS = "keys.json"  # of the lake: which keys it was written with
+EARLIER_AUDIT = "earlier audit"  # there: the key of an audit log that was lost with it
 BLOCK_BYTES = 64  # of SHA-256, in which RFC 2104 pads the key
 KEY_BYTES = 32
 

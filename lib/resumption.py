@@ -23,7 +23,7 @@ def resume(lake: Lake, *, partial: bool = False, anew: Collection[str] = ()) -> 
         if each.kind not in anew:
             raise UsageError(str(each), each.remedy)
     if found:
-        auditlog.of(lake.settings).verify()
+        auditlog.of(lake.settings).require_ready()
     receipts, gone, fulfilled = [], set(), []
     for request in found:
         if request.kind in fulfilment.KINDS:

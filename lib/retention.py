@@ -41,5 +41,6 @@ def enforce(lake: Lake, as_of: dt.date, *, grace: float, before: Finished = NOTH
     done = f"Retention as of {as_of}: {due}."
     said = f"{done} {erasure.told(lake, receipts)}" if receipts else done
     for each in before.lost:
-        requests.forget(each.files)
+        if each.kind == "retention":
+            requests.forget(each.files)
     return said

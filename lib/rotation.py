@@ -62,6 +62,8 @@ def renew(lake: Lake) -> str:
         )
     lost = _lost_tokens(lake)
     _reopen(lake)
+    if lake.keyring.foreign(keys.AUDIT_KEY):
+        lake.keyring.retire_audit()
     # Before the keys change: what is lost must be known, whenever this is killed.
     log = auditlog.of(lake.settings)
     log.append("key_rotated", auditlog.new_reference(), {"tokens_lost": lost})

@@ -52,7 +52,9 @@ def wanted(lake: Lake, people: DataFrame, found: Sequence[Sequence[str]]) -> tup
     kept = {row[FOLDED] for row in _among(statistics, traces).collect()}
     keys = subjects.values(people)
     texts = {value for kind, _, value in found if kind == TEXT and value.lower() not in kept}
-    integers = {int(value) for kind, _, value in found if kind == INTEGER}
+    # Of whoever was erased before, no row tells a trace; the keys can be made at any time.
+    texts |= {key for kind in ("source_id", "pseudonym") for key in keys[kind] if len(key.encode()) >= WINDOW}
+    integers = {int(value) for kind, _, value in found if kind == INTEGER} | {int(k) for k in keys["hashed_pseudonym"]}
     names = {table.subject: table.subject_by for table in stored_subjects(lake.catalog) if "erase" not in table.exempt}
     short = {str(name): frozenset(keys[kind]) for name, kind in names.items() if kind in keys}
     return Wanted(frozenset(texts), frozenset(integers), short), len(kept)

@@ -40,5 +40,5 @@ def writing(  # noqa: PLR0913 - each is one word at the call, and none belongs w
     with writer_of(spark, settings.lake, settings.secrets, job):
         lake = open_lake(spark, settings, verbose=options.verbose, any_keys=any_keys)
         if logs:
-            auditlog.of(settings).verify()
+            auditlog.of(settings).require_ready()
         yield lake
