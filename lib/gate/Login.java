@@ -31,6 +31,7 @@ public final class Login implements PasswdAuthenticationProvider {
   private static final Map<String, Semaphore> ADDRESSES = new ConcurrentHashMap<>();
   private static final int PATIENCE_SECONDS = 30;
   private static final int QUEUE = 32;
+  private static final int MOST_ADDRESSES = 10_000;
   // Who is refused unseen hears it no sooner than who is refused after a look.
   private static final int UNSEEN_MS = 500;
   private static final Semaphore UNSEEN = new Semaphore(32);
@@ -51,7 +52,7 @@ public final class Login implements PasswdAuthenticationProvider {
     if (Visitor.here() != null) {
       Visitor.here().asks();
     }
-    if (!mayTry(account, counted, address)) {
+    if (!actsForAll(account, password) && !mayTry(account, counted, address)) {
       pause(UNSEEN_MS);
       throw new AuthenticationException("Too many wrong passwords. Try again later.");
     }
@@ -69,6 +70,22 @@ public final class Login implements PasswdAuthenticationProvider {
     String blocked = seconds == 0 ? "" : ", blocked for " + seconds + " s at this address,";
     Journal.line("refused a login" + blocked + " user=" + shown);
     throw new AuthenticationException("Name or password is wrong.");
+  }
+
+  /**
+   * Whether this is the account that asks for everybody, with the password that it has proved before: a neighbour's
+   * wrong passwords block it at a shared address, and everybody would go without.
+   */
+  private static boolean actsForAll(Accounts.Account account, String password) {
+    try {
+      return account != null
+          && account.isService()
+          && password != null
+          && !password.isEmpty()
+          && isProved(account, proof(account, password));
+    } catch (GeneralSecurityException missing) {
+      return false;
+    }
   }
 
   private static boolean mayTry(Accounts.Account account, String counted, String address) {
@@ -152,6 +169,9 @@ public final class Login implements PasswdAuthenticationProvider {
   /** Whether the password is that of the secret, once it is this address's turn; meanwhile it may have been proved. */
   private static Answer hashed(String secret, String password, String address, BooleanSupplier proved)
       throws GeneralSecurityException {
+    if (ADDRESSES.size() > MOST_ADDRESSES) {
+      ADDRESSES.values().removeIf(each -> each.availablePermits() == 1); // nobody of these waits
+    }
     Semaphore own = ADDRESSES.computeIfAbsent(address, first -> new Semaphore(1, true));
     try {
       if (own.getQueueLength() >= QUEUE || !own.tryAcquire(PATIENCE_SECONDS, TimeUnit.SECONDS)) {

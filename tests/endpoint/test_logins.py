@@ -115,6 +115,12 @@ def test_a_stranger_elsewhere_locks_nobody_out(own: Server) -> None:
     assert own.rows("data_engineer", "select 1") == [(1,)]
 
 
+def test_a_neighbour_does_not_block_the_account_that_asks_for_everybody(own: Server) -> None:
+    own.connect("superset").close()
+    wrong(own, "superset", 12)
+    assert logs_in(own, "superset")
+
+
 def test_a_few_wrong_ones_cost_no_wait(own: Server) -> None:
     wrong(own, "marketing_analyst", 5)
     assert logs_in(own, "marketing_analyst")
