@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 REASONS = (
     "row_malformed",
     "user_id_missing",
+    "user_id_spoilt",
     "purchase_date_invalid",
     "price_invalid",
     "price_not_positive",
@@ -38,7 +39,7 @@ REASONS = (
     "purchase_before_sign_up",
     "value_not_in_contract",
 )
-QUARANTINE = REASONS[:7]
+QUARANTINE = REASONS[:8]
 COLUMNS_OUTSIDE = ("category", "segment", "status")
 OPERAND_MISSING = ("price_not_positive", "quantity_not_positive", "purchase_before_sign_up")
 FIRST_COPY, COPY, NO_PURCHASE = 0, 1, 2
@@ -110,7 +111,9 @@ class Checked:
     @cached_property
     def reasons(self) -> dict[str, Flags]:
         """Per reason code the rows that fail it; a malformed row fails nothing else."""
-        found = {**self._of_purchases(), **self._of_users(), "user_id_missing": self.block.id_missing > 0}
+        spoilt = np.zeros_like(self.whole)  # no spreadsheet has written these files
+        ids = {"user_id_missing": self.block.id_missing > 0, "user_id_spoilt": spoilt}
+        found = {**self._of_purchases(), **self._of_users(), **ids}
         return {
             "row_malformed": ~self.whole,
             **{reason: found[reason] & self.whole for reason in REASONS[1:]},

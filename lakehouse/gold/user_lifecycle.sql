@@ -1,5 +1,6 @@
 -- What the user marts know of a user: who, since when, until when. Minors show neither segment, status nor channel.
 -- Attributes are those at the end of the last closed month: a change of today is not the difference to yesterday's marts.
+-- Whether the source says that a user has churned is of today: a sum of the lake, which stays exact.
 with
 
 lifecycle as (
@@ -34,22 +35,38 @@ members as (
     from dated
 ),
 
+versions as (
+    select
+        durable_user_key,
+        geography_key,
+        gender,
+        age_band,
+        segment,
+        status,
+        channel,
+        valid_from,
+        valid_to,
+        bool_or(is_current and status = 'Churned') over (partition by durable_user_key) as is_declared_churned
+    from dim_user
+    where durable_user_key not in (-1, -2)
+),
+
 current_users as (
     select
-        dim_user.durable_user_key,
+        versions.durable_user_key,
         dim_geography.region,
-        dim_user.gender,
-        dim_user.age_band,
-        dim_user.segment,
-        dim_user.status,
-        dim_user.channel,
-        dim_user.age_band = '15-17' as is_minor
-    from dim_user
+        versions.gender,
+        versions.age_band,
+        versions.segment,
+        versions.status,
+        versions.channel,
+        versions.is_declared_churned,
+        versions.age_band = '15-17' as is_minor
+    from versions
     join dim_geography using (geography_key)
     cross join disclosure
-    where dim_user.valid_from < disclosure.open_from
-        and (dim_user.valid_to is null or dim_user.valid_to >= disclosure.open_from)
-        and dim_user.durable_user_key not in (-1, -2)
+    where versions.valid_from < disclosure.open_from
+        and (versions.valid_to is null or versions.valid_to >= disclosure.open_from)
 )
 
 select
@@ -60,7 +77,7 @@ select
     if(current_users.is_minor, 'Other', current_users.segment) as segment,
     if(current_users.is_minor, 'Other', current_users.status) as status,
     if(current_users.is_minor, 'Other', current_users.channel) as channel,
-    current_users.status = 'Churned' as is_declared_churned,
+    current_users.is_declared_churned,
     members.sign_up_date,
     trunc(members.sign_up_date, 'month') as cohort_month,
     members.last_active_month,

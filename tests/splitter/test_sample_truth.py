@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import io
 import json
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -29,6 +30,7 @@ CONTRACT = {
 QUARANTINE = {
     "row_malformed",
     "user_id_missing",
+    "user_id_spoilt",
     "purchase_date_invalid",
     "price_invalid",
     "price_not_positive",
@@ -90,6 +92,7 @@ def fails(row: dict[str, str], extract: dt.date) -> dict[str, bool]:
     price, quantity = number(row["Price"]), number(row["Quantity"])
     return {
         "user_id_missing": not row["ID"].strip(),
+        "user_id_spoilt": re.fullmatch(r"[0-9.,]+E[+][0-9]+", row["ID"].strip()) is not None,
         "purchase_date_invalid": bought is None,
         "price_invalid": price is None,
         "price_not_positive": price is not None and price <= 0,

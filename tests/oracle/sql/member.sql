@@ -6,8 +6,9 @@ with sign_up as (
 ),
 
 told as (
-    select version.*
+    select version.* replace (ever.is_declared_churned as is_declared_churned)
     from version
+    join version as ever on ever.user_key = version.user_key and ever.is_current
     cross join closed
     where version.valid_from < closed.open_from
     qualify row_number() over (partition by version.user_key order by version.valid_from desc) = 1
