@@ -167,7 +167,7 @@ def _require_plain(parts: Mapping[str, Any]) -> None:
         _refuse("it has not the form of a question")
     if not all(isinstance((form or {}).get(name), SCALARS) for name in NUMBERS):
         _refuse("a dashboard or chart that has no number")
-    if not all(_is_text(text) for text in _texts(queries)):
+    if not all(is_text(text) for text in texts(queries)):
         _refuse("text in it that is not Unicode")
     for why in excesses(queries):
         _refuse(f"{why} in it")
@@ -188,19 +188,20 @@ def excesses(queries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield from steps.faults(query.get("post_processing") or ())
 
 
-def _texts(part: Any, depth: int = 0) -> Iterator[str]:
+def texts(part: Any, depth: int = 0) -> Iterator[str]:
+    """All texts of a question, its names too."""
     if depth > DEEPEST:
         _refuse("too many brackets")
     if isinstance(part, str):
         yield part
     elif isinstance(part, dict):
-        yield from _texts([*part.keys(), *part.values()], depth + 1)
+        yield from texts([*part.keys(), *part.values()], depth + 1)
     elif isinstance(part, (list, tuple)):
         for each in part:
-            yield from _texts(each, depth + 1)
+            yield from texts(each, depth + 1)
 
 
-def _is_text(text: str) -> bool:
+def is_text(text: str) -> bool:
     """Half a surrogate pair is none: nothing can be sent of it."""
     return not any("\ud800" <= letter <= "\udfff" for letter in text)
 

@@ -22,6 +22,7 @@ STEPS: Mapping[str, frozenset[str]] = {
             *("metric_fill_value", "column_fill_value", "marginal_distributions", "marginal_distribution_name"),
         )
     ),
+    "aggregate": frozenset(("groupby", "aggregates")),
     "flatten": frozenset(("reset_index", "drop_levels")),
     "rename": frozenset(("columns", "inplace", "level")),
     "sort": frozenset(("is_sort_index", "by", "ascending")),
