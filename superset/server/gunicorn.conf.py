@@ -4,7 +4,7 @@ from typing import Any
 
 wsgi_app = "superset.app:create_app()"
 workers = 2
-worker_class = "gthread"
+worker_class = "patient.Worker"
 threads = 16  # of which one viewer's questions take 14 at most
 timeout = 120
 keepalive = 60

@@ -96,7 +96,8 @@ def test_a_time_range_that_takes_long_is_not_looked_up(tmp_path: Path, q: str, c
 
 def test_a_viewer_sends_less_than_the_administrator(tmp_path: Path) -> None:
     post = "post('/api/v1/x', data='x' * {}, headers={})".format
-    nobody, administrator = {}, {"administrator": "yes"}
+    nobody: dict[str, str] = {}
+    administrator = {"administrator": "yes"}
     found = _asked(tmp_path, post(100_000, nobody), post(100_001, nobody), post(200_000, administrator))
     assert found == [
         [200, {"size": 100_000}],
