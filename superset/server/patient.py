@@ -12,6 +12,7 @@ import contextlib
 import os
 import re
 import selectors
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 SECONDS_OF_HEAD = 15.0
 SECONDS_OF_ALL = 30.0
+SECONDS_TO_LINGER = 2.0
 SECONDS_TO_SEND = 120.0  # until whoever asked must have taken a piece of the answer
 MOST_OF_HEAD = 64 * 1024
 MOST_COLLECTED = 128 * 1024
@@ -84,6 +86,14 @@ class Connection(TConn):  # type: ignore[misc]
     """A connection whose requests have been collected."""
 
     data, ends = b"", 0.0
+    linger: Callable[[Any], None] | None = None
+
+    def close(self, graceful: bool = False) -> None:  # noqa: FBT001, FBT002 - as gunicorn calls it
+        """Close it; gunicorn's loop would stand still until the other side has closed too."""
+        if graceful and self.linger:
+            self.linger(self)
+        else:
+            super().close()
 
     def init(self) -> None:
         """Let the parser begin with what was collected."""
@@ -105,6 +115,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().__init__(*stated, **named)
         self.collecting: dict[Any, Collected] = {}
         self.readers: set[Any] = set()
+        self.lingering: dict[Any, float] = {}
 
     def accept(self, listener: Any) -> None:
         """Begin to collect a request of a new connection."""
@@ -114,7 +125,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return
         self.nr_conns += 1
         connection = Connection(self.cfg, client, address, listener.getsockname())
-        connection.data_ready = True
+        connection.data_ready, connection.linger = True, self._linger
         self._collect(connection)
 
     def on_client_socket_readable(self, conn: Any, client: Any) -> None:
@@ -174,9 +185,32 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.nr_conns -= 1
         connection.close()
 
+    def _linger(self, connection: Any) -> None:
+        """Take what still comes for a moment: a close before it is read could cut the answer short."""
+        try:
+            connection.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            connection.close()
+            return
+        self.lingering[connection] = time.monotonic() + SECONDS_TO_LINGER
+        self._register(connection.sock, partial(self._pass_over, connection))
+
+    def _pass_over(self, connection: Any, sock: Any) -> None:
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            if sock.recv(PIECE):
+                return
+        self._leave(connection)
+
+    def _leave(self, connection: Any) -> None:
+        del self.lingering[connection]
+        self.poller.unregister(connection.sock)
+        connection.close()
+
     def murder_pending(self) -> None:
         """Close what has not come in time."""
         now = time.monotonic()
         for late in [each.connection for each in self.collecting.values() if each.ends <= now or not self.alive]:
             self._give_up(late)
+        for over in [connection for connection, ends in self.lingering.items() if ends <= now]:
+            self._leave(over)
         super().murder_pending()

@@ -73,6 +73,7 @@ def _slow(port: int, sent: bytes) -> Iterator[list[socket.socket]]:
         HEAD + b"Content-Length: 5\r\n\r\nabcd",
         HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nab",
         HEAD + b"Content-Length: 1000000\r\n\r\nab",
+        HEAD + b"Connection: close\r\nContent-Length: 5\r\n\r\nabcde",  # and never close their side
         HEAD + b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n",
     ],
 )
