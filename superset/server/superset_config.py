@@ -23,8 +23,8 @@ from typing import Any
 import accounts
 import answers
 import attempts
+import bounds
 import journal
-import limits
 import login
 import pages
 import questions
@@ -87,7 +87,7 @@ JWT_REFRESH_TOKEN_EXPIRES = timedelta(hours=8)
 WTF_CSRF_ENABLED = True
 ENABLE_PROXY_FIX = HTTPS
 ENABLE_CORS = False
-MAX_CONTENT_LENGTH = limits.BYTES_OF_ALL
+MAX_CONTENT_LENGTH = bounds.BYTES_OF_ALL
 
 # --- What may be asked of the lake -----------------------------------------------------------------------------------
 SQL_QUERY_MUTATOR = rows.guarded
@@ -165,7 +165,7 @@ HTML_SANITIZATION = True
 
 def FLASK_APP_MUTATOR(app: Flask) -> None:  # noqa: N802 - the name is Superset's
     """What no setting can say."""
-    limits.change(app)
+    bounds.change(app)
     sessions.change(app)
     attempts.change(app)
     viewers.change(app)

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-import limits
+import bounds
 import sessions
 import simplejson
 from accounts import is_administrator
@@ -108,7 +108,7 @@ def change(app: Flask) -> None:
         if not g.is_viewer:
             return None
         if asked in VIEWERS:
-            return limits.of_a_viewer(user.username)
+            return bounds.of_a_viewer(user.username)
         return jsonify({"result": {}}) if asked == COLOURS else _refused()
 
     @app.after_request

@@ -16,17 +16,17 @@ SETTINGS = "LAKEHOUSE_SECRETS", "LAKEHOUSE_SUPERSET_HOME"
 # An application that answers as it is told, with what the server adds to Superset's.
 APPLICATION = """
 import json, sys
-import answers, limits
+import answers, bounds
 from flask import Flask, g, jsonify, request
 app = Flask("test")
-limits.change(app)
+bounds.change(app)
 app.before_request(answers._prefer_json)
 app.after_request(answers.tidied)
 app.register_error_handler(Exception, answers.unexpected)
 @app.before_request
 def admit():
     g.is_viewer = "administrator" not in request.headers
-    return limits.of_a_viewer("anna") if g.is_viewer else None
+    return bounds.of_a_viewer("anna") if g.is_viewer else None
 @app.route("/api/v1/<path:rest>", methods=["GET", "POST"])
 def answer(rest):
     if rest == "fails":
@@ -62,7 +62,7 @@ def _asked(folder: Path, *asked: str) -> Any:
 
 
 def _fault(folder: Path, path: str, q: str) -> Any:
-    return _ran(f"import json, limits; print(json.dumps(limits.fault({path!r}, {q!r})))", folder)
+    return _ran(f"import json, bounds; print(json.dumps(bounds.fault({path!r}, {q!r})))", folder)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_an_address_that_cannot_be_looked_up_is_refused(tmp_path: Path, path: st
     ],
 )
 def test_a_time_range_that_takes_long_is_not_looked_up(tmp_path: Path, q: str, can_be_read: bool) -> None:  # noqa: FBT001
-    code = f"import json, limits; print(json.dumps(limits.is_period({q!r})))"
+    code = f"import json, bounds; print(json.dumps(bounds.is_period({q!r})))"
     assert _ran(code, tmp_path) == can_be_read
 
 
@@ -132,8 +132,8 @@ def test_an_error_says_a_viewer_its_sentence_and_its_kind(tmp_path: Path) -> Non
 def test_five_questions_are_answered_some_wait_and_the_rest_is_refused(tmp_path: Path) -> None:
     code = """
 import json, threading, time
-import limits
-places, found = limits.Places(answered=5, waiting=9, seconds=60), []
+import bounds
+places, found = bounds.Places(answered=5, waiting=9, seconds=60), []
 first = [places.take("anna") for _ in range(5)]
 def ask():
     found.append(places.take("anna"))
@@ -156,8 +156,8 @@ print(json.dumps([first, refused, other, found, places.taken, places.queued]))
 
 def test_who_waits_too_long_is_refused(tmp_path: Path) -> None:
     code = """
-import json, limits
-places = limits.Places(answered=1, waiting=1, seconds=0.01)
+import json, bounds
+places = bounds.Places(answered=1, waiting=1, seconds=0.01)
 print(json.dumps([places.take("anna"), places.take("anna")]))
 """
     assert _ran(code, tmp_path) == [True, False]
