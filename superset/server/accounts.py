@@ -21,10 +21,10 @@ def _secret(name: str) -> Path:
 
 
 def accounts() -> dict[str, tuple[str, str]]:
-    """Name -> role and secret, as the endpoint's file has them now."""
+    """Name -> role and secret, as the endpoint's file has them now; a line of fewer parts is of nobody, as there."""
     lines = _secret("endpoint_users").read_text(encoding="utf-8").splitlines()
-    parts = [line.split(":", 2) for line in lines if line and not line.startswith("#")]
-    return {name: (role, secret) for name, role, secret in parts}
+    parts = [line.split(":", 2) for line in lines if not line.startswith("#")]
+    return {part[0]: (part[1], part[2]) for part in parts if len(part) == 3}  # noqa: PLR2004 - name, role, secret
 
 
 def service_password(_address: URL) -> str:

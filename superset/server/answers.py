@@ -17,16 +17,19 @@ from pathlib import Path
 from typing import Any
 
 import firewall
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from sqlalchemy.exc import ArgumentError, CompileError, DataError, InterfaceError, InvalidRequestError
 
 logger = logging.getLogger(__name__)
 API = ("/api/", "/superset/explore_json", "/lang/")
 # What a value that was sent to the API causes where nobody has foreseen it.
 IN_THE_QUESTION = (
-    *(ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError),
+    *(NotImplementedError, RecursionError),
     *(ArgumentError, CompileError, DataError, InterfaceError, InvalidRequestError),
 )
+OF_AN_ERROR = ("message", "error_type", "level", "extra")
+UNREADABLE = "This question cannot be read."
 LONGEST = 300
 FROM_THE_ENDPOINT = re.compile(r"TStatus\(|SQLSTATE|Query error|errorMessage")
 FIELD = re.compile(r"['\"]([a-z_]+)['\"]: ")
@@ -70,24 +73,43 @@ def refused(error: firewall.Refused) -> Response:
 
 def unexpected(error: Exception) -> Response:
     """What nobody has foreseen: the question's fault if one was asked and the error is of a kind that values cause."""
-    asked = request.path.startswith(API) and (request.content_length or request.query_string)
-    if asked and isinstance(error, IN_THE_QUESTION):
-        return _answer(HTTPStatus.BAD_REQUEST, "This question cannot be read.")
     steps = [f"{Path(step.filename).name}:{step.lineno}" for step in traceback.extract_tb(error.__traceback__)]
     # Where it happened, and none of the values with which: the text of an error may hold them.
     logger.error("%s at %s: %s", type(error).__name__, request.url_rule, " ".join(steps[-8:]))
+    if _asks() and request.path.startswith(API) and isinstance(error, IN_THE_QUESTION):
+        return _answer(HTTPStatus.BAD_REQUEST, UNREADABLE)
+    g.has_failed = True
     return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "The server failed; its log says where.")
+
+
+def _asks() -> bool:
+    """Whether a request holds values."""
+    return bool(request.content_length or request.query_string)
 
 
 def tidied(response: Response) -> Response:
     """An error as one sentence: as JSON, or as a plain page for a browser."""
     if response.status_code < HTTPStatus.BAD_REQUEST:
         return response
+    if _is_of_a_value(response):
+        logger.error("A handler failed at %s", request.url_rule)
+        return _answer(HTTPStatus.BAD_REQUEST, UNREADABLE)
     stated = response.get_json(silent=True) if response.is_json else None
     if isinstance(stated, dict):
         return _shortened(response, stated)
     is_shipped = response.mimetype == "text/html" and response.direct_passthrough
     return _answer(response.status_code, f"{_phrase(response.status_code)}.") if is_shipped else response
+
+
+def _is_for_a_viewer() -> bool:
+    """Whether anybody but the administrator is answered."""
+    return bool(g.get("is_viewer", True))
+
+
+def _is_of_a_value(response: Response) -> bool:
+    """Whether a handler of Superset's took what a viewer sent for a failure; `unexpected` says what is one."""
+    is_failure = response.status_code == HTTPStatus.INTERNAL_SERVER_ERROR and not g.get("has_failed")
+    return is_failure and _asks() and _is_for_a_viewer()
 
 
 def _shortened(response: Response, stated: Mapping[str, Any]) -> Response:
@@ -96,8 +118,16 @@ def _shortened(response: Response, stated: Mapping[str, Any]) -> Response:
     text = sentence(next((text for text in said if isinstance(text, str)), _phrase(response.status_code)))
     for error in errors:
         error.update(message=text, extra={})
-    response.set_data(json.dumps({**stated, "message": text}))
+    kept = _for_a_viewer(errors) if _is_for_a_viewer() else stated
+    response.set_data(json.dumps({**kept, "message": text}))
     return response
+
+
+def _for_a_viewer(errors: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of an error its kind, beside the sentence."""
+    return (
+        {"errors": [{name: error[name] for name in OF_AN_ERROR if name in error} for error in errors]} if errors else {}
+    )
 
 
 def sentence(text: str) -> str:

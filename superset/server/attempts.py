@@ -27,6 +27,7 @@ from http import HTTPStatus
 from threading import BoundedSemaphore
 from typing import Any
 
+import questions
 from flask import Flask, Response, current_app, g, request, session
 from speech import said
 from store import Limit, store
@@ -102,6 +103,11 @@ class Attempt:
         self.take_back()
         store().drop(self.pair)
         store().put(_name("known", self.account, self.address), 1, SECONDS_TO_KNOW)
+
+
+def are_texts(*stated: Any) -> bool:
+    """Whether a name and a password could be those of somebody: nothing can be stored or hashed of half a letter."""
+    return all(isinstance(text, str) and "\0" not in text and questions.is_text(text) for text in stated)
 
 
 def judged(account: str, check: Callable[[], Any]) -> Any:

@@ -4,8 +4,8 @@ from typing import Any
 
 wsgi_app = "superset.app:create_app()"
 workers = 2
-worker_class = "gthread"
-threads = 8
+worker_class = "patient.Worker"
+threads = 16  # of which one viewer's questions take 14 at most
 timeout = 120
 keepalive = 60
 preload_app = True

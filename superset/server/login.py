@@ -32,6 +32,8 @@ class SecurityManager(SupersetSecurityManager):  # type: ignore[misc]
 
     def auth_user_db(self, username: str, password: str) -> Any:
         """The user, if the endpoint knows name and password; else None."""
+        if not attempts.are_texts(username or "", password or ""):
+            return None
         return attempts.judged(username or "", lambda: self._proved(username or "", password or ""))
 
     def auth_user_ldap(self, _username: str, _password: str) -> None:

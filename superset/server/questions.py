@@ -8,9 +8,11 @@ The one way to a question, whatever the route, is the factory of query contexts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import steps
 
 NOT_OURS = "This question is not allowed: {}."
 SCALARS = (str, int, float, bool, type(None))
@@ -26,6 +28,13 @@ FRAGMENTS = ("where", "having", "transpile_to_dialect", "instant_time_comparison
 RANGE = re.compile(r"^(No filter$|Last |Next |previous calendar |Current )| : ")
 NUMBERS = ("dashboardId", "slice_id", "parent_slice_id")
 DEEPEST = 30
+MOST = 5  # of queries in a question, and of times with which one is compared
+# What a period may call, and how it may look beside its form: holidays of a country are looked up again in each
+# bracket, and a year of five digits is in no calendar.
+CALLS = frozenset(("datetime", "dateadd", "datetrunc", "lastday"))
+CALL = re.compile(r"(\w*)\s*\(")
+MOST_CALLS, LONGEST_PERIOD = 10, 300
+TOO_LARGE = re.compile(r"(?<![.\d])\d{5}")
 
 
 @dataclass(frozen=True)
@@ -117,6 +126,15 @@ def _is_range(text: Any) -> bool:
     return text in (None, "") or (isinstance(text, str) and bool(RANGE.search(text)))
 
 
+def is_readable(text: Any) -> bool:
+    """Whether a period can be read in a short time: few calls, all known, and no number that no calendar has."""
+    if not isinstance(text, str):
+        return True
+    calls = [name.lower() for name in CALL.findall(text)]
+    known = CALLS.issuperset(calls) and len(calls) <= MOST_CALLS
+    return known and len(text) <= LONGEST_PERIOD and not TOO_LARGE.search(text)
+
+
 def teach() -> None:
     """Let every question be judged as it is made."""
     from superset.common.query_context_factory import QueryContextFactory  # noqa: PLC0415 - needs the settings
@@ -129,12 +147,17 @@ def teach() -> None:
         if security_manager.is_admin():
             return make(self, **parts)
         _require_plain(parts)
-        context = make(self, **parts)
+        context = make(self, **as_a_viewers(parts))
         security_manager.raise_for_access(query_context=context)
         _require_saved(context)
         return context
 
     QueryContextFactory.create = create
+
+
+def as_a_viewers(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """The question without what only the administrator says: how long its answer is kept for others."""
+    return {**parts, "custom_cache_timeout": None}
 
 
 def _require_plain(parts: Mapping[str, Any]) -> None:
@@ -144,27 +167,41 @@ def _require_plain(parts: Mapping[str, Any]) -> None:
         _refuse("it has not the form of a question")
     if not all(isinstance((form or {}).get(name), SCALARS) for name in NUMBERS):
         _refuse("a dashboard or chart that has no number")
+    if not all(is_text(text) for text in texts(queries)):
+        _refuse("text in it that is not Unicode")
+    for why in excesses(queries):
+        _refuse(f"{why} in it")
+
+
+def excesses(queries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What is wrong with queries that have not been made yet, in a few words each."""
+    if len(queries) > MOST:
+        yield "too many queries"
     for query in queries:
         extras = query.get("extras") or {}
         if any(query.get(name) or extras.get(name) for name in FRAGMENTS):
-            _refuse("text of SQL in it")
-    if not all(_is_text(text) for text in _texts(queries)):
-        _refuse("text in it that is not Unicode")
+            yield "text of SQL"
+        if len(query.get("time_offsets") or ()) > MOST:
+            yield "too many times to compare with"
+        if not all(map(is_readable, [query.get("time_range"), *map(_range, query.get("filters") or ())])):
+            yield "a time range that there is not"
+        yield from steps.faults(query.get("post_processing") or ())
 
 
-def _texts(part: Any, depth: int = 0) -> Iterator[str]:
+def texts(part: Any, depth: int = 0) -> Iterator[str]:
+    """All texts of a question, its names too."""
     if depth > DEEPEST:
         _refuse("too many brackets")
     if isinstance(part, str):
         yield part
     elif isinstance(part, dict):
-        yield from _texts([*part.keys(), *part.values()], depth + 1)
+        yield from texts([*part.keys(), *part.values()], depth + 1)
     elif isinstance(part, (list, tuple)):
         for each in part:
-            yield from _texts(each, depth + 1)
+            yield from texts(each, depth + 1)
 
 
-def _is_text(text: str) -> bool:
+def is_text(text: str) -> bool:
     """Half a surrogate pair is none: nothing can be sent of it."""
     return not any("\ud800" <= letter <= "\udfff" for letter in text)
 

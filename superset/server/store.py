@@ -39,7 +39,8 @@ COUNTED = text("""
     update lakehouse_marks set number = :number, free_at = :free_at, expires = :expires
     where id = :id and number = :seen
 """)
-TAKEN_BACK = text("update lakehouse_marks set number = number - 1 where id = :id and number > 0")
+# What was counted had been free to go on, so nobody waits for it any more.
+TAKEN_BACK = text("update lakehouse_marks set number = number - 1, free_at = :now where id = :id and number > 0")
 DROPPED = text("delete from lakehouse_marks where id = :id")
 EXPIRED = text("delete from lakehouse_marks where id = :id and expires <= :now")
 ALL_EXPIRED = text("delete from lakehouse_marks where expires <= :now")
@@ -90,9 +91,9 @@ class Store:
             connection.execute(DROPPED, {"id": name})
 
     def take_back(self, name: str) -> None:
-        """Count one less."""
+        """Count one less, and let the next be counted at once."""
         with self.engine.begin() as connection:
-            connection.execute(TAKEN_BACK, {"id": name})
+            connection.execute(TAKEN_BACK, {"id": name, "now": time.time()})
 
     def wait(self, name: str) -> float:
         """Seconds until a mark may be counted again."""

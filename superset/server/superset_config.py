@@ -23,6 +23,7 @@ from typing import Any
 import accounts
 import answers
 import attempts
+import bounds
 import journal
 import login
 import pages
@@ -62,7 +63,9 @@ GLOBAL_ASYNC_QUERIES_JWT_SECRET = _key("asynchronous queries")
 # --- Metadata and who logs in ----------------------------------------------------------------------------------------
 SQLALCHEMY_DATABASE_URI = _metadata()
 SQLALCHEMY_ENGINE_OPTIONS: dict[str, Any] = (
-    {"connect_args": {"timeout": 30}} if SQLALCHEMY_DATABASE_URI.startswith("sqlite:") else {"pool_pre_ping": True}
+    {"connect_args": {"timeout": 30}}
+    if SQLALCHEMY_DATABASE_URI.startswith("sqlite:")
+    else {"pool_pre_ping": True, "max_overflow": 15}  # one for each thread of a process, and some
 )
 # The password of the endpoint's service account is read where it is needed and stored nowhere else.
 SQLALCHEMY_CUSTOM_PASSWORD_STORE = accounts.service_password
@@ -84,6 +87,7 @@ JWT_REFRESH_TOKEN_EXPIRES = timedelta(hours=8)
 WTF_CSRF_ENABLED = True
 ENABLE_PROXY_FIX = HTTPS
 ENABLE_CORS = False
+MAX_CONTENT_LENGTH = bounds.BYTES_OF_ALL
 
 # --- What may be asked of the lake -----------------------------------------------------------------------------------
 SQL_QUERY_MUTATOR = rows.guarded
@@ -161,6 +165,7 @@ HTML_SANITIZATION = True
 
 def FLASK_APP_MUTATOR(app: Flask) -> None:  # noqa: N802 - the name is Superset's
     """What no setting can say."""
+    bounds.change(app)
     sessions.change(app)
     attempts.change(app)
     viewers.change(app)

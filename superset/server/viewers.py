@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+import bounds
 import sessions
 import simplejson
 from accounts import is_administrator
@@ -104,8 +105,10 @@ def change(app: Flask) -> None:
         if user is None:
             return _nobody()
         g.is_viewer = not is_administrator(user.username)
-        if not g.is_viewer or asked in VIEWERS:
+        if not g.is_viewer:
             return None
+        if asked in VIEWERS:
+            return bounds.of_a_viewer(user.username)
         return jsonify({"result": {}}) if asked == COLOURS else _refused()
 
     @app.after_request

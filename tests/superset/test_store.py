@@ -94,6 +94,16 @@ print(json.dumps(found))
     assert _run(place, code) == [0, 0, 0, 0, 0, 0]
 
 
+def test_nobody_waits_for_what_was_taken_back(place: str) -> None:
+    code = """
+found = [tried(), tried(), tried(), marks.wait("anna")]
+marks.take_back("anna")
+found += [marks.wait("anna"), tried()]
+print(json.dumps(found))
+"""
+    assert _run(place, code) == [0, 0, 0, 30, 0, 0]
+
+
 def test_a_mark_is_there_until_its_time_or_until_it_is_dropped(place: str) -> None:
     code = """
 marks.put("one", 7, 10)
