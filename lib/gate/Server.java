@@ -63,7 +63,7 @@ public final class Server {
       return true;
     } catch (Refused refused) {
       return false;
-    } catch (ParseException | RuntimeException other) {
+    } catch (ParseException | RuntimeException | StackOverflowError other) {
       return true; // not refused by the gate: perhaps it is not there
     }
   }
