@@ -151,7 +151,7 @@ class Endpoint:
         passed = list(self._gate.Server.selfTest(self.spark._jsparkSession, self._java_list(hostile.STATEMENTS)))
         if passed:
             raise LakehouseError(
-                f"The gate let pass {len(passed)} of {len(hostile.STATEMENTS)} hostile statements: {passed[0]}.",
+                f"The gate let pass one of {len(hostile.STATEMENTS)} hostile statements: {passed[0]}.",
                 "The port stays closed. Run ./spark-submit.sh --setup-only and start again; if it stays, report it.",
             )
         try:

@@ -46,12 +46,12 @@ public final class Server {
     Gate.serve(bodies);
   }
 
-  /** The statements that pass although they must not. They are parsed, never run. */
+  /** The first statement that passes although it must not. They are parsed, never run. */
   public static List<String> selfTest(SparkSession session, List<String> hostile) {
     Journal.quiet(true);
     try {
       ParserInterface parser = session.newSession().sessionState().sqlParser();
-      return hostile.stream().filter(statement -> passes(parser, statement)).toList();
+      return hostile.stream().filter(statement -> passes(parser, statement)).limit(1).toList();
     } finally {
       Journal.quiet(false);
     }
