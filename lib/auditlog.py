@@ -28,7 +28,7 @@ from typing import Any
 from lib import address, anchors
 from lib.anchors import Anchor
 from lib.errors import AuditFailed, UsageError
-from lib.keys import EARLIER_AUDIT, FINGERPRINTS, secret_key
+from lib.keys import EARLIER_AUDIT, FINGERPRINTS, secret_key, sync
 from lib.settings import Settings
 
 AUDIT_KEY = "audit"
@@ -242,7 +242,7 @@ class AuditLog:
             os.fsync(stream.fileno())
         draft.chmod(0o600)
         draft.replace(self.head)
-        _sync_folder(self.head.parent)
+        sync(self.head.parent)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -260,7 +260,7 @@ class AuditLog:
         # The head first: a log without a head is a fault, a head of no entries without a log is a killed beginning.
         self._write_head(0, NOTHING_BEFORE)
         self.file.touch(mode=0o600)
-        _sync_folder(self.file.parent)
+        sync(self.file.parent)
 
 
 def audit_log(lake: str, folder: Path, witness: Path | None = None) -> AuditLog:
@@ -332,11 +332,3 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return entry if isinstance(entry, dict) else None
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

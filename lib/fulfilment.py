@@ -43,14 +43,15 @@ def restrict(lake: Lake, asked: Asked, right: str, *, lift: bool, before: Finish
 def rectify(lake: Lake, stated: Stated) -> str:
     """Enter corrections. As `restrict`."""
     known = _known(lake, stated.asked.ids)
-    wanted = _Wanted(stated.asked, RECTIFICATION, False, known, IN_LAKE, NOTHING_OPEN)  # noqa: FBT003
+    wanted = _Wanted(stated.asked, RECTIFICATION, lift=False, holding=known, what=IN_LAKE, before=NOTHING_OPEN)
     return _fulfil(lake, wanted, [list(each) for each in stated.corrections if each[0] in known])
 
 
 def lift_corrections(lake: Lake, asked: Asked, *, before: Finished = NOTHING_OPEN) -> str:
     """Take all corrections of persons off. As `restrict`."""
     what = "without a correction to lift"
-    return _fulfil(lake, _Wanted(asked, RECTIFICATION, True, corrections.held(lake), what, before))  # noqa: FBT003
+    wanted = _Wanted(asked, RECTIFICATION, lift=True, holding=corrections.held(lake), what=what, before=before)
+    return _fulfil(lake, wanted)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from typing import Any
 
 from lib import address
 from lib.errors import UsageError
+from lib.keys import sync
 from lib.steps import Steps
 
 PLACES = ("requests", "requests-copy")  # apart, so that what befalls one folder leaves the other
@@ -126,7 +127,7 @@ def save(folder: Path, request: Open) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         draft.replace(file)
-        _sync(file.parent)
+        sync(file.parent)
 
 
 def close(folder: Path, request: Open) -> None:
@@ -141,16 +142,7 @@ def forget(files: Iterable[Path]) -> None:
         for path in (file, file.with_suffix(".new")):
             path.unlink(missing_ok=True)
         if file.parent.exists():
-            _sync(file.parent)
-
-
-def _sync(folder: Path) -> None:
-    """A new name, or a removed one, is on the disk only when its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            sync(file.parent)
 
 
 def _read(file: Path) -> Open | None:
