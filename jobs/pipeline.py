@@ -52,11 +52,13 @@ def main(options: Namespace) -> str:
 
     if options.new_key and not options.rebuild:
         raise UsageError("A new key needs a rebuild, which gives everybody a new pseudonym.", "Add --rebuild.")
-    with writing(options, "pipeline", new=True, any_keys=options.new_key) as lake:
+    with writing(options, "pipeline", new=True, any_keys=options.new_key, mends=True) as lake:
         renewed = [rotation.renew(lake)] if options.new_key else []
-        resumption.resume(lake)
+        damaged = bool(lake.base.damages)
+        if not damaged:
+            resumption.resume(lake)
         chosen, extract_date = options.input, options.extract_date
-        if not chosen and not lake.ledger.entries():
+        if not chosen and not lake.base.pins.batches:
             if options.source != SAMPLE_SOURCE:
                 raise UsageError(f"Source '{options.source}' was named, but no input.", "Name it with --input.")
             chosen, extract_date = [str(_sample(lake.storage.root))], SAMPLE_DATE
@@ -69,6 +71,8 @@ def main(options: Namespace) -> str:
             rebuild=options.rebuild,
         )
         result = pipeline.run(lake, request)
+        if damaged:  # which the run has mended: only now can requests be finished
+            resumption.resume(lake)
         if result.publication:
             summary.show(lake, result)
     return " ".join([result.message, *renewed])

@@ -218,7 +218,8 @@ class Endpoint:
         began = time.monotonic()
         roles = load_roles(self.settings.roles, self.catalog)
         accounts = list(users.parsed(seen.accounts or "").values())
-        published = [publication.from_json(text) for text in (seen.published, seen.operations) if text]
+        read = [publication.from_json(text) for text in (seen.published, seen.operations) if text]
+        published = [each for each in read if each]
         versions = self._versions(published)
         self._require(versions)
         self._make_views(versions)

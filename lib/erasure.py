@@ -216,7 +216,9 @@ def carry_out(lake: Lake, request: Open) -> Receipt:
     log.append_once(f"{request.kind}_started", request.reference, {"subjects": len(request.subjects)})
     lake.tables.state(log.anchor())
     people = subjects.frame(lake, request.subjects)
-    requests.go_through(lake.settings.secrets, request, _phases(lake, request, people), lake.steps)
+    requests.go_through(
+        lake.settings.secrets, request, _phases(lake, request, people), lake.steps, lasting=lake.base.advance
+    )
     with lake.steps.step(f"{request.kind}: scan"):
         receipt = _scan(lake, request, people)
     counts = {"subjects": receipt.subjects, "findings": sum(receipt.findings.values())}
@@ -378,7 +380,7 @@ def _scan(lake: Lake, request: Open, people: DataFrame) -> Receipt:
     wanted, left = traces.wanted(lake, people, request.traces) if request.subjects else (residue.Wanted(), 0)
     result = _scanned(lake, wanted)
     still = _still_there(lake, request)
-    present = publication.current(lake.storage)
+    present = lake.base.publication
     versions = {table.path: lake.tables.version(table) for table in lake.catalog if not table.is_view}
     return Receipt(
         reference=request.reference,

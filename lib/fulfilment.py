@@ -101,7 +101,7 @@ def carry_out(lake: Lake, request: Open) -> None:
     """
     log = auditlog.of(lake.settings)
     log.require_ready()
-    requests.go_through(lake.settings.secrets, request, _phases(lake, request), lake.steps)
+    requests.go_through(lake.settings.secrets, request, _phases(lake, request), lake.steps, lasting=lake.base.advance)
     event = f"{request.kind}_{'lifted' if request.lift else 'done'}"
     log.append_once(event, request.reference, {"subjects": len(request.subjects)})
     requests.close(lake.settings.secrets, request)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pyspark.sql import SparkSession
 
 from lib import auditlog, contracts
+from lib.base import Base
 from lib.contracts import Catalog
 from lib.keyring import Keyring
 from lib.ledger import Ledger
@@ -29,15 +30,17 @@ class Lake:
     storage: Storage
     ledger: Ledger
     keyring: Keyring
+    base: Base
     steps: Steps
     run_id: str
     started_at: dt.datetime
 
 
 def open_lake(spark: SparkSession, settings: Settings, *, verbose: bool = False, any_keys: bool = False) -> Lake:
-    """Read the contracts and open (make, if need be) the lake that `settings` name.
+    """Read the contracts and open (make, if need be) the lake that `settings` name, as the last job has left it.
 
     Raises `UsageError` if the keys are not those that it was written with; with `any_keys` the caller sees to that.
+    Where the lake is damaged, its `base` says so, and the caller has to see to that too.
     """
     started_at = dt.datetime.now(dt.timezone.utc)
     run_id = f"{started_at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
@@ -46,7 +49,12 @@ def open_lake(spark: SparkSession, settings: Settings, *, verbose: bool = False,
     tables.state(auditlog.anchor(settings.lake, settings.secrets))
     storage = Storage(spark, settings.lake)
     storage.make_private()
+    ledger = Ledger(tables, catalog)
+    base = Base(storage, tables, catalog, ledger, run_id)
+    base.settle()
+    tables.before_vacuum = base.advance
     keyring = Keyring(storage, tables, catalog, settings.secrets)
+    keyring.restore(base.pins.keys)
     if not any_keys:
         keyring.require()
     return Lake(
@@ -55,8 +63,9 @@ def open_lake(spark: SparkSession, settings: Settings, *, verbose: bool = False,
         catalog=catalog,
         tables=tables,
         storage=storage,
-        ledger=Ledger(tables, catalog),
+        ledger=ledger,
         keyring=keyring,
+        base=base,
         steps=Steps(spark, verbose=verbose),
         run_id=run_id,
         started_at=started_at,

@@ -78,6 +78,8 @@ def published(lake: str | os.PathLike[str]) -> Marts:
             f"Nothing is published in {root}.", "Run ./spark-submit.sh first, or name another lake."
         ) from None
     current = publication.from_json(text)
+    if current is None:
+        raise UsageError(f"Nothing is published in {root} yet.", "Run ./spark-submit.sh first, or name another lake.")
     return Marts(root, current.run_id, current.as_of, dict(current.tables))
 
 

@@ -10,7 +10,7 @@ from lib.conservation import Balance
 from lib.contracts import Table
 from lib.judgement import Judgement
 from lib.lake import Lake
-from lib.publication import publish_operations
+from lib.publication import Publication, now
 from lib.rows import frame_of
 
 RUNS = "mart_operations/runs"
@@ -42,7 +42,8 @@ def store(lake: Lake, outcome: Outcome) -> None:
         lake.tables.append(quality, frame_of(spark, rows, quality.schema))
     versions = {table.path: lake.tables.version(table) for table in (runs, quality)}
     as_of = outcome.as_of.isoformat() if outcome.as_of else ""
-    publish_operations(lake.storage, lake.run_id, as_of, {path: v for path, v in versions.items() if v is not None})
+    known = {path: version for path, version in versions.items() if version is not None}
+    lake.base.publish_operations(Publication(lake.run_id, now(), as_of, known))
 
 
 def _run(lake: Lake, outcome: Outcome) -> dict[str, object]:

@@ -12,13 +12,25 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lib import audit, bronze, conservation, inputs, judgement, keys, operations, report, restrictions, transformations
+from lib import (
+    audit,
+    bronze,
+    conservation,
+    inputs,
+    judgement,
+    keys,
+    operations,
+    recovery,
+    report,
+    restrictions,
+    transformations,
+)
 from lib.contracts import BY_THE_ENGINE, Table
 from lib.errors import AuditFailed, LakehouseError, UsageError
 from lib.lake import Lake
 from lib.layers import SUBJECTS, Layers
 from lib.ledger import Entry, as_of
-from lib.publication import Publication, current, now, publish
+from lib.publication import Publication, now
 from lib.session import expect_rows
 from lib.sources import load_source
 
@@ -72,11 +84,11 @@ def run(lake: Lake, request: Request) -> Result:
 
     Raises `AuditFailed` (nothing published), `InputRefused`, `UsageError`.
     """
-    _load(lake, request)
+    request = _load(lake, request)
     _reopen(lake, request)
     entries = lake.ledger.entries()
     pending = [entry for entry in entries if entry.pending]
-    published = current(lake.storage)
+    published = lake.base.publication
     if not pending and not request.refresh and not _as_of_changes(entries, request, published):
         return Result(None, (), (), _nothing(published))
     if not entries:
@@ -89,20 +101,24 @@ def run(lake: Lake, request: Request) -> Result:
     return _carry_through(lake, request, entries, pending)
 
 
-def _load(lake: Lake, request: Request) -> None:
+def _load(lake: Lake, request: Request) -> Request:
+    """Mend the lake and load what is new into it; gives what there is to do then."""
     if not request.inputs:
-        return
+        return dataclasses.replace(request, rebuild=recovery.mend(lake, ()) or request.rebuild)
     if request.source is None:
         raise UsageError("An input needs a mapping.", "Name it with --source; the mappings are under conf/sources.")
     source = load_source(lake.settings.sources, request.source, bronze.table(lake))
     with lake.steps.step("inputs"):
         batches = inputs.resolve(lake.spark, request.inputs, source, request.extract_date)
+    mended = recovery.mend(lake, [batch.id for batch in batches])
     known = {entry.batch_id for entry in lake.ledger.entries()}
     new = [batch for batch in batches if batch.id not in known]
     if new:
         expect_rows(lake.spark, sum(part.size for batch in new for part in batch.parts) // BYTES_A_ROW)
         with lake.steps.step("bronze"):
             bronze.load(lake, source, new)
+            lake.base.advance()
+    return dataclasses.replace(request, rebuild=mended or request.rebuild)
 
 
 def _reopen(lake: Lake, request: Request) -> None:
@@ -112,7 +128,9 @@ def _reopen(lake: Lake, request: Request) -> None:
         for entry in lake.ledger.entries()
         if not entry.pending and (request.rebuild or entry.batch_id in request.reopen)
     ]
-    lake.ledger.record(again)
+    if again:
+        lake.ledger.record(again)
+        lake.base.advance()
 
 
 def _as_of_changes(entries: Sequence[Entry], request: Request, published: Publication | None) -> bool:
@@ -158,8 +176,8 @@ def _publish_or_fail(lake: Lake, request: Request, entries: Sequence[Entry], pro
         {table.path: progress.versions[table.path] for table in lake.catalog.marts},
     )
     with lake.steps.step("publication"):
-        publish(lake.storage, publication)
         lake.ledger.record(dataclasses.replace(entry, published_run=lake.run_id) for entry in pending)
+        lake.base.publish(publication)
     message = f"Published as of {publication.as_of} by run {lake.run_id}: {lake.storage.path('published.json')}"
     return Result(publication, pending, progress.balances, message)
 

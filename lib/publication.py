@@ -1,4 +1,9 @@
-"""Publications: which versions of the marts people read, changed in one atomic write.
+"""Publications: which versions of the marts people read, and what the lake's next run builds on, in one atomic write.
+
+`published.json` names the marts' versions and pins them (`lib.pins`), so that a reader can tell whether a version is
+what was published. Beside them it holds the base: pins of every stored table, by which the next run checks what it
+builds on (`lib.base`). It is written anew whenever a job has come to a state that must last; the newest such documents
+are kept under `bases/`, and every publication under `publications/`. Each has a checksum of its own.
 
 Publications are numbered in their order, and so are withdrawals: an erasure, a restriction or a correction withdraws
 what was published before it. A publication states how many withdrawals came before; one that states fewer than there
@@ -14,13 +19,17 @@ import datetime as dt
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from lib.errors import LakehouseError, UsageError
+from lib import pins
+from lib.errors import AuditFailed, LakehouseError, UsageError
+from lib.pins import Pin, Pins
 from lib.storage import Storage
 
 CURRENT = "published.json"
+BASES = "bases"
+KEPT = 5  # documents under `bases/`
 OPERATIONS = "published_operations.json"
 HISTORY = "publications"
 WITHDRAWN = "publications/withdrawn"
@@ -33,7 +42,8 @@ TRACES_OF_REQUESTS = ("receipts", "rights")
 class Publication:
     """The tables of one publication: path below the lake -> Delta version.
 
-    `number` and `withdrawals` are stated by `publish`; both are 0 in what an earlier release has published.
+    `number` and `withdrawals` are stated by `publish`; both are 0 in what an earlier release has published, which has
+    no `pins` either.
     """
 
     run_id: str
@@ -42,61 +52,156 @@ class Publication:
     tables: Mapping[str, int]
     number: int = 0
     withdrawals: int = 0
+    pins: Mapping[str, Pin] = field(default_factory=dict)
 
     @property
     def place(self) -> tuple[int, str]:
         """The place in the order of publications."""
         return self.number, self.published_at
 
-    def to_json(self) -> str:
-        """As it stands in `published.json`."""
-        tables = {path: {"path": path, "version": version} for path, version in sorted(self.tables.items())}
-        return json.dumps({**dataclasses.asdict(self), "tables": tables}, indent=2)
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in `published.json`: of each table path and version, its log's files and its data files."""
+        stated = {each.name: getattr(self, each.name) for each in dataclasses.fields(self) if each.name != "pins"}
+        tables = {path: {"path": path, **self._pinned(path, version)} for path, version in sorted(self.tables.items())}
+        return {**stated, "tables": tables}
+
+    def _pinned(self, path: str, version: int) -> dict[str, Any]:
+        if path not in self.pins:
+            return {"version": version}
+        files = {name: [file.size, file.digest] for name, file in sorted(self.pins[path].files.items())}
+        return {"version": version, "log": dict(self.pins[path].log), "files": files}
 
 
-def from_json(text: str) -> Publication:
-    """Read a publication. Raises `LakehouseError` if the text is none."""
+@dataclass(frozen=True)
+class Document:
+    """What `published.json` holds: the publication, if there is one, and the lake's base, unless it is older."""
+
+    publication: Publication | None
+    base: Pins | None
+
+    @property
+    def number(self) -> int:
+        """The place in the order of these documents."""
+        return self.base.number if self.base else 0
+
+    def to_text(self) -> str:
+        """As `parsed` reads it."""
+        published = self.publication.to_json() if self.publication else {}
+        return pins.sealed({**published, "base": self.base.to_json() if self.base else None})
+
+
+def parsed(text: str) -> Document:
+    """Read a document. Raises `LakehouseError` if the text is none, or not as it was written."""
     try:
         document = json.loads(text)
-        tables = {entry["path"]: int(entry["version"]) for entry in document["tables"].values()}
-        stated = {name: document[name] for name in ("run_id", "published_at", "as_of")}
-        number, withdrawals = (int(document.get(name, 0)) for name in ("number", "withdrawals"))
-        return Publication(**stated, tables=tables, number=number, withdrawals=withdrawals)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        # What an earlier release wrote has neither.
+        if "base" in document or pins.SEAL in document:
+            document = pins.unsealed(text)
+        base = document.get("base")
+        return Document(_publication(document), pins.pins(base) if base else None)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        # Without its cause: the text is long, and a stranger's.
         raise LakehouseError(
-            "The lake's publication cannot be read.", "Run the job 'rollback' or the pipeline."
-        ) from error
+            "The lake's publication cannot be read.",
+            "Run ./spark-submit.sh pipeline: it takes the newest one that is whole.",
+        ) from None
+
+
+def _publication(document: Mapping[str, Any]) -> Publication | None:
+    if "run_id" not in document:
+        return None
+    stated = {name: document[name] for name in ("run_id", "published_at", "as_of")}
+    number, withdrawals = (int(document.get(name, 0)) for name in ("number", "withdrawals"))
+    entries = document["tables"].values()
+    tables = {entry["path"]: int(entry["version"]) for entry in entries}
+    pinned = {
+        entry["path"]: pins.pin({**entry, "files": {n: [*f, 0, False] for n, f in entry["files"].items()}})
+        for entry in entries
+        if "files" in entry
+    }
+    return Publication(**stated, tables=tables, number=number, withdrawals=withdrawals, pins=pinned)
+
+
+def from_json(text: str) -> Publication | None:
+    """The publication that a text states, or None if nothing is published yet. Raises as `parsed` does."""
+    return parsed(text).publication
 
 
 def current(storage: Storage, name: str = CURRENT) -> Publication | None:
     """What is published now, or None if nothing is yet."""
     text = storage.read(name)
-    return from_json(text) if text else None
+    return None if text is None else from_json(text)
 
 
-def publish(storage: Storage, publication: Publication) -> None:
-    """Make `publication` what people read. It is kept in the history first, so that a rollback can find it."""
+def newest(storage: Storage) -> Document | None:
+    """The newest whole document, where `published.json` may be lost or older than it should be; None without any."""
+    return max(_documents(storage), key=lambda document: document.number, default=None)
+
+
+def _documents(storage: Storage) -> list[Document]:
+    texts = [storage.read(name) for name in (CURRENT, *copies(storage))]
+    found = []
+    for text in texts:
+        with suppress(LakehouseError):
+            found.append(parsed(text or ""))
+    return found
+
+
+def copies(storage: Storage) -> list[str]:
+    """The documents that are kept, the newest last."""
+    return [f"{BASES}/{name}" for name in storage.names(BASES) if name.endswith(".json")]
+
+
+def write(storage: Storage, publication: Publication | None, base: Pins) -> None:
+    """Make this what people read and what the next run builds on; whatever it names must be on the disk already."""
+    text = Document(publication, base).to_text()
+    storage.write(f"{BASES}/{base.number:08d}.json", text)
+    storage.write(CURRENT, text)
+    storage.remove(copies(storage)[:-KEPT])
+
+
+def write_operations(storage: Storage, publication: Publication) -> None:
+    """Publish what the runs did, failed ones too: on its own, so that a failed run leaves the marts untouched."""
+    storage.write(OPERATIONS, pins.sealed(publication.to_json()))
+
+
+def placed(storage: Storage, publication: Publication) -> Publication:
+    """The publication with its place in the order."""
     if _last_withdrawal(storage) is None:
         withdraw_earlier(storage)
-    number = max((known.number for known in _history(storage)), default=0) + 1
-    placed = dataclasses.replace(publication, number=number, withdrawals=_withdrawals(storage))
-    storage.write(f"{HISTORY}/{placed.run_id}.json", placed.to_json())
-    storage.write(CURRENT, placed.to_json())
+    known = [*_history(storage), *(each.publication for each in _documents(storage) if each.publication)]
+    number = max((each.number for each in known), default=0) + 1
+    return dataclasses.replace(publication, number=number, withdrawals=_withdrawals(storage))
 
 
-def publish_operations(storage: Storage, run_id: str, as_of: str, tables: Mapping[str, int]) -> None:
-    """Publish what the runs did, failed ones too: on its own, so that a failed run leaves the marts untouched."""
-    storage.write(OPERATIONS, Publication(run_id, now(), as_of, tables).to_json())
+def keep(storage: Storage, publication: Publication) -> None:
+    """Let the history know a publication that has become the current one, so that a rollback can find it."""
+    storage.write(f"{HISTORY}/{publication.run_id}.json", pins.sealed(publication.to_json()))
+
+
+def mend_history(storage: Storage) -> None:
+    """Write those files of the history anew that are not whole, as far as anything still knows the publications."""
+    for document in _documents(storage):
+        known = document.publication
+        if known and known.number and not _is_whole(storage.read(f"{HISTORY}/{known.run_id}.json")):
+            keep(storage, known)
+
+
+def _is_whole(text: str | None) -> bool:
+    with suppress(LakehouseError):
+        return parsed(text or "").publication is not None
+    return False
 
 
 def rollback(storage: Storage, run_id: str | None = None) -> tuple[Publication, Publication]:
     """Publish an earlier publication again: that of `run_id`, or the one before the current. Gives (from, to).
 
     Raises `UsageError` if there is none, if it is older than the last erasure, restriction or correction, or if nobody
-    can say when that was.
+    can say when that was; `AuditFailed` if its tables are not what was published then.
     """
-    present = current(storage)
-    if present is None:
+    document = newest(storage)
+    present = document.publication if document else None
+    if document is None or present is None:
         raise UsageError("Nothing is published in this lake, so there is nothing to roll back.")
     history = _history(storage)
     # What was rolled back from before lies behind the present publication and is not offered again.
@@ -108,11 +213,35 @@ def rollback(storage: Storage, run_id: str | None = None) -> tuple[Publication, 
         wanted = f"no publication '{run_id}'" if run_id else "no earlier publication"
         raise UsageError(f"There is {wanted} in this lake.", _known(storage))
     target = earlier[-1]
+    if not run_id:
+        _require_next(history, target, present)
     _require_shown_rightly(storage, target)
-    storage.write(CURRENT, target.to_json())
+    _require_as_published(storage, target)
+    base = document.base or Pins()
+    write(storage, target, dataclasses.replace(base, number=base.number + 1, at=now()))
     later = {p.run_id for p in history if target.place < p.place <= present.place}
     storage.write(WITHDRAWN, "\n".join(sorted((withdrawn | later) - {target.run_id})))
     return present, target
+
+
+def _require_next(history: list[Publication], target: Publication, present: Publication) -> None:
+    """Publications are counted without a gap: where one is missing, nobody can say which is the one before."""
+    numbers = {p.number for p in history}
+    if target.number and not set(range(target.number, present.number)) <= numbers:
+        raise UsageError(
+            f"A publication between run {target.run_id} and run {present.run_id} is lost from the lake's history.",
+            f"Name the one that is wanted: ./spark-submit.sh rollback --to {target.run_id}",
+        )
+
+
+def _require_as_published(storage: Storage, target: Publication) -> None:
+    for path, pinned in target.pins.items():
+        differing = pins.differences(storage, path, pinned)
+        if differing:
+            raise AuditFailed(
+                f"{path} is not what run {target.run_id} published: {differing}.",
+                "Roll back to another run with --to, or publish anew with ./spark-submit.sh pipeline --rebuild.",
+            )
 
 
 def _require_shown_rightly(storage: Storage, target: Publication) -> None:
@@ -171,7 +300,7 @@ def _history(storage: Storage) -> list[Publication]:
     for text in texts:
         with suppress(LakehouseError):
             found.append(from_json(text or ""))
-    return sorted(found, key=lambda p: p.place)
+    return sorted((publication for publication in found if publication), key=lambda p: p.place)
 
 
 def _known(storage: Storage) -> str:

@@ -103,12 +103,18 @@ def surveyed(folder: Path, lake: str) -> tuple[list[Open], list[Lost]]:
     return sorted(found.values(), key=lambda request: request.started_at), lost
 
 
-def go_through(folder: Path, request: Open, phases: Mapping[str, Callable[[], None]], steps: Steps) -> None:
-    """Carry out the phases that are not done yet, each marked as done when it is: killed, it begins there again."""
+def go_through(
+    folder: Path, request: Open, phases: Mapping[str, Callable[[], None]], steps: Steps, *, lasting: Callable[[], None]
+) -> None:
+    """Carry out the phases that are not done yet, each marked as done when it is: killed, it begins there again.
+
+    `lasting` makes what a phase wrote part of the lake, which it must be before anybody relies on it.
+    """
     for phase, carry_out in phases.items():
         if phase not in request.done:
             with steps.step(f"{request.kind}: {phase}"):
                 carry_out()
+                lasting()
             request.done.append(phase)
             save(folder, request)
 

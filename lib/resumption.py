@@ -33,6 +33,7 @@ def resume(lake: Lake, *, partial: bool = False, anew: Collection[str] = ()) -> 
             receipts.append(erasure.carry_out(lake, request))
             gone |= set(request.subjects)
     erasure.mend(lake)
+    lake.base.advance()
     return Finished(tuple(receipts), frozenset(gone), tuple(lost), tuple(fulfilled))
 
 

@@ -88,7 +88,9 @@ def _lost_tokens(lake: Lake) -> int:
 
 
 def _reopen(lake: Lake) -> None:
+    """Let all batches be pending again, for good: whatever is killed next, everything is computed with one key."""
     lake.ledger.record(dataclasses.replace(entry, published_run=None) for entry in lake.ledger.entries())
+    lake.base.advance()
 
 
 def _prepare(folder: Path, mark: Path) -> None:

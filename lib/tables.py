@@ -6,9 +6,10 @@ Nothing to change means no commit. Every write returns the version that holds it
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import unquote
 
 from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -37,12 +38,24 @@ class Tables:
         self._jvm: Any = spark._jvm
         # This run is the lake's only writer, so a version asked for once is known until this run writes.
         self._versions: dict[str, int | None] = {}
+        # What removes older versions for good must leave nothing that builds on them (`lib.base`).
+        self.before_vacuum: Callable[[], None] = lambda: None
         self.state({})
 
     def state(self, audit: Mapping[str, Any]) -> None:
         """Let every commit from now on state the run, and how far the audit log had come (`lib.anchors`)."""
-        metadata = {"run_id": self._run_id, **({anchors.FIELD: dict(audit)} if audit else {})}
-        self.spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", json.dumps(metadata))
+        self.metadata = {"run_id": self._run_id, **({anchors.FIELD: dict(audit)} if audit else {})}
+        self.spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", json.dumps(self.metadata))
+
+    def forget(self) -> None:
+        """Take no version for known any more: the logs have been changed by other ways."""
+        self._versions.clear()
+        self._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+
+    def files(self, table: Table) -> dict[str, int]:
+        """The data files of the newest version, as Delta itself sees it: name -> bytes."""
+        added = self._log(table).unsafeVolatileSnapshot().allFiles().collect()
+        return {unquote(str(file.path())): int(file.size()) for file in added}
 
     def location(self, table: Table) -> str:
         """Where the table's files are."""
@@ -166,6 +179,7 @@ class Tables:
 
         The folders are listed (FULL): the log alone does not know orphans. Nobody may be reading an older version.
         """
+        self.before_vacuum()
         known = [table for table in tables if self.version(table) is not None]
         self.spark.conf.set(RETENTION_CHECK, "false")
         try:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import cast
 
 import pytest
 
 from lib import publication
-from lib.errors import UsageError
+from lib.errors import LakehouseError, UsageError
+from lib.pins import Pins
 from lib.publication import Publication
 from lib.storage import Storage
 
@@ -39,6 +41,10 @@ class Files:
     def write(self, name: str, text: str) -> None:
         self.texts[name] = text
 
+    def remove(self, names: Iterable[str]) -> None:
+        for name in names:
+            self.texts.pop(name, None)
+
 
 @pytest.fixture
 def files() -> Files:
@@ -65,7 +71,11 @@ def storage(files: Files) -> Storage:
 
 def publish(files: Files, *runs: str) -> None:
     for run in runs:
-        publication.publish(storage(files), Publication(run, publication.now(), "2023-08-26", {"mart/a": len(run)}))
+        before = publication.newest(storage(files))
+        wanted = Publication(run, publication.now(), "2023-08-26", {"mart/a": len(run)})
+        placed = publication.placed(storage(files), wanted)
+        publication.write(storage(files), placed, Pins(number=before.number + 1 if before else 1))
+        publication.keep(storage(files), placed)
 
 
 def erase(files: Files, run: str) -> None:
@@ -153,13 +163,51 @@ def test_a_lake_without_requests_needs_no_such_file(files: Files, clock: list[st
     assert publication.LAST_ERASURE not in files.texts
 
 
-def test_a_torn_publication_is_not_offered(files: Files, clock: list[str]) -> None:
+@pytest.mark.parametrize("left", [EMPTY, TORN, None])
+def test_what_lies_behind_a_lost_publication_is_not_taken_for_the_one_before(
+    files: Files, clock: list[str], left: str | None
+) -> None:
     clock += ["01", "02", "03"]
     publish(files, "a", "b", "c")
-    files.write("publications/b.json", TORN)
-    assert back(files) == "a"
+    files.texts.pop("publications/b.json")
+    if left is not None:
+        files.write("publications/b.json", left)
+    assert refused(files) == (
+        "A publication between run a and run c is lost from the lake's history. "
+        "Name the one that is wanted: ./spark-submit.sh rollback --to a"
+    )
+    assert back(files, "a") == "a"
     publish(files, "d")
     assert json.loads(files.texts[publication.CURRENT])["number"] == 4
+
+
+@pytest.mark.parametrize("left", [EMPTY, TORN, "{}", None])
+def test_a_lost_pointer_and_a_lost_history_are_known_again_by_the_copies(
+    files: Files, clock: list[str], left: str | None
+) -> None:
+    clock += ["01", "02"]
+    publish(files, "a", "b")
+    whole = dict(files.texts)
+    for name in (publication.CURRENT, "publications/a.json", "publications/b.json"):
+        files.texts.pop(name)
+        if left is not None:
+            files.write(name, left)
+    found = publication.newest(storage(files))
+    assert found is not None
+    assert found.publication is not None
+    assert found.publication.run_id == "b"
+    publication.mend_history(storage(files))
+    assert {**files.texts, publication.CURRENT: ""} == {**whole, publication.CURRENT: ""}
+
+
+def test_a_byte_that_changed_is_noticed(files: Files, clock: list[str]) -> None:
+    clock += ["01"]
+    publish(files, "a")
+    text = files.texts[publication.CURRENT]
+    for at, letter in enumerate(text):
+        other = chr(ord(letter) ^ 1)
+        with suppress(LakehouseError):
+            assert publication.parsed(text[:at] + other + text[at + 1 :]) == publication.parsed(text)
 
 
 def test_what_an_earlier_release_has_published_and_withdrawn_stays_so(files: Files, clock: list[str]) -> None:

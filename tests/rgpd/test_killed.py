@@ -107,9 +107,14 @@ def interrupt(shop: Shop, lake: Path, phase: str, monkeypatch: pytest.MonkeyPatc
     real = requests.go_through
 
     def go_through(
-        folder: Path, request: requests.Open, phases: Mapping[str, Callable[[], None]], steps: Steps
+        folder: Path,
+        request: requests.Open,
+        phases: Mapping[str, Callable[[], None]],
+        steps: Steps,
+        *,
+        lasting: Callable[[], None],
     ) -> None:
-        real(folder, request, {**phases, phase: stop}, steps)
+        real(folder, request, {**phases, phase: stop}, steps, lasting=lasting)
 
     with monkeypatch.context() as patched:
         patched.setattr(requests, "go_through", go_through)

@@ -123,12 +123,12 @@ def test_phases_are_gone_through_once_and_taken_up_where_a_job_was_killed(tmp_pa
     steps = cast("Steps", Silent())
     first = {"suppress": lambda: said.append("suppress"), "delete": killed}
     with pytest.raises(KeyboardInterrupt):
-        requests.go_through(tmp_path, opened(1), first, steps)
+        requests.go_through(tmp_path, opened(1), first, steps, lasting=lambda: said.append("lasting"))
     (left,) = requests.opened(tmp_path, LAKE)
     assert left.done == ["suppress"]
     again = {"suppress": lambda: said.append("suppress"), "delete": lambda: said.append("delete")}
-    requests.go_through(tmp_path, left, again, steps)
-    assert said == ["suppress", "delete"]
+    requests.go_through(tmp_path, left, again, steps, lasting=lambda: said.append("lasting"))
+    assert said == ["suppress", "lasting", "delete", "lasting"]
     assert requests.opened(tmp_path, LAKE)[0].done == ["suppress", "delete"]
 
 

@@ -1,0 +1,95 @@
+"""Delta's transaction logs read by themselves, without Spark: which files state a version, and what commits did.
+
+The format is that of Delta's protocol (PROTOCOL.md of delta-io/delta): a version is the newest checkpoint up to it and
+the commits that follow it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote
+
+LOG = "_delta_log"
+COMMIT = re.compile(r"(\d{20})\.json\Z")
+CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\..*(?:parquet|json)\Z")
+NUMBERED = re.compile(r"\.?(\d{20})\.")
+LAST_CHECKPOINT = "_last_checkpoint"
+
+
+def commit_name(version: int) -> str:
+    """The name of a version's commit."""
+    return f"{version:020d}.json"
+
+
+def versions(names: Iterable[str]) -> list[int]:
+    """The versions whose commits are among the names in a log's folder, in their order."""
+    return sorted(int(match[1]) for name in names if (match := COMMIT.match(name)))
+
+
+def version_of(name: str) -> int | None:
+    """The version that a file in a log's folder belongs to, sidecars included; None if to none in particular."""
+    match = NUMBERED.match(name)
+    return int(match[1]) if match else None
+
+
+def segment(names: Collection[str], version: int) -> list[str]:
+    """The files in a log's folder that state `version`: the newest checkpoint up to it, and the commits after that.
+
+    Two of Delta's hints for its own readers are among them, where they are there: the version's checksum, and which
+    checkpoint is the last.
+    """
+    found = [(int(match[1]), name) for name in names if (match := CHECKPOINT.match(name))]
+    start = max((at for at, _ in found if at <= version), default=-1)
+    checkpoint = [name for at, name in found if at == start]
+    commits = [commit_name(at) for at in range(start + 1, version + 1)]
+    hints = [name for name in (f"{version:020d}.crc", LAST_CHECKPOINT) if name in names]
+    return [*checkpoint, *commits, *hints]
+
+
+@dataclass
+class Changes:
+    """What commits did to a table's files: name -> bytes of those that came, names of those that left."""
+
+    added: dict[str, int] = field(default_factory=dict)
+    left: set[str] = field(default_factory=set)
+
+    def apply(self, text: str) -> None:
+        """Add what one commit did. Raises `ValueError` if it is not whole: a commit has a line at least."""
+        actions = [json.loads(line) for line in text.splitlines() if line.strip()]
+        if not actions or not all(isinstance(action, dict) for action in actions):
+            raise ValueError("no commit")
+        for action in actions:
+            if left := action.get("remove"):
+                self.added.pop(unquote(left["path"]), None)
+                self.left.add(unquote(left["path"]))
+        for action in actions:
+            if came := action.get("add"):
+                self.left.discard(unquote(came["path"]))
+                self.added[unquote(came["path"])] = int(came["size"])
+
+
+def nothing(timestamp_ms: int, operation: str, metadata: Mapping[str, object]) -> str:
+    """A commit that changes nothing."""
+    return _commit(timestamp_ms, operation, metadata, ())
+
+
+def removal(timestamp_ms: int, operation: str, metadata: Mapping[str, object], files: Iterable[str]) -> str:
+    """A commit that takes files out of a table."""
+    return _commit(timestamp_ms, operation, metadata, files)
+
+
+def _commit(timestamp_ms: int, operation: str, metadata: Mapping[str, object], files: Iterable[str]) -> str:
+    info = {
+        "timestamp": timestamp_ms,
+        "operation": operation,
+        "operationParameters": {},
+        "isBlindAppend": False,
+        "userMetadata": json.dumps(metadata),
+    }
+    removes = [
+        {"remove": {"path": quote(name), "deletionTimestamp": timestamp_ms, "dataChange": True}} for name in files
+    ]
+    return "\n".join(json.dumps(action) for action in [{"commitInfo": info}, *removes])
