@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from lib import deltalog, pins, publication
 from lib.contracts import Catalog, Table
 from lib.deltalog import LOG, Changes
-from lib.errors import AuditFailed
+from lib.errors import AuditFailed, LakehouseError
 from lib.ledger import Ledger
 from lib.pins import DataFile, Differences, Pin, Pins
 from lib.publication import Document, Publication
@@ -81,7 +82,9 @@ class Base:
         self.advance(anyway=True)
 
     def _is_current(self, found: Document) -> bool:
-        return self.storage.read(publication.CURRENT) == found.to_text()
+        with suppress(LakehouseError):
+            return publication.parsed(self.storage.read(publication.CURRENT) or "") == found
+        return False
 
     def _stored(self) -> list[Table]:
         return [table for table in self.catalog if not table.is_view]
@@ -95,6 +98,8 @@ class Base:
             return bool(listed)
         damaged = pins.log_differences(self.storage, table.path, pinned)
         lost = [name for name in damaged if not self._put_back(table, name, pinned)]
+        if len(lost) < len(damaged):
+            self.said.append(f"The log of {table.path} was damaged, and put back from its copy.")
         tail = self._drop_tail(table, pinned, listed)
         files = pins.file_differences(self.storage, table.path, pinned, listed)
         if lost or files:
@@ -112,7 +117,6 @@ class Base:
         if self.storage.digest(copy) != pinned.log[name]:
             return False
         self.storage.copy(copy, place)
-        self.said.append(f"{place} was put back from its copy.")
         return True
 
     def _drop_tail(self, table: Table, pinned: Pin, listed: Mapping[str, Stamp]) -> bool:
@@ -164,6 +168,13 @@ class Base:
         if table.load in ("batch", "subject", "full") or self.is_restorable(table):
             return "Run ./spark-submit.sh pipeline, which computes it anew or says what it needs."
         return BACKUP
+
+    def suspect(self, path: str, files: Iterable[str]) -> None:
+        """Let every job from now on read these data files before it builds on them, whatever their storage says."""
+        pinned = self.pins.tables[path]
+        marked = {name: dataclasses.replace(pinned.files[name], modified=-1) for name in files}
+        doubtful = dataclasses.replace(pinned, files={**pinned.files, **marked})
+        self._write({path: doubtful}, self.publication)
 
     def is_restorable(self, table: Table) -> bool:
         """Whether the pins themselves hold the table's rows, or nobody needs them."""

@@ -24,6 +24,11 @@ def commit_name(version: int) -> str:
     return f"{version:020d}.json"
 
 
+def states(name: str) -> bool:
+    """Whether a file in a log's folder states a version, and is no hint and no sidecar."""
+    return bool(COMMIT.match(name) or CHECKPOINT.match(name))
+
+
 def versions(names: Iterable[str]) -> list[int]:
     """The versions whose commits are among the names in a log's folder, in their order."""
     return sorted(int(match[1]) for name in names if (match := COMMIT.match(name)))

@@ -26,7 +26,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from lib import accounts as users
-from lib import hostile, publication
+from lib import hostile, pins, publication
 from lib.accounts import Account, Accounts
 from lib.contracts import Catalog
 from lib.errors import LakehouseError, UsageError
@@ -80,8 +80,8 @@ def settings() -> dict[str, str]:
 class Seen:
     """The files that decide what is served, as they stood when they were last read."""
 
-    published: str | None
-    operations: str | None
+    published: Publication | None
+    operations: Publication | None
     roles: str
     accounts: str | None
 
@@ -120,7 +120,8 @@ class Endpoint:
         while not self._stops(0):
             if self._follow():
                 break
-            self._tell(f"Nothing is published in {self.settings.lake} yet; waiting for the first publication.")
+            if not self.told:
+                self._tell(f"Nothing is published in {self.settings.lake} yet; waiting for the first publication.")
             self._stops(POLL_MS)
         if self._stops(0):
             return
@@ -208,8 +209,8 @@ class Endpoint:
 
     def _read(self) -> Seen:
         return Seen(
-            self.storage.read(publication.CURRENT),
-            self.storage.read(publication.OPERATIONS),
+            publication.current(self.storage),
+            publication.current(self.storage, publication.OPERATIONS),
             self.settings.roles.read_text(encoding="utf-8"),
             self.accounts.text(),
         )
@@ -218,9 +219,9 @@ class Endpoint:
         began = time.monotonic()
         roles = load_roles(self.settings.roles, self.catalog)
         accounts = list(users.parsed(seen.accounts or "").values())
-        read = [publication.from_json(text) for text in (seen.published, seen.operations) if text]
-        published = [each for each in read if each]
+        published = [each for each in (seen.published, seen.operations) if each]
         versions = self._versions(published)
+        self._require_as_published(published, versions)
         self._require(versions)
         self._make_views(versions)
         self._gate.Server.serve(
@@ -238,6 +239,18 @@ class Endpoint:
         """The published tables that have a contract in a mart; nothing else is ever shown."""
         marts = {table.path for table in self.catalog if table.layer.startswith("mart_")}
         return {path: v for p in published for path, v in p.tables.items() if path in marts}
+
+    def _require_as_published(self, published: Sequence[Publication], versions: Mapping[str, int]) -> None:
+        """Read what is new byte by byte: marts are small. Raises `LakehouseError` if it is not what was published."""
+        for path in self._new(versions):
+            for each in published:
+                pinned = each.pins.get(path)
+                differing = pinned and pins.differences(self.storage, path, pinned, full=True)
+                if differing:
+                    raise LakehouseError(
+                        f"{path} is not what run {each.run_id} published: {differing}.",
+                        "Run ./spark-submit.sh pipeline, which mends what it can and says what it needs.",
+                    )
 
     def _new(self, versions: Mapping[str, int]) -> list[str]:
         return [path for path, version in versions.items() if self.warm.get(path) != version]

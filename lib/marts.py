@@ -5,20 +5,24 @@ A reader that keeps the object it got from `published` sees one publication thro
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 from delta.tables import DeltaTable
 from deltalake import DeltaTable as TableWithoutSpark
+from deltalake.exceptions import DeltaError
 from pyarrow.fs import FileSystem
 from pyspark.sql import DataFrame, SparkSession
 
 from lib import address, publication
-from lib.errors import UsageError
+from lib.errors import AuditFailed, UsageError
+from lib.pins import Pin
 from lib.session import session
 from lib.settings import PROJECT
 
@@ -31,6 +35,7 @@ class Marts:
     run_id: str
     as_of: str
     tables: dict[str, int]
+    pins: dict[str, Pin] = field(default_factory=dict)
 
     @cached_property
     def spark(self) -> SparkSession:
@@ -42,7 +47,7 @@ class Marts:
 
         Raises `UsageError` if there is no such mart.
         """
-        reader = self.spark.read.format("delta").option("versionAsOf", self._version(name, version))
+        reader = self.spark.read.format("delta").option("versionAsOf", self._checked(name, version))
         return reader.load(self._location(name))
 
     def history(self, name: str) -> DataFrame:
@@ -52,12 +57,19 @@ class Marts:
 
     def arrow(self, name: str, version: int | None = None) -> pa.Table:
         """A mart as an Arrow table, read without Spark and without Java."""
-        return TableWithoutSpark(self._location(name), version=self._version(name, version)).to_pyarrow_table()
+        return TableWithoutSpark(self._location(name), version=self._checked(name, version)).to_pyarrow_table()
 
     def _version(self, name: str, version: int | None = None) -> int:
         if name not in self.tables:
             raise UsageError(f"'{name}' is not published.", f"Published are: {', '.join(sorted(self.tables))}.")
         return self.tables[name] if version is None else version
+
+    def _checked(self, name: str, version: int | None) -> int:
+        """The version to read. That which is published must be what was published; of others nobody can tell."""
+        chosen = self._version(name, version)
+        if version is None and name in self.pins:
+            _require_as_published(self._location(name), self.pins[name], self.run_id)
+        return chosen
 
     def _location(self, name: str) -> str:
         return f"{self.root}/{name}"
@@ -80,7 +92,34 @@ def published(lake: str | os.PathLike[str]) -> Marts:
     current = publication.from_json(text)
     if current is None:
         raise UsageError(f"Nothing is published in {root} yet.", "Run ./spark-submit.sh first, or name another lake.")
-    return Marts(root, current.run_id, current.as_of, dict(current.tables))
+    return Marts(root, current.run_id, current.as_of, dict(current.tables), dict(current.pins))
+
+
+def _require_as_published(location: str, pinned: Pin, run: str) -> None:
+    """Raise `AuditFailed` if the version consists of other files than those that were published, or these differ."""
+    try:
+        files, folder = FileSystem.from_uri(location)
+        named = TableWithoutSpark(location, version=pinned.version).file_uris()
+        found = {unquote(uri.rpartition("/")[2]) for uri in named}
+        same = found == {name.rpartition("/")[2] for name in pinned.files} and all(
+            _digest(files, f"{folder}/{name}") == file.digest for name, file in pinned.files.items()
+        )
+    except (OSError, DeltaError) as error:
+        raise _differs(location, run) from error
+    if not same:
+        raise _differs(location, run)
+
+
+def _digest(files: FileSystem, path: str) -> str:
+    with files.open_input_stream(path) as stream:
+        return hashlib.sha256(stream.read()).hexdigest()
+
+
+def _differs(location: str, run: str) -> AuditFailed:
+    return AuditFailed(
+        f"{location} is not what run {run} published.",
+        "Run ./spark-submit.sh pipeline, which mends what it can and says what it needs.",
+    )
 
 
 def local_session(**settings: str) -> SparkSession:

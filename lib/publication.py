@@ -22,7 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from lib import pins
+from lib import deltalog, pins
 from lib.errors import AuditFailed, LakehouseError, UsageError
 from lib.pins import Pin, Pins
 from lib.storage import Storage
@@ -68,8 +68,11 @@ class Publication:
     def _pinned(self, path: str, version: int) -> dict[str, Any]:
         if path not in self.pins:
             return {"version": version}
-        files = {name: [file.size, file.digest] for name, file in sorted(self.pins[path].files.items())}
-        return {"version": version, "log": dict(self.pins[path].log), "files": files}
+        pinned = self.pins[path]
+        files = {name: [file.size, file.digest] for name, file in sorted(pinned.files.items())}
+        # Hints for Delta's readers, and sidecars, belong to the newest version only, which this one may be no longer.
+        log = {name: digest for name, digest in pinned.log.items() if deltalog.states(name)}
+        return {"version": version, "log": log, "files": files}
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,19 @@ class Storage:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             return dict(zip(listed, pool.map(self.digest, listed), strict=True))
 
+    def passes(self, name: str) -> bool:
+        """Whether Hadoop, which compares a file with its sidecar, reads it without complaint."""
+        stream = self._system.open(self._path(name))
+        try:
+            self._jvm.org.apache.commons.codec.digest.DigestUtils.sha256Hex(stream)
+        except Py4JJavaError as error:
+            if "ChecksumException" in str(error.java_exception.getClass()):
+                return False
+            raise
+        finally:
+            stream.close()
+        return True
+
     def write(self, name: str, text: str) -> None:
         """Write a file in one atomic step: a reader sees the old text or the new one, never a part."""
         if self.local:

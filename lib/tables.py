@@ -54,8 +54,15 @@ class Tables:
 
     def files(self, table: Table) -> dict[str, int]:
         """The data files of the newest version, as Delta itself sees it: name -> bytes."""
-        added = self._log(table).unsafeVolatileSnapshot().allFiles().collect()
-        return {unquote(str(file.path())): int(file.size()) for file in added}
+        return {unquote(str(file.path())): int(file.size()) for file in self._added(table)}
+
+    def statistics(self, table: Table) -> dict[str, str]:
+        """The same files: name -> Delta's statistics as JSON."""
+        return {unquote(str(file.path())): str(file.stats() or "") for file in self._added(table)}
+
+    def _added(self, table: Table) -> Any:
+        self.version(table)
+        return self._log(table).unsafeVolatileSnapshot().allFiles().collect()
 
     def location(self, table: Table) -> str:
         """Where the table's files are."""

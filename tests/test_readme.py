@@ -134,7 +134,9 @@ def test_the_published_version_is_read_not_the_newest(tmp_path: Path) -> None:
     for revenue in (125, 999):
         rows = pa.table({"period_start": ["2023-01-01", "2023-01-01"], "revenue": [revenue, 0]})
         write_deltalake(table, rows, mode="overwrite")
-    tables = {"mart_sales/monthly": {"path": "mart_sales/monthly", "version": 0}}
+    data = {file.name: file.read_bytes() for file in map(Path, DeltaTable(table, version=0).file_uris())}
+    files = {name: [len(content), hashlib.sha256(content).hexdigest()] for name, content in data.items()}
+    tables = {"mart_sales/monthly": {"path": "mart_sales/monthly", "version": 0, "files": files}}
     (tmp_path / "data" / "lake" / "published.json").write_text(json.dumps({"tables": tables}), encoding="utf-8")
     (code,) = blocks("python")
     done = subprocess.run(
