@@ -98,7 +98,7 @@ class Base:
             return bool(listed)
         damaged = pins.log_differences(self.storage, table.path, pinned)
         lost = [name for name in damaged if not self._put_back(table, name, pinned)]
-        if len(lost) < len(damaged):
+        if any(deltalog.states(name) for name in damaged if name not in lost):
             self.said.append(f"The log of {table.path} was damaged, and put back from its copy.")
         tail = self._drop_tail(table, pinned, listed)
         files = pins.file_differences(self.storage, table.path, pinned, listed)
@@ -113,10 +113,10 @@ class Base:
 
     def _put_back(self, table: Table, name: str, pinned: Pin) -> bool:
         """Put a file of a log back from its copy; whether there is one that is whole."""
-        copy, place = f"{COPIES}/{table.path}/{name}", f"{table.path}/{LOG}/{name}"
+        copy = _copy(table, pinned.log[name])
         if self.storage.digest(copy) != pinned.log[name]:
             return False
-        self.storage.copy(copy, place)
+        self.storage.copy(copy, f"{table.path}/{LOG}/{name}")
         return True
 
     def _drop_tail(self, table: Table, pinned: Pin, listed: Mapping[str, Stamp]) -> bool:
@@ -258,7 +258,7 @@ class Base:
                 name in listed and pins.guarded(name, listed[name], listed),
             )
         log = self._log(table, names, version)
-        copies = [f"{COPIES}/{table.path}/{name}" for name in log]
+        copies = [_copy(table, digest) for digest in log.values()]
         written = [f"{table.path}/{name}" for name in new] + [f"{table.path}/{LOG}/{name}" for name in log]
         beside = [sidecar(name) for name in written if sidecar(name).removeprefix(f"{table.path}/") in listed]
         pinned = Pin(
@@ -281,18 +281,22 @@ class Base:
         stating += [sidecar(name) for name in stating if sidecar(name) in names]
         places = {name: f"{table.path}/{LOG}/{name}" for name in stating}
         found = self.storage.digests(places.values())
-        there = set(self.storage.names(f"{COPIES}/{table.path}"))
-        for name in stating:
-            copy = f"{COPIES}/{table.path}/{name}"
-            if name not in there or self.storage.digest(copy) != found[places[name]]:
-                self.storage.copy(places[name], copy)
+        for place, digest in found.items():
+            if digest and self.storage.digest(_copy(table, digest)) != digest:
+                self.storage.copy(place, _copy(table, digest))
         return {name: found[place] or "" for name, place in places.items()}
 
     def _drop_copies(self, base: Pins) -> None:
         for path, pinned in base.tables.items():
             if self.pins.tables.get(path) != pinned:
-                old = [name for name in self.storage.names(f"{COPIES}/{path}") if name not in pinned.log]
+                needed = set(pinned.log.values())
+                old = [name for name in self.storage.names(f"{COPIES}/{path}") if name not in needed]
                 self.storage.remove(f"{COPIES}/{path}/{name}" for name in old)
+
+
+def _copy(table: Table, digest: str) -> str:
+    """Where a file of a log stands a second time: by its content, so that a new one never takes an old one's place."""
+    return f"{COPIES}/{table.path}/{digest}"
 
 
 def is_computed(table: Table) -> bool:

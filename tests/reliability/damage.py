@@ -37,7 +37,7 @@ KINDS: dict[str, Callable[[Path], list[Path]]] = {
     "sidecar of a commit": _of_tables(f"_delta_log/.{NUMBER}.json.crc"),
     "data file": _of_tables("part-*.parquet"),
     "sidecar of a data file": _of_tables(".part-*.parquet.crc"),
-    "copy of a log's file": lambda place: _newest(place / "lake/bases/log/silver/users", f"{NUMBER}.json"),
+    "copy of a log's file": lambda place: _newest(place / "lake/bases/log/silver/users", "*"),
     "pointer": _at("lake/published.json"),
     "pointer of operations": _at("lake/published_operations.json"),
     "newest base": _at("lake/bases/*.json"),
