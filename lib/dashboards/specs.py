@@ -64,7 +64,10 @@ class Chart:
 
 @dataclass(frozen=True)
 class Row:
-    """Charts side by side, under a heading if there is one; `height` in pixels."""
+    """Charts side by side, under a heading if there is one; `height` in pixels.
+
+    A heading, like a description, may name parameters of the (first) chart's table.
+    """
 
     height: int
     charts: tuple[Chart, ...]
@@ -144,21 +147,22 @@ def _filter(entry: Mapping[str, Any], file: Path) -> Filter:
 
 
 def _row(entry: Mapping[str, Any], file: Path, catalog: Catalog) -> Row:
-    return _made(
+    row = _made(
         Row, {**entry, "charts": tuple(_chart(chart, file, catalog) for chart in entry["charts"])}, f"{file}: rows"
     )
+    return replace(row, heading=_with_parameters(row.heading, row.charts[0], catalog, str(file)))
 
 
 def _chart(entry: Mapping[str, Any], file: Path, catalog: Catalog) -> Chart:
     where = tuple((column, operator, value) for column, operator, value in entry.get("where", ()))
     chart = _made(Chart, {**entry, "where": where}, f"{file}: {entry.get('slug', 'a chart')}")
-    return replace(chart, description=_with_parameters(chart, catalog, str(file)))
+    return replace(chart, description=_with_parameters(chart.description, chart, catalog, str(file)))
 
 
-def _with_parameters(chart: Chart, catalog: Catalog, where: str) -> str:
-    """The description, in which `{name}` stands for a parameter of the table."""
+def _with_parameters(text: str, chart: Chart, catalog: Catalog, where: str) -> str:
+    """The text of a chart, or above it, in which `{name}` stands for a parameter of the chart's table."""
     try:
-        return chart.description.format_map(catalog[chart.table].parameters)
+        return text.format_map(catalog[chart.table].parameters)
     except KeyError as error:
         raise UsageError(f"{where}: {chart.slug}: {chart.table} has no parameter {error}.") from error
 

@@ -44,7 +44,8 @@ USERS = {
         select month, sum(new_buyers), sum(repeat_buyers) from mart_users.activity where is_complete group by 1""",
     "retention": """
         select months_since, sum(retained_users) / sum(cohort_users) from mart_users.retention
-        where is_complete and months_since <= 12 group by months_since, year(cohort_month), quarter(cohort_month)""",
+        where is_complete and months_since between 1 and 12
+        group by months_since, year(cohort_month), quarter(cohort_month)""",
     "churn": """
         select month, sum(churned_users) / nullif(sum(users_at_start), 0)
         from mart_users.churn where is_complete group by 1""",

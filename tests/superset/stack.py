@@ -41,6 +41,8 @@ SEES = {
     for slug, dashboard in DASHBOARDS.items()
 }
 SECONDS_TO_START = 280
+# Where pictures go, if they are to be kept; docs/screenshots to renew those of the docs.
+PICTURES = os.environ.get("LAKEHOUSE_SCREENSHOTS")
 FAST = {
     "LAKEHOUSE_DRIVER_MEMORY": "1500m",
     "SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m",
@@ -191,14 +193,15 @@ def wait_until(what: Any, seconds: float = 30) -> None:
 
 
 def make_lake(folder: Path) -> Path:
-    """A small lake of the invented shop, by the real command."""
+    """A small lake of the invented shop, by the real command; for pictures that of a first run, without odd names."""
     sample = folder / "shop.csv"
-    module = [sys.executable, "-m", "splitter.sample", "--rows", "2500", "--out", str(sample)]
+    rows = "10000" if PICTURES else "2500"
+    module = [sys.executable, "-m", "splitter.sample", "--rows", rows, "--out", str(sample)]
     subprocess.run(module, cwd=PROJECT, check=True, capture_output=True)
-    odd = odd_names.write(folder / "odd.csv")
+    odd = [] if PICTURES else ["--input", str(odd_names.write(folder / "odd.csv"))]
     lake = folder / "lake"
     options = ["--lake", str(lake), "--conf", str(folder / "deployment.yaml")]
-    stated = ["--input", str(sample), "--input", str(odd), "--extract-date", "2023-08-25"]
+    stated = ["--input", str(sample), *odd, "--extract-date", "2023-08-25"]
     command = [str(PROJECT / "spark-submit.sh"), "pipeline", *options, *stated]
     done = subprocess.run(command, env={**os.environ, **FAST}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,9 @@ from playwright.sync_api import Browser, BrowserContext
 
 from tests.superset.figures import EXPECTED, PLACES
 from tests.superset.page import LAPTOP, Seen, keep, log_in, look, wait_for
-from tests.superset.stack import DASHBOARDS, ROLES, SEES, Stack
+from tests.superset.stack import DASHBOARDS, PICTURES, ROLES, SEES, Stack
 
 pytestmark = pytest.mark.e2e
-# Where pictures go; docs/screenshots to renew those of the docs.
-PICTURES = os.environ.get("LAKEHOUSE_SCREENSHOTS")
 HEIGHTS = {"sales": 2050, "users": 1770, "operations": 1720}
 SHOWN = {("executive", "sales"), ("executive", "users"), ("dpo", "operations"), ("sales_manager_europe", "sales")}
 
