@@ -25,6 +25,7 @@ from lib.parts import Part
 # Blank as Spark's CSV reader has it: nothing but control characters and spaces. Nearly every line's first byte tells.
 NOT_BLANK = r"value >= '!' or value rlike '[^\\x00-\\x20]'"
 IN_TASK = (1 << 33) - 1  # the lower bits of `monotonically_increasing_id`: the position within the task
+FILE, ROW = "_file", "_row"
 KEYS = ("path", "block", "at")
 POSITIONS = "array<struct<path string, block bigint, shift bigint, _file string, _batch_id string, _extract_date date>>"
 
