@@ -19,7 +19,8 @@ from lib.parts import Part
 from lib.tables import BATCH
 
 Key = tuple[str, str]  # batch and file
-REMEDY = "Nothing has been loaded. Run the same command again: a file may have changed while it was read."
+NOTHING = "Nothing has been loaded."
+CHANGED = f"{NOTHING} Run the same command again: the file may have changed while it was read."
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,13 @@ def _held(bronze: DataFrame) -> DataFrame:
 
 def _require(spark: SparkSession, part: Part, held: Held, kept_out: int, records: int) -> None:
     if part.rows not in (None, records):
-        raise InputRefused(f"{part.name} holds {records} records, but its manifest says {part.rows}.", REMEDY)
+        raise InputRefused(
+            f"{part.name} holds {records} records, but its manifest says {part.rows}.",
+            f"{NOTHING} Split the input again.",
+        )
     problem = next(_problems(held, kept_out, records, given=_gives_positions(spark, part)), None)
     if problem:
-        raise AuditFailed(f"{part.name} holds {records} records, but {problem}.", REMEDY)
+        raise AuditFailed(f"{part.name} holds {records} records, but {problem}.", CHANGED)
 
 
 def _problems(held: Held, kept_out: int, records: int, *, given: bool) -> Iterator[str]:

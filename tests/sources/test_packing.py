@@ -140,7 +140,7 @@ def written_lines(draw: st.DrawFn) -> str:
 
 
 def read_by_python(content: bytes) -> list[str]:
-    """The lines that are not blank. A line ends with LF, CR LF or CR; a blank one is nothing but controls and spaces."""
+    """The lines that are not blank. A line ends with LF, CR LF or CR; blank are controls and spaces."""
     split = re.split("\r\n|\n|\r", content.removeprefix(b"\xef\xbb\xbf").decode())
     return [line for line in split if re.search("[^\\x00-\\x20]", line)]
 
