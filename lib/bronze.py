@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 
 from py4j.protocol import Py4JJavaError
@@ -11,9 +11,9 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lib import corrections, keys, readers, suppression
+from lib import completeness, corrections, keys, readers, suppression
 from lib.contracts import Table
-from lib.errors import UsageError
+from lib.errors import LakehouseError, UsageError
 from lib.inputs import Batch
 from lib.lake import Lake
 from lib.ledger import Entry
@@ -32,7 +32,8 @@ def table(lake: Lake) -> Table:
 def load(lake: Lake, source: Source, batches: Sequence[Batch]) -> list[Entry]:
     """Append the rows of new batches to bronze and enter them into the ledger. One commit each, whatever the number.
 
-    Raises `UsageError` if the source's currency is not the lake's, `InputRefused` if an input cannot be read.
+    Raises `UsageError` if the source's currency is not the lake's, `InputRefused` if an input cannot be read,
+    `AuditFailed` if bronze does not hold each of its records once; then no batch is known.
     """
     _require_one_currency(lake, source)
     target = table(lake)
@@ -45,9 +46,9 @@ def load(lake: Lake, source: Source, batches: Sequence[Batch]) -> list[Entry]:
     except (PySparkException, Py4JJavaError):
         readers.require_readable(lake.spark, source, batches)
         raise
-    lake.ledger.record_removed("suppressed", {batch: suppressed.get(batch, 0) for batch in ids})
-    rows = count_rows(lake, ids)
-    entries = [_entry(lake, source, batch, rows.get(batch.id, 0) + suppressed.get(batch.id, 0)) for batch in batches]
+    rows = _complete(lake, batches, suppressed)
+    lake.ledger.record_removed("suppressed", {batch: _sum(suppressed, batch) for batch in ids})
+    entries = [_entry(lake, source, batch, rows[batch.id]) for batch in batches]
     lake.ledger.record(entries)
     return entries
 
@@ -74,6 +75,21 @@ def count_rows(lake: Lake, ids: Sequence[str]) -> dict[str, int]:
     """Rows by batch, counted from the committed table."""
     found = lake.tables.read(table(lake)).where(F.col(BATCH).isin(list(ids))).groupBy(BATCH).count().collect()
     return {row[BATCH]: row["count"] for row in found}
+
+
+def _complete(lake: Lake, batches: Sequence[Batch], suppressed: Mapping[completeness.Key, int]) -> dict[str, int]:
+    """The records by batch, each of them in bronze or suppressed; what is not complete is taken out of bronze again."""
+    target = table(lake)
+    entered = F.col(BATCH).isin([batch.id for batch in batches])
+    try:
+        return completeness.require_complete(lake.spark, lake.tables.read(target).where(entered), batches, suppressed)
+    except (LakehouseError, PySparkException, Py4JJavaError):
+        lake.tables.delete_where(target, entered)
+        raise
+
+
+def _sum(suppressed: Mapping[completeness.Key, int], batch: str) -> int:
+    return sum(rows for (id_, _), rows in suppressed.items() if id_ == batch)
 
 
 def _entry(lake: Lake, source: Source, batch: Batch, rows: int) -> Entry:

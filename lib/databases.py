@@ -16,10 +16,9 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lib.errors import InputRefused, UsageError
-from lib.lines import Placed, position_in_task
+from lib.lines import ROW, Placed, position_in_task
 
 SCHEMES = ("sqlite", "postgresql")
-ROW = "_row"
 CHUNK = 50_000
 FETCH = "10000"
 MODULUS = 1 << 64
@@ -76,6 +75,17 @@ def sqlite_table(path: str, table: str, address: str) -> DatabaseTable:
     return DatabaseTable(address, f"jdbc:sqlite:{path}", "org.sqlite.JDBC", table)
 
 
+def gives_positions(spark: SparkSession, table: DatabaseTable) -> bool:
+    """Whether the table states the positions of its rows itself, in the column `_row`."""
+    return ROW in _reader(spark, table).columns
+
+
+def row_count(spark: SparkSession, table: DatabaseTable) -> DataFrame:
+    """One row with the number of the table's `rows`, counted by the database."""
+    query = f'(select count(*) as "rows" from {table.qualified}) counted'
+    return spark.read.format("jdbc").options(**_options(table) | {"dbtable": query}, customSchema="rows bigint").load()
+
+
 def columns(spark: SparkSession, table: DatabaseTable) -> tuple[str, ...]:
     """The names of the table's columns, the row number excepted."""
     return tuple(name for name in _reader(spark, table).columns if name != ROW)
@@ -130,12 +140,17 @@ def _numbered(spark: SparkSession, table: DatabaseTable, header: tuple[str, ...]
     return ordered.select((position_in_task() + 1).alias(ROW), *names)
 
 
-def _reader(spark: SparkSession, table: DatabaseTable) -> DataFrame:
+def _options(table: DatabaseTable) -> dict[str, str]:
     options = {"url": table.url, "driver": table.driver, "dbtable": table.qualified, "fetchsize": FETCH}
     sqlite = table.url.startswith("jdbc:sqlite:")
     options |= {"open_mode": "1"} if sqlite else {}  # read only
     options |= {"user": table.user} if table.user else {}
     options |= {"password": os.environ["PGPASSWORD"]} if "PGPASSWORD" in os.environ and not sqlite else {}
+    return options
+
+
+def _reader(spark: SparkSession, table: DatabaseTable) -> DataFrame:
+    options = _options(table)
     try:
         found = spark.read.format("jdbc").options(**options).load()
         as_text = ", ".join(f"{_name(name)} string" for name in found.columns)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
+from pyspark.errors import IllegalArgumentException
 from pyspark.sql import SparkSession
 
 from lib.errors import InputRefused
 
 UNSEEN = ("_", ".")  # Spark passes over files whose names begin so
+UNFINISHED = "._COPYING_"  # and over those whose names end so: Hadoop's own copies that are not complete
 GLOB = "\\{}[]*?"
 
 
@@ -35,18 +38,20 @@ class Files:
     def find(self, location: str) -> tuple[File, ...]:
         """The file of that name, else the files in the folder, else those that the glob means; sorted by name.
 
-        Raises `InputRefused` if there is none, or one that Spark would not see.
+        Raises `InputRefused` if there is none, or one that Spark would not see or Hadoop cannot open.
         """
+        _require_text(location)
         try:
             found = self._statuses(location)
         except Py4JJavaError as error:
             raise InputRefused(f"{location} cannot be reached: {_reason(error)}.", "Check path and rights.") from error
+        except IllegalArgumentException as error:
+            raise InputRefused(f"Hadoop cannot read {location} as a path.", "Rename the file.") from error
         files = sorted((self._file(status) for status in found if status.isFile()), key=lambda file: file.uri)
         if not files:
             raise InputRefused(f"There is no file {location}.", "Check --input; a pattern must match something.")
         for file in files:
-            if file.name.startswith(UNSEEN):
-                raise InputRefused(f"{file.uri}: Spark ignores names beginning with '_' or '.'.", "Rename the file.")
+            _require_seen(file)
         return tuple(files)
 
     def beside(self, file: File, name: str) -> str:
@@ -76,11 +81,27 @@ class Files:
         path = self._path(location)
         system = path.getFileSystem(self._conf)
         if not system.exists(path):
-            return list(system.globStatus(path) or [])
+            return self._globbed(system, path)
         status = system.getFileStatus(path)
         if status.isFile():
             return [status]
-        return [entry for entry in system.listStatus(path) if not entry.getPath().getName().startswith(UNSEEN)]
+        entries = list(system.listStatus(path))
+        _require_texts(system.makeQualified(path))
+        return [entry for entry in entries if not entry.getPath().getName().startswith(UNSEEN)]
+
+    def _globbed(self, system: Any, path: Any) -> list[Any]:
+        """What a pattern means. Hadoop's own search fails at any name with a ':', even one that is not meant."""
+        try:
+            found = list(system.globStatus(path) or [])
+        except IllegalArgumentException:
+            pattern = self._jvm.org.apache.hadoop.fs.GlobPattern(path.getName())
+            folders = [status.getPath() for status in self._globbed(system, path.getParent()) if status.isDirectory()]
+            entries = [entry for folder in folders for entry in system.listStatus(folder)]
+            return [entry for entry in entries if pattern.matches(entry.getPath().getName())]
+        if found and system.exists(path.getParent()):
+            pattern = self._jvm.org.apache.hadoop.fs.GlobPattern(path.getName())
+            _require_texts(system.makeQualified(path.getParent()), pattern.matches)
+        return found
 
     def _file(self, status: Any) -> File:
         return File(str(status.getPath().toString()), str(status.getPath().getName()), int(status.getLen()))
@@ -101,6 +122,33 @@ class Files:
 
     def _path(self, location: str) -> Any:
         return self._jvm.org.apache.hadoop.fs.Path(location)
+
+
+def _require_texts(folder: Any, is_meant: Callable[[str], bool] = lambda _: True) -> None:
+    """Refuse a local folder with a file whose name is not UTF-8: Java leaves it out of every list, in silence."""
+    if folder.toUri().getScheme() != "file":
+        return
+    for file in Path(folder.toUri().getPath()).iterdir():
+        if is_meant(file.name.encode(errors="replace").decode()) and not file.name.startswith(UNSEEN):
+            _require_text(str(file))
+
+
+def _require_text(location: str) -> None:
+    try:
+        location.encode()
+    except UnicodeEncodeError:
+        raise InputRefused(f"{location!a}: this name is not UTF-8.", "Rename the file.") from None
+
+
+def _require_seen(file: File) -> None:
+    if ":" in file.name:
+        raise InputRefused(f"{file.uri}: Hadoop cannot open files with a ':' in their names.", "Rename the file.")
+    if file.name.startswith(UNSEEN):
+        raise InputRefused(f"{file.uri}: Spark ignores names beginning with '_' or '.'.", "Rename the file.")
+    if file.name.endswith(UNFINISHED):
+        raise InputRefused(
+            f"{file.uri}: Spark ignores names ending with '{UNFINISHED}'.", "Wait for the copy, or rename the file."
+        )
 
 
 def literal(uri: str) -> str:

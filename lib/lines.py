@@ -2,7 +2,8 @@
 
 Spark cuts large files into blocks, puts several small files into one task, and numbers neither. So the lines are
 counted first per file and block, which costs a scan without parsing, and a line's position follows from the count of
-the blocks before it.
+the blocks before it. Spark cuts and packs anew for every query, by the cores that are there at that moment; so both
+queries read one RDD, whose tasks are made once (`_fixed`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from lib.parts import Part
 # Blank as Spark's CSV reader has it: nothing but control characters and spaces. Nearly every line's first byte tells.
 NOT_BLANK = r"value >= '!' or value rlike '[^\\x00-\\x20]'"
 IN_TASK = (1 << 33) - 1  # the lower bits of `monotonically_increasing_id`: the position within the task
+FILE, ROW = "_file", "_row"
 KEYS = ("path", "block", "at")
 POSITIONS = "array<struct<path string, block bigint, shift bigint, _file string, _batch_id string, _extract_date date>>"
 
@@ -50,13 +52,7 @@ def array_elements(spark: SparkSession, parts: Sequence[Placed]) -> DataFrame:
 
     A file is read as a whole. One that is no array gives one row whose `value` is NULL.
     """
-    texts = spark.read.text([literal(placed.part.location) for placed in parts], wholetext=True)
-    arrays = texts.select(
-        F.col("_metadata.file_path").alias("path"),
-        F.lit(0).alias("block"),
-        (~F.is_valid_utf8("value")).alias("broken"),
-        F.coalesce(F.from_json("value", "array<string>"), F.array(F.lit(None).cast("string"))).alias("elements"),
-    )
+    arrays = json_arrays(spark, [placed.part for placed in parts])
     elements = arrays.select("path", "block", "broken", F.posexplode("elements").alias("at", "value"))
     marked = elements.withColumn(
         "broken", F.col("broken") & F.coalesce(F.col("value").contains("\ufffd"), F.expr("true"))
@@ -64,15 +60,27 @@ def array_elements(spark: SparkSession, parts: Sequence[Placed]) -> DataFrame:
     return _shifted(spark, marked, [_position(spark, placed, 0, 1) for placed in parts])
 
 
+def json_arrays(spark: SparkSession, parts: Sequence[Part]) -> DataFrame:
+    """One row per file: its `elements` as JSON texts, and `broken`: it has bytes that are not UTF-8."""
+    texts = spark.read.text([literal(part.location) for part in parts], wholetext=True)
+    return texts.select(
+        F.col("_metadata.file_path").alias("path"),
+        F.lit(0).alias("block"),
+        (~F.is_valid_utf8("value")).alias("broken"),
+        F.coalesce(F.from_json("value", "array<string>"), F.array(F.lit(None).cast("string"))).alias("elements"),
+    )
+
+
 def with_places(spark: SparkSession, rows: DataFrame, parts: Sequence[Placed], *, first: int) -> DataFrame:
     """The rows of files, which come with `path`, `block` and `at` (position in the task), with their place instead.
 
     The first row of a file gets the number `first`.
     """
-    if len(parts) == 1 and parts[0].part.size <= _smallest_block(spark):
+    tasks, fixed = _fixed(spark, rows)
+    if len(tasks) == 1 and len(tasks[0].files()) == 1:  # one file that is not cut
         others = [F.col(name) for name in rows.columns if name not in KEYS]
-        return rows.select(*others, (F.col("at") + first).alias("_row"), *_constants(parts[0]))
-    return _shifted(spark, rows, _positions(spark, rows, parts, first))
+        return fixed.select(*others, (F.col("at") + first).alias("_row"), *_constants(parts[0]))
+    return _shifted(spark, fixed, _positions(spark, fixed, parts, first))
 
 
 def metadata() -> list[Column]:
@@ -95,11 +103,17 @@ def _lines(spark: SparkSession, parts: Sequence[Placed]) -> DataFrame:
     return text.select("value", path, block).where(NOT_BLANK).select("*", position_in_task())
 
 
-def _smallest_block(spark: SparkSession) -> int:
-    """A file of at most so many bytes is never cut."""
-    sizes = (spark.conf.get(f"spark.sql.files.{name}") for name in ("maxPartitionBytes", "openCostInBytes"))
-    jvm: Any = spark._jvm
-    return min(int(jvm.org.apache.spark.network.util.JavaUtils.byteStringAsBytes(size)) for size in sizes)
+def _fixed(spark: SparkSession, rows: DataFrame) -> tuple[Sequence[Any], DataFrame]:
+    """The rows of a file scan such that every query of them has the same tasks; and these tasks.
+
+    A frame is planned by every query that uses it, and Spark's planner divides the files by the cores that it sees. An
+    RDD's tasks are part of it: the blocks of files that each of them reads are chosen here and nowhere else.
+    """
+    plan: Any = rows._jdf
+    rdd = plan.queryExecution().toRdd()
+    jvm_session: Any = spark._jsparkSession
+    is_streaming = False
+    return rdd.partitions(), DataFrame(jvm_session.internalCreateDataFrame(rdd, plan.schema(), is_streaming), spark)
 
 
 def _constants(placed: Placed) -> list[Column]:

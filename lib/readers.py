@@ -53,10 +53,12 @@ def _mapped_frames(spark: SparkSession, source: Source, batches: Sequence[Batch]
 def _alike(placed: Placed) -> str:
     """Parts that agree in this are read by one scan."""
     part = placed.part
+    # A scan knows a file by its path: one that is named on its own and by a manifest too is read by two scans.
+    is_of_manifest = part.rows is not None
     return repr({
-        "csv": (part.layout, part.header),
+        "csv": (part.layout, part.header, is_of_manifest),
         "table": part.location,
-    }.get(part.format, part.format))  # fmt: skip
+    }.get(part.format, (part.format, is_of_manifest)))  # fmt: skip
 
 
 def _header(parts: Sequence[Placed], source: Source) -> tuple[str, ...]:

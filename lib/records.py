@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from lib.files import literal
 from lib.lines import Placed, metadata, with_places
+from lib.parts import Part
 from lib.sources import Layout
 
 PLACE = ("_file", "_row", "_batch_id", "_extract_date")
@@ -42,13 +43,7 @@ def csv_records(lines: DataFrame, layout: Layout, header: Sequence[str]) -> Data
 def multiline_records(spark: SparkSession, parts: Sequence[Placed], layout: Layout) -> DataFrame:
     """Rows of CSV files whose quoted fields may hold line ends; such a file is read by one task."""
     header = parts[0].part.header
-    encoding = "utf-8" if layout.encoding == "utf-8" else "iso-8859-1"
-    own = {"multiLine": "true", "header": str(layout.header).lower(), "encoding": encoding, "maxColumns": "1000000"}
-    rows = (
-        spark.read.schema(_csv_schema(len(header)))
-        .options(**_csv_options(layout), **own)
-        .csv([literal(placed.part.location) for placed in parts])
-    )
+    rows = multiline_rows(spark, [placed.part for placed in parts], layout)
     placed_rows = with_places(spark, rows.select("*", *metadata()), parts, first=1)
     fields = [_decoded(F.col(f"c{at}"), layout).alias(f"c{at}") for at in range(len(header))]
     parsed = placed_rows.select(*PLACE, F.col("_bad").alias("value"), F.struct(*fields).alias("parsed"))
@@ -57,6 +52,14 @@ def multiline_records(spark: SparkSession, parts: Sequence[Placed], layout: Layo
         F.col("value").isNotNull(), _field_count(layout, len(header))
     )
     return _judged(parsed, problem)
+
+
+def multiline_rows(spark: SparkSession, parts: Sequence[Part], layout: Layout) -> DataFrame:
+    """The rows of such files as Spark parses them, and `_metadata` of the files."""
+    encoding = "utf-8" if layout.encoding == "utf-8" else "iso-8859-1"
+    own = {"multiLine": "true", "header": str(layout.header).lower(), "encoding": encoding, "maxColumns": "1000000"}
+    reader = spark.read.schema(_csv_schema(len(parts[0].header))).options(**_csv_options(layout), **own)
+    return reader.csv([literal(part.location) for part in parts])
 
 
 def json_records(lines: DataFrame, header: Sequence[str], broken: Column) -> DataFrame:

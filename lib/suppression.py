@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from lib import keys
 from lib.contracts import Table
 from lib.lake import Lake
+from lib.lines import FILE
 from lib.literals import trimmed
 from lib.tables import BATCH
 
@@ -60,8 +61,9 @@ def key(lake: Lake) -> bytes:
     return keys.secret_key(lake.settings.secrets, keys.SUPPRESSION_KEY)
 
 
-def keep_out(lake: Lake, frame: DataFrame, bronze: Table) -> tuple[DataFrame, dict[str, int]]:
-    """`frame`, rows that are to enter bronze, without those of suppressed persons; and by batch, how many these are.
+def keep_out(lake: Lake, frame: DataFrame, bronze: Table) -> tuple[DataFrame, dict[tuple[str, str], int]]:
+    """`frame`, rows that are to enter bronze, without those of suppressed persons; and by batch and file, how many
+    these are.
 
     Without anybody on the list the frame is given back as it is, and no row is looked at.
     """
@@ -72,6 +74,6 @@ def keep_out(lake: Lake, frame: DataFrame, bronze: Table) -> tuple[DataFrame, di
     marked = keys.with_pseudonym(marked, MARK, MARK, key(lake))
     tokens = F.broadcast(lake.tables.read(table).select(F.col(ENTRY).alias(MARK)))
     # Read twice and not kept in between: what a killed process leaves on the disk would hold these very persons.
-    out = marked.join(tokens, on=MARK, how="left_semi").groupBy(BATCH).count().collect()
+    out = marked.join(tokens, on=MARK, how="left_semi").groupBy(BATCH, FILE).count().collect()
     entering = marked.join(tokens, on=MARK, how="left_anti").select(*frame.columns)
-    return entering, {row[BATCH]: row["count"] for row in out}
+    return entering, {(row[BATCH], row[FILE]): row["count"] for row in out}
