@@ -95,7 +95,8 @@ def _closed(place: Place) -> LakehouseError | None:
     """Why nobody, or not this user, may write there; None if this user may."""
     there = access.existing(place.folder)
     if os.statvfs(there).f_flag & os.ST_RDONLY:
-        mount = next(path for path in (there, *there.parents) if path.is_mount())
+        real = there.resolve()  # a link to another disk is no mount
+        mount = next(path for path in (real, *real.parents) if path.is_mount())
         return UsageError(
             f"The file system of {place.what} is read-only: {_shown(place)}.",
             f"Mount it for writing (mount -o remount,rw '{mount}'), and {AGAIN}",
