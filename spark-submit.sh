@@ -8,6 +8,8 @@ readonly jobs_dir=${LAKEHOUSE_JOBS:-$root/jobs}
 readonly default_job=pipeline
 # shellcheck source=conf/setup/setup.sh
 source "$root/conf/setup/setup.sh"
+# shellcheck source=conf/setup/supervise.sh
+source "$root/conf/setup/supervise.sh"
 
 job_names() {
   local file name
@@ -165,6 +167,7 @@ is_private() {
   [[ -d $1 && ! -L $1 && -O $1 && -w $1 ]] && chmod 700 -- "$1"
 }
 
+readonly temporary_remedy='name another one in LAKEHOUSE_TEMP'
 temporary_root() {
   local place
   for place in "${LAKEHOUSE_TEMP:-$root/data/temp}" "${TMPDIR:-/tmp}/lakehouse-$UID"; do
@@ -172,25 +175,66 @@ temporary_root() {
     if is_private "$place" 2>/dev/null; then printf '%s' "$place" && return; fi
     [[ -z ${LAKEHOUSE_TEMP-} ]] || break
   done
-  fail "no private folder for temporary files: $place is not this user's own; name another one in LAKEHOUSE_TEMP"
+  fail "no private folder for temporary files: $place is not this user's own; $temporary_remedy"
 }
 
-# What Spark spills and shuffles are rows. Each job has a folder of its own for that, which it holds by a lock as long as
-# it lives; a folder that nobody holds was left by a job that was killed, and goes now.
-private_temporary_files() {
-  local place left
-  place=$(temporary_root) || exit 2
-  exec 6>"$place/.lock"
-  flock 6
-  for left in "$place"/job-*; do
-    if [[ -d $left ]] && flock --nonblock "$left/.lock" true; then rm -rf -- "$left"; fi
+# Makes a job's own folder in a private one and names it in $own_folder. The job holds it by a lock as long as one of its
+# processes lives; a folder that nobody holds was left by a job that was killed, and goes now.
+own_folders=() own_folder=''
+take_folder() { # PLACE REMEDY
+  local left guard hold
+  { : >>"$1/.lock"; } 2>/dev/null || fail "$1 cannot be written; free some space there, or $2"
+  exec {guard}>"$1/.lock"
+  flock "$guard"
+  for left in "$1"/job-*; do
+    if [[ -d $left ]] && flock --nonblock "$left" true && nobody_holds "$left/.lock"; then rm -rf -- "$left"; fi
   done
-  TMPDIR=$(mktemp -d "$place/job-XXXXXXXX") || fail "cannot write to $place"
-  export TMPDIR
-  exec 7>"$TMPDIR/.lock"
-  flock 7
-  exec 6>&-
-  [[ -n $own_local_dir ]] || export SPARK_LOCAL_DIRS=${SPARK_LOCAL_DIRS:-$TMPDIR}
+  own_folder=$(mktemp -d "$1/job-XXXXXXXX" 2>/dev/null) || fail "$1 cannot be written; free some space there, or $2"
+  exec {hold}<"$own_folder" # the folder itself: a lock file would need room on a full disk
+  flock "$hold"
+  exec {guard}>&-
+  own_folders+=("$own_folder")
+}
+
+# As jobs of an earlier release held their folders.
+nobody_holds() { [[ ! -e $1 ]] || flock --nonblock "$1" true; }
+
+leave_no_folder() {
+  ((${#own_folders[@]} == 0)) || rm -rf -- "${own_folders[@]}" 2>/dev/null || true
+}
+
+# Where Spark spills, if somebody said so, in Spark's own order of who wins.
+stated_local_dirs() {
+  local stated=${SPARK_LOCAL_DIRS:-$own_local_dir}
+  if [[ -z $stated && -r $own_properties ]]; then
+    stated=$(awk '$1 ~ /^spark\.local\.dir/ { sub(/^[ \t]*spark\.local\.dir[ \t]*[=: \t][ \t]*/, ""); print }' "$own_properties")
+  fi
+  printf '%s' "$stated"
+}
+
+# What Spark spills and shuffles are rows. So each place of the operator's choice gets a private folder for this user, and
+# that one for each job: what Spark makes directly in a place would stay there for ever after a kill.
+private_local_dirs() { # LIST
+  local place dirs='' remedy='name another folder by --conf spark.local.dir=FOLDER'
+  local IFS=,
+  for place in $1; do
+    place=$place/lakehouse-$UID
+    mkdir -p -- "$place" 2>/dev/null || true
+    is_private "$place" 2>/dev/null || fail "no folder for what Spark spills can be made in ${place%/*}; $remedy"
+    take_folder "$place" "$remedy"
+    dirs+=${dirs:+,}$own_folder
+  done
+  SPARK_LOCAL_DIRS=$dirs
+}
+
+private_temporary_files() {
+  local place stated
+  place=$(temporary_root) || exit 2
+  take_folder "$place" "$temporary_remedy"
+  TMPDIR=$own_folder SPARK_LOCAL_DIRS=${SPARK_LOCAL_DIRS-}
+  stated=$(stated_local_dirs)
+  if [[ -n $stated ]]; then private_local_dirs "$stated"; else SPARK_LOCAL_DIRS=$TMPDIR; fi
+  export TMPDIR SPARK_LOCAL_DIRS
 }
 
 # No value of a row where others could read it or where it would stay: files for their owner only, and neither a core, a
@@ -200,7 +244,8 @@ leave_nothing_behind() {
   ulimit -c 0
   private_temporary_files
   local options="\"-Djava.io.tmpdir=$TMPDIR\" \"-XX:ErrorFile=$TMPDIR/hs_err_%p.log\""
-  options+=' -XX:-UsePerfData -XX:-HeapDumpOnOutOfMemoryError'
+  # What the JVM itself says of its end belongs to stderr: stdout is for what a job was asked for.
+  options+=' -XX:-UsePerfData -XX:-HeapDumpOnOutOfMemoryError -XX:+DisplayVMOutputToStderr'
   export SPARK_SUBMIT_OPTS="${SPARK_SUBMIT_OPTS:+$SPARK_SUBMIT_OPTS }$options"
 }
 
@@ -236,15 +281,12 @@ relay() {
 # Keeps the true stdout and stderr as 8 and 9 for the job (see conf/setup/driver-python). What is no terminal goes
 # through a cat: a file opened twice would be written by two hands, and a pipe without a reader cannot be opened.
 keep_streams() {
-  [[ -d /proc/$$/fd ]] || return 0
   exec 8>&1 9>&2
+  [[ -d /proc/$$/fd ]] || return 0
   [[ -t 1 ]] || exec 8> >(relay cat >&1)
   if [[ ! -t 2 ]]; then
     if [[ /dev/fd/1 -ef /dev/fd/2 ]]; then exec 9>&8; else exec 9> >(relay cat >&2); fi
   fi
-  # Java announces at every start that Spark uses one of its modules.
-  exec 2> >(relay sed -u '/^WARNING: Using incubator modules: jdk.incubator.vector$/d' >&9)
-  export LAKEHOUSE_STREAMS_OF=$$
 }
 
 submit() {
@@ -259,7 +301,7 @@ submit() {
   leave_nothing_behind
   keep_streams
   [[ $job != serve_sql ]] || endpoint_environment
-  exec "$SPARK_HOME/bin/spark-submit" --name "$job" --jars "$(jar_list)$extra_jars" ${spark_options[@]+"${spark_options[@]}"} \
+  run_job "$SPARK_HOME/bin/spark-submit" --name "$job" --jars "$(jar_list)$extra_jars" ${spark_options[@]+"${spark_options[@]}"} \
     "$jobs_dir/$job.py" ${job_options[@]+"${job_options[@]}"}
 }
 

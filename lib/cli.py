@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime as dt
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from lib.errors import LakehouseError, UsageError
+from lib import interruption
+from lib.errors import INTERRUPTED, OUT_OF_MEMORY, LakehouseError
 from lib.settings import PROJECT, Settings, load
+
+LAUNCHER = "LAKEHOUSE_UNSAID"
+BEGUN, SAID = ".begun", "said"
+AS_VERBOSE = "what --verbose says"
 
 
 def parser(description: str) -> argparse.ArgumentParser:
@@ -70,38 +77,81 @@ def date(text: str) -> dt.date:
 
 
 def run(job: Callable[[argparse.Namespace], str], options: argparse.Namespace) -> int:
-    """Run a job; its result, or its error and the remedy, is the last line on stderr. Gives the exit code."""
+    """Run a job; its result, or its error and the remedy, is the last line on stderr. Gives the exit code.
+
+    Below the launcher a job that is stopped, or whose JVM has ended, says nothing: the launcher knows why it was, and
+    has the last word (conf/setup/supervise.sh).
+    """
+    if _launcher():
+        interruption.listen()
+        interruption.silence()
+        _tell_launcher(BEGUN)
     try:
         message = job(options)
-    except LakehouseError as error:
-        if options.verbose and (error.__cause__ or error.__context__):
-            from lib import faults  # noqa: PLC0415 - loads pyspark, which --help does without
-
-            print("\n".join(faults.trace(error)), file=sys.stderr)
-        print(str(error), file=sys.stderr, flush=True)
-        return error.exit_code
     except KeyboardInterrupt:
-        print("Interrupted; run the same command again to go on.", file=sys.stderr, flush=True)
-        return 1
+        return _interrupted()
     except Exception as error:  # noqa: BLE001 - whatever it is, the operator gets one last line
-        return _unexpected(error, verbose=options.verbose)
-    print(message, file=sys.stderr, flush=True)
+        return _interrupted() if interruption.exit_code() else _failed(error, options)
+    _say(message)
     return 0
 
 
-def _unexpected(error: Exception, *, verbose: bool) -> int:
-    if "No space left on device" in str(error):
-        problem = UsageError("The disk is full.", "Free some space and run the same command again; nothing is lost.")
-        print(str(problem), file=sys.stderr, flush=True)
-        return 1
-    from lib import faults  # noqa: PLC0415 - loads pyspark, which --help does without
+def _interrupted() -> int:
+    if not _launcher():
+        print("Interrupted; run the same command again to go on.", file=sys.stderr, flush=True)
+    return interruption.exit_code() or INTERRUPTED
 
-    if verbose:
+
+def _failed(error: Exception, options: argparse.Namespace) -> int:
+    """Say what has failed. An error of our own may stand for one of the machine's, which is what can be mended."""
+    if isinstance(error, LakehouseError) and not (error.__cause__ or error.__context__):
+        return _told(error)
+    from lib import failures, faults  # noqa: PLC0415 - loads pyspark, which --help does without
+
+    if options.verbose:
         print("\n".join(faults.trace(error)), file=sys.stderr)
-    print(
-        f"Unexpected error ({faults.kind(error)}); nothing has been published. Run the same command again; "
-        f"if it stays, {'report the lines above' if verbose else 'report what --verbose says'}.",
-        file=sys.stderr,
-        flush=True,
+    if failures.is_out_of_memory(error) and _launcher():
+        return OUT_OF_MEMORY
+    known = failures.of_the_machine(error, _settings_if_any(options))
+    if known or isinstance(error, LakehouseError):
+        return _told(known or error)
+    if _launcher() and not faults.java_answers():
+        return INTERRUPTED  # which nobody sees: what counts is how the JVM ended
+    return _told(
+        LakehouseError(
+            f"Unexpected error ({faults.kind(error)}); nothing has been published.",
+            f"Run the same command again; if it stays, report {'the lines above' if options.verbose else AS_VERBOSE}.",
+        )
     )
-    return 1
+
+
+def _told(error: Exception) -> int:
+    _say(str(error))
+    return error.exit_code if isinstance(error, LakehouseError) else 1
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+    _tell_launcher(SAID)
+
+
+def _settings_if_any(options: argparse.Namespace) -> Settings | None:
+    try:
+        return settings(options)
+    except LakehouseError:
+        return None
+
+
+def _launcher() -> Path | None:
+    """The file whose removal tells the launcher that the last line is said; None if there is no launcher."""
+    name = os.environ.get(LAUNCHER)
+    return Path(name) if name else None
+
+
+def _tell_launcher(what: str) -> None:
+    file = _launcher()
+    with contextlib.suppress(OSError):  # a full disk or a folder that has gone: the launcher then says a line more
+        if file and what == SAID:
+            file.unlink()
+        elif file:
+            file.with_name(what).touch()

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+# Of a process that a signal has ended, as shells count: Ctrl-C, a terminal that has gone, SIGTERM. The lake is as sound
+# as before, and the same command again goes on.
+INTERRUPTED, HUNG_UP, TERMINATED = 130, 129, 143
+OUT_OF_MEMORY = 52  # Spark's own code for it, between job and launcher; the launcher says the sentence and ends with 1
+
 
 class LakehouseError(Exception):
     """Base of every expected error: `message` says what and where, `remedy` what to do next."""
@@ -30,7 +35,7 @@ class InputRefused(LakehouseError):
 
 
 class AuditFailed(LakehouseError):
-    """The staged versions did not pass the audit; nothing has been published."""
+    """The staged versions did not pass the audit, and nothing has been published; or the lake is damaged."""
 
     exit_code = 4
 

@@ -12,7 +12,6 @@ import io
 import json
 import os
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 from lib import address, auditlog, census, register, subjects
 from lib.asked import IN_LAKE, Asked
 from lib.contracts import Table
+from lib.drafts import own_draft
 from lib.errors import UsageError
 from lib.lake import Lake
 from lib.literals import BLANKS
@@ -47,16 +47,14 @@ def export(lake: Lake, asked: Asked, out: Path) -> str:
     found = _rows(lake, asked.ids)
     known = asked.require([asked.ids[number] for number in found], IN_LAKE)
     reference = auditlog.new_reference()
-    folder, draft = out / reference, out / f".{reference}"
+    folder = out / reference
     rows = sum(len(rows) for person in found.values() for rows in person.values())
-    try:
+    with own_draft(out, f".{reference}") as draft:
         for number in sorted(found):
             _write_person(lake, draft / f"person-{number + 1:04}", reference, found[number])
         log = auditlog.of(lake.settings)
         log.append("export_done", reference, {"subjects": len(found), "rows": rows})
         draft.rename(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     unknown = len(asked.ids) - len(known)
     return asked.told(f"{rows} rows of {len(known)} persons exported, {unknown} unknown: {folder}.", known, IN_LAKE)
 

@@ -30,8 +30,7 @@ def kind(error: BaseException) -> str:
 def trace(error: BaseException) -> list[str]:
     """The places that an error and its causes came through, in the order of Python and of Java."""
     lines = []
-    seen: BaseException | None = error
-    while seen is not None:
+    for seen in chain(error):
         lines.append(f"{type(seen).__name__}:")
         lines += [
             f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}"
@@ -41,8 +40,33 @@ def trace(error: BaseException) -> list[str]:
             condition = _condition(thrown)
             lines.append(f"Java: {_name(thrown)}{f', {condition}' if condition else ''}:")
             lines += [f"  at {frame.toString()}" for frame in list(thrown.getStackTrace())[:FRAMES]]
-        seen = seen.__cause__ or seen.__context__
     return lines
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it was raised for, or while."""
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__
+
+
+def texts(error: BaseException) -> list[str]:
+    """What an error and its causes say, by class and message. To search for fixed words only: it may quote rows."""
+    found = []
+    for each in chain(error):
+        found.append(f"{type(each).__name__}: {each}")
+        found += [str(thrown.toString()) for thrown in _thrown(each)]
+    return found
+
+
+def java_answers() -> bool:
+    """Whether the JVM of this process still works."""
+    gateway: Any = SparkContext._gateway  # noqa: SLF001 - PySpark has no public way to ask
+    try:
+        return gateway is None or bool(gateway.jvm.java.lang.System.nanoTime())
+    except (Py4JError, OSError):
+        return False
 
 
 def _thrown(error: BaseException) -> Iterator[Any]:

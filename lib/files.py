@@ -12,6 +12,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import IllegalArgumentException
 from pyspark.sql import SparkSession
 
+from lib import access, address
 from lib.errors import InputRefused
 
 UNSEEN = ("_", ".")  # Spark passes over files whose names begin so
@@ -44,12 +45,16 @@ class Files:
         try:
             found = self._statuses(location)
         except Py4JJavaError as error:
-            raise InputRefused(f"{location} cannot be reached: {_reason(error)}.", "Check path and rights.") from error
+            raise _forbidden(location) or InputRefused(
+                f"{location} cannot be reached: {_reason(error)}.", "Check path and rights."
+            ) from error
         except IllegalArgumentException as error:
             raise InputRefused(f"Hadoop cannot read {location} as a path.", "Rename the file.") from error
         files = sorted((self._file(status) for status in found if status.isFile()), key=lambda file: file.uri)
         if not files:
-            raise InputRefused(f"There is no file {location}.", "Check --input; a pattern must match something.")
+            raise _forbidden(location) or InputRefused(
+                f"There is no file {location}.", "Check --input; a pattern must match something."
+            )
         for file in files:
             _require_seen(file)
         return tuple(files)
@@ -116,7 +121,7 @@ class Files:
             finally:
                 stream.close()
         except Py4JJavaError as error:
-            raise InputRefused(
+            raise _forbidden(file.uri) or InputRefused(
                 f"{file.uri} cannot be read: {_reason(error)}.", "Check the file and its rights."
             ) from error
 
@@ -160,6 +165,19 @@ def encoded(spark: SparkSession, uri: str) -> str:
     """The location as Spark's `_metadata.file_path` writes it."""
     jvm: Any = spark._jvm
     return str(jvm.org.apache.hadoop.fs.Path(uri).toUri().toString())
+
+
+def _forbidden(location: str) -> InputRefused | None:
+    """The refusal of an input on this machine that this user may not read, which Java says in many ways; else None."""
+    stem = location[: next((at for at, letter in enumerate(location) if letter in GLOB), len(location))]
+    path = address.local_path(stem)
+    closed = access.first_closed(path, access.READ) if path else None
+    if closed is None:
+        return None
+    message = f"The user {access.me()} may not read {location}: {closed} belongs to {access.owner(closed)}."
+    if access.me() == access.owner(closed):
+        return InputRefused(message, f"Run: chmod u+rX '{closed}'")
+    return InputRefused(message, f"Ask {access.owner(closed)} for the right, or for a copy in a folder of your own.")
 
 
 def _reason(error: Py4JJavaError) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from lib.drafts import DRAFT, locked
 from lib.errors import UsageError
 
 # The names of the keys: of the pseudonyms, of the suppression list's tokens, of the audit log.
@@ -77,20 +78,19 @@ def _padded(key: bytes) -> tuple[bytes, bytes]:
 
 def _make(file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # Written aside and linked into place: of two first users one wins, and nobody reads half a key.
-    draft = file.with_suffix(f".{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-        stream.write(secrets.token_hex(KEY_BYTES) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    try:
-        os.link(draft, file)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
-    sync(file.parent)
+    # Of two first users one writes, and nobody reads half a key. A draft that is there was left by a killed job.
+    draft = file.with_name(f"{file.name}{DRAFT}")
+    with locked(file.parent):
+        if file.exists():
+            return
+        draft.unlink(missing_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            stream.write(secrets.token_hex(KEY_BYTES) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(file)
+        sync(file.parent)
 
 
 def sync(path: Path) -> None:

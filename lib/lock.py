@@ -31,6 +31,7 @@ def writer_of(spark: SparkSession, lake: str, secrets: Path, job: str) -> Iterat
     file = _file(lake, secrets)
     jvm: Any = spark._jvm
     stream = jvm.java.io.RandomAccessFile(str(file), "rw")
+    interrupted = False
     try:
         lock = _try(stream)
         if lock is None:
@@ -42,8 +43,12 @@ def writer_of(spark: SparkSession, lake: str, secrets: Path, job: str) -> Iterat
         stream.seek(SPAN)
         stream.writeBytes(f"{job}, process {os.getpid()}, since {dt.datetime.now(dt.timezone.utc):%Y-%m-%d %H:%M:%SZ}")
         yield
+    except KeyboardInterrupt:
+        interrupted = True
+        raise
     finally:
-        stream.close()
+        if not interrupted:  # else the JVM may still be writing: the lock goes when it does
+            stream.close()
 
 
 def _try(stream: Any) -> Any:

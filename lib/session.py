@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 from pyspark.sql import SparkSession
 
+from lib import interruption
+
 # What the engine's results depend on, whoever started the session.
 NEEDED = {
     "spark.sql.session.timeZone": "UTC",
@@ -36,7 +38,10 @@ def session(job: str, own: Mapping[str, str] | None = None) -> SparkSession:
     # PySpark logs the plan of every statement that fails, literals and all, before anybody can catch the error.
     for name in PLAN_LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    is_job = interruption.is_listening()
     spark = SparkSession.builder.appName(job).config(map=dict(own or {})).getOrCreate()
+    if is_job:
+        interruption.listen()
     for name, value in NEEDED.items():
         spark.conf.set(name, value)
     stated = spark.sparkContext.getConf()

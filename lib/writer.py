@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lib import audit, auditlog, cli
+from lib import audit, auditlog, cli, leftovers
 from lib.lake import Lake, open_lake
 from lib.lock import writer_of
 from lib.session import session
@@ -41,6 +41,7 @@ def writing(  # noqa: PLR0913 - each is one word at the call, and none belongs w
         storage.require()
     storage.make_private()
     with writer_of(spark, settings.lake, settings.secrets, job):
+        leftovers.remove(settings.lake, settings.secrets)
         lake = open_lake(spark, settings, verbose=options.verbose, any_keys=any_keys)
         if not mends:
             lake.base.require_sound()

@@ -226,10 +226,22 @@ set_up_gate() {
 
 # --- Both -------------------------------------------------------------------------------------------------------------
 
+# What one user has set up is of use to another only if both may use the Python that it refers to.
+require_own_checkout() {
+  local me owner
+  mkdir -p -- "$jars" 2>/dev/null || true
+  { : >>"$jars/.lock"; } 2>/dev/null && return
+  me=$(id -un 2>/dev/null) || me=$UID
+  owner=$(stat -c %U -- "$root")
+  [[ $me == "$owner" ]] && fail "$root cannot be written; free some space there or mount it for writing, and run again"
+  fail "$root belongs to $owner, and $me cannot use what is set up there; clone the project into a folder of your own" \
+    "and run it there"
+}
+
 set_up() {
   require_java
   if venv_is_ready && jars_are_ready && gate_is_ready; then return; fi
-  mkdir -p -- "$jars" || fail "cannot write to $root; run from a folder of your own"
+  require_own_checkout
   ( # two first starts at once: the second waits, then finds all done
     flock --nonblock 9 || { say "waiting for another setup ..." && flock 9; }
     : >"$setup_log"

@@ -235,17 +235,19 @@ def told(stubbed: Path) -> Path:
     program(
         site_packages / "pyspark" / "bin" / "spark-submit",
         'umask; ulimit -Sc; ulimit -Hc; echo "$TMPDIR"; echo "$SPARK_LOCAL_DIRS"; echo "$SPARK_SUBMIT_OPTS"\n'
+        'stat -c %a "$TMPDIR" "${TMPDIR%/*}"\n'
         "[[ -z ${WAIT-} ]] || read -r _",
     )
     return stubbed
 
 
 def test_temporary_files_are_private_and_no_memory_is_dumped(told: Path) -> None:
-    umask, soft, hard, folder, local, options = launch(told).stdout.splitlines()
+    umask, soft, hard, folder, local, options, *modes = launch(told).stdout.splitlines()
     assert (umask, soft, hard) == ("0077", "0", "0")
     assert Path(folder).parent == told / "data" / "temp"
     assert local == folder
-    assert [stat.S_IMODE(path.stat().st_mode) for path in (Path(folder), Path(folder).parent)] == [0o700, 0o700]
+    assert modes == ["700", "700"]
+    assert not Path(folder).exists()  # a job that ends takes it along
     assert f'"-Djava.io.tmpdir={folder}"' in options
     assert f'"-XX:ErrorFile={folder}/hs_err_%p.log"' in options
     assert "-XX:-UsePerfData -XX:-HeapDumpOnOutOfMemoryError" in options
@@ -264,7 +266,6 @@ def test_the_next_job_removes_what_a_dead_one_left_and_nothing_of_a_living_one(t
         first = launch(told)
         assert first.returncode == 0
         assert spilled.exists()
-        assert Path(first.stdout.splitlines()[3]).exists()
         living.kill()
         living.wait()
     # The lock of a killed process is gone with it.
@@ -272,14 +273,30 @@ def test_the_next_job_removes_what_a_dead_one_left_and_nothing_of_a_living_one(t
     while launch(told).returncode == 0 and spilled.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not spilled.exists()
-    assert len(list((told / "data" / "temp").glob("job-*"))) == 1
+    assert list((told / "data" / "temp").glob("job-*")) == []
 
 
 def test_a_place_of_ones_own_for_temporary_files(told: Path, tmp_path: Path) -> None:
     lines = launch(told, LAKEHOUSE_TEMP=str(tmp_path / "own")).stdout.splitlines()
     assert Path(lines[3]).parent == tmp_path / "own"
-    lines = launch(told, "--conf", "spark.local.dir=/mnt/fast").stdout.splitlines()
-    assert (Path(lines[3]).parent, lines[4]) == (told / "data" / "temp", "")
+    spill = [tmp_path / "fast", tmp_path / "large"]
+    (tmp_path / "own.conf").write_text(f"spark.local.dir  {spill[0]},{spill[1]}\n")
+    own = {"SPARK_LOCAL_DIRS": str(spill[0])}
+    for words, environment, places in (
+        (["--conf", f"spark.local.dir={spill[1]}"], {}, spill[1:]),
+        (["--properties-file", str(tmp_path / "own.conf")], {}, spill),
+        (["--conf", f"spark.local.dir={spill[1]}"], own, spill[:1]),
+    ):
+        lines = launch(told, *words, **environment).stdout.splitlines()
+        assert Path(lines[3]).parent == told / "data" / "temp"
+        assert [Path(folder).parent for folder in lines[4].split(",")] == [
+            p / f"lakehouse-{os.getuid()}" for p in places
+        ]
+    (tmp_path / "file").touch()
+    assert refused(told, "--conf", f"spark.local.dir={tmp_path}/file") == (
+        f"spark-submit.sh: no folder for what Spark spills can be made in {tmp_path}/file; "
+        "name another folder by --conf spark.local.dir=FOLDER"
+    )
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
     assert "no private folder for temporary files" in refused(told, LAKEHOUSE_TEMP=str(tmp_path / "link"))
@@ -317,8 +334,8 @@ def test_an_option_without_its_value_is_refused(project: Path) -> None:
 
 def test_the_exit_code_and_both_streams_pass(stubbed: Path) -> None:
     spark_submit = stubbed / ".venv/lib/python3.11/site-packages/pyspark/bin/spark-submit"
-    program(spark_submit, "echo a figure; echo a remedy >&2; exit 5")
-    done = launch(stubbed, "leave")
+    program(spark_submit, 'echo "a line of Java" >&2; "$PYSPARK_DRIVER_PYTHON" "${@: -2}"; exit $?')
+    done = launch(stubbed, "leave", "5")
     assert (done.returncode, done.stdout, done.stderr) == (5, "a figure\n", "a remedy\n")
 
 
@@ -335,6 +352,35 @@ def test_without_java_one_sentence_says_so(project: Path, tools: Path) -> None:
 def test_a_java_of_another_version_is_refused(project: Path, tmp_path: Path) -> None:
     program(tmp_path / "jdk" / "bin" / "java", "echo 'openjdk version \"11.0.2\" 2019-01-15' >&2")
     assert "bin/java is Java 11.0.2; Spark needs a JDK 17 or 21" in refused(project, JAVA_HOME=str(tmp_path / "jdk"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_another_user_in_the_same_checkout(stubbed: Path, tmp_path: Path) -> None:
+    """Who set the checkout up may have done so with a Python of their own."""
+    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
+        folder.chmod(0o711)
+    (stubbed / ".venv").chmod(0o700)
+    stranger = ["setpriv", "--reuid=1234", "--regid=1234", "--clear-groups"]
+    environment = {**os.environ, "HOME": "/nonexistent"}
+    environment.pop("LAKEHOUSE_JOBS", None)
+    words = [*stranger, str(stubbed / "spark-submit.sh"), "leave"]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        2,
+        (
+            f"spark-submit.sh: {stubbed} belongs to root, and 1234 cannot use what is set up there; clone the project "
+            "into a folder of your own and run it there\n"
+        ),
+    )
+    own = tmp_path / "own" / "clone"
+    shutil.copytree(stubbed, own, symlinks=True)
+    program(own / ".venv" / "bin" / "python", "echo 3.11.0")
+    stamp = 'root=$PWD; source conf/setup/setup.sh; venv_stamp >"$venv/.stamp"'
+    subprocess.run(["bash", "-c", stamp], cwd=own, check=True)
+    subprocess.run(["chown", "-R", "1234:1234", str(own.parent)], check=True)
+    words = [*stranger, str(own / "spark-submit.sh"), "--setup-only"]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_runtime_without_compiler_is_refused(project: Path, tmp_path: Path) -> None:
