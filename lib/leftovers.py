@@ -15,7 +15,7 @@ from lib.requests import PLACES
 # What Delta's log stores make, of a table's log and of the lake's own files, and Hadoop's checksums of it.
 IN_LAKE = tuple(
     f"{folder}{name}"
-    for folder in ("", "*/", "*/*/_delta_log/")
+    for folder in ("", "*/", "*/*/_delta_log/", "bases/log/*/*/")
     for name in (".*.tmp", "..*.tmp.crc", ".*.tmp.crc", f"*{DRAFT}")
 )
 

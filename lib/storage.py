@@ -19,10 +19,10 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from lib import address
+from lib.drafts import DRAFT
 from lib.errors import LakehouseError, UsageError
 
 AT_ONCE = 8  # files that are flushed or read side by side: a disk answers several at once
-DRAFT = ".draft"
 BLOCK = 1 << 20
 
 
