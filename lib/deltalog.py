@@ -41,7 +41,7 @@ def version_of(name: str) -> int | None:
 
 
 def segment(names: Collection[str], version: int) -> list[str]:
-    """The files in a log's folder that state `version`: the newest checkpoint up to it, and the commits after that.
+    """The files in a log's folder that state `version`: the newest checkpoint, the commits after that, and its own.
 
     Two of Delta's hints for its own readers are among them, where they are there: the version's checksum, and which
     checkpoint is the last.
@@ -49,7 +49,7 @@ def segment(names: Collection[str], version: int) -> list[str]:
     found = [(int(match[1]), name) for name in names if (match := CHECKPOINT.match(name))]
     start = max((at for at, _ in found if at <= version), default=-1)
     checkpoint = [name for at, name in found if at == start]
-    commits = [commit_name(at) for at in range(start + 1, version + 1)]
+    commits = [commit_name(at) for at in range(min(start + 1, version), version + 1)]
     hints = [name for name in (f"{version:020d}.crc", LAST_CHECKPOINT) if name in names]
     return [*checkpoint, *commits, *hints]
 

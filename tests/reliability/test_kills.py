@@ -17,7 +17,7 @@ from tests.e2e.lakes import Ending
 from tests.reliability.conftest import NEXT, Content, Shop
 from tests.reliability.effects import Killed, clocked
 
-pytestmark = [pytest.mark.spark, pytest.mark.timeout(40_000)]
+pytestmark = [pytest.mark.long, pytest.mark.spark, pytest.mark.timeout(40_000)]
 SEED = 12
 RETENTION_DAY = "2040-01-01"  # on which everybody's period has ended
 

@@ -1,0 +1,189 @@
+"""What a job makes sure of before it begins: a lake that a power cut or a kill left is what it was, or is refused."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from lib import deltalog, marts
+from lib.base import Base
+from lib.deltalog import Changes
+from lib.errors import AuditFailed, UsageError
+from tests.reliability.conftest import Content, Shop
+from tests.reliability.damage import DAMAGES, TABLES, tree
+
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
+
+
+@pytest.fixture(scope="module")
+def expected(shop: Shop, start: Path) -> Content:
+    """What people read after one more batch, if nothing happens to the lake."""
+    shop.begin(start)
+    assert shop.load(3).code == 0
+    return shop.told()
+
+
+def newest_commits(lake: Path) -> list[Path]:
+    logs = [lake / table / "_delta_log" for table in TABLES]
+    return [log / deltalog.commit_name(max(deltalog.versions(f.name for f in log.iterdir()))) for log in logs]
+
+
+def empty_the_newest_commits(lake: Path) -> None:
+    """As a power cut leaves them: without content, their sidecars gone."""
+    for commit in newest_commits(lake):
+        assert DAMAGES["empty"](commit, Path())
+
+
+def test_emptied_commits_are_put_back_byte_by_byte(shop: Shop, start: Path) -> None:
+    shop.begin(start)
+    shop.open()
+    whole = tree(shop.place)
+    empty_the_newest_commits(shop.lake)
+    opened = shop.open().base
+    assert opened.damages == {}
+    assert tree(shop.place) == whole
+    assert sorted(opened.said) == [
+        f"The log of {table} was damaged, and put back from its copy." for table in sorted(TABLES)
+    ]
+
+
+def test_without_the_base_sales_would_be_lost_in_silence(shop: Shop, start: Path, expected: Content) -> None:
+    """That the test above can fail: Delta itself takes an emptied commit for one that changes nothing."""
+    shop.begin(start)
+    empty_the_newest_commits(shop.lake)
+    with mock.patch.object(Base, "_settle", return_value=False):
+        done = shop.load(3)
+    assert (done.code, shop.told_or_nothing()) != (0, expected)
+
+
+def test_what_an_interrupted_job_left_is_no_part_of_the_lake(shop: Shop, start: Path) -> None:
+    shop.begin(start)
+    tables = shop.open().tables
+    before = {table: tables.version(shop.open().catalog[table]) for table in TABLES}
+    whole = tree(shop.place)
+    for commit in newest_commits(shop.lake):
+        number, folder = int(commit.stem), commit.parent
+        (folder.parent / "part-stray.parquet").write_bytes(b"PAR1")
+        shutil.copy(commit, folder / deltalog.commit_name(number + 1))
+        (folder / deltalog.commit_name(number + 2)).write_bytes(b"")
+    shop.forget()
+    lake = shop.open()
+    assert lake.base.damages == {}
+    after = tree(shop.place)
+    assert {name: after.get(name) for name in whole} == whole
+    assert len(after) == len(whole) + 2 * len(TABLES)
+    for table in TABLES:
+        assert lake.tables.version(lake.catalog[table]) == (before[table] or 0) + 2
+        assert set(lake.tables.files(lake.catalog[table])) == set(lake.base.pins.tables[table].files)
+
+
+@pytest.mark.parametrize("table", ["silver/users", "ledger/batches"])
+def test_what_can_be_made_again_is_made_again(shop: Shop, start: Path, expected: Content, table: str) -> None:
+    shop.begin(start)
+    for file in (shop.lake / table).glob("part-*.parquet"):
+        file.unlink()
+    refused = shop.job("rollback")
+    assert (refused.code, refused.last_line.startswith(f"{table} is not what the last job left:")) == (4, True)
+    done = shop.load(3)
+    assert done.code == 0, done.err
+    assert f"{table} was not what the last job left:" in done.err
+    assert shop.told() == expected
+    assert shop.job("verify", "--full").code == 0
+
+
+def test_a_lost_batch_is_named_and_that_very_file_is_accepted_again(shop: Shop, start: Path) -> None:
+    shop.begin(start)
+    before = shop.told()
+    newest = max((shop.lake / "bronze/sales_events").glob("part-*.parquet"), key=lambda file: file.stat().st_mtime_ns)
+    newest.unlink()
+    refused = shop.load(3)
+    assert refused.code == 4
+    assert "1 of 3 batches are no longer whole: batch-2.csv (9 rows)." in refused.last_line
+    assert refused.last_line.endswith("./spark-submit.sh pipeline --source ecommerce --input batch-2.csv")
+    assert shop.told() == before
+    again = shop.load(2)
+    assert again.code == 0, again.err
+    assert shop.told() == before
+
+
+def test_a_lost_list_of_persons_stops_everything_until_it_is_put_back(shop: Shop, start: Path) -> None:
+    shop.begin(start)
+    (file,) = (shop.lake / "rights/suppressions").glob("part-*.parquet")
+    kept = file.read_bytes()
+    file.unlink()
+    refused = shop.load(3)
+    assert (refused.code, refused.last_line.endswith("from a backup of the lake, and run the same command again.")) == (
+        4,
+        True,
+    )
+    file.write_bytes(kept)
+    assert shop.load(3).code == 0
+
+
+def test_a_turned_bit_is_found_by_the_full_look_and_by_every_job_after_it(shop: Shop, start: Path) -> None:
+    shop.begin(start)
+    file = next((shop.lake / "silver/users").glob("part-*.parquet"))
+    beside = file.with_name(f".{file.name}.crc")
+    kept = beside.read_bytes()
+    assert DAMAGES["one bit flipped"](file, Path())
+    beside.write_bytes(kept)
+    assert shop.job("verify").code == 0
+    full = shop.job("verify", "--full")
+    assert (full.code, "silver/users is not what the last job left" in full.last_line) == (4, True)
+    assert shop.job("verify").code == 4
+    done = shop.load(3)
+    assert done.code == 0, done.err
+    assert shop.job("verify", "--full").code == 0
+
+
+@pytest.mark.parametrize("damage", ["empty", "torn", "missing", "one bit flipped"])
+def test_a_reader_is_told_when_a_mart_is_not_what_was_published(shop: Shop, start: Path, damage: str) -> None:
+    for pattern in ("part-*.parquet", "_delta_log/[0-9_]*"):
+        shop.begin(start)
+        before = shop.told()["mart_sales/trends"]
+        for file in filter(Path.is_file, (shop.lake / "mart_sales/trends").glob(pattern)):
+            DAMAGES[damage](file, Path())
+        read = []
+        with suppress(AuditFailed):
+            read = sorted(map(repr, marts.published(shop.lake).arrow("mart_sales/trends").to_pylist()))
+        # A bit of a log may say nothing of files.
+        assert read in (([], before) if pattern.startswith("_") else ([],))
+
+
+@pytest.mark.parametrize("damage", ["empty", "torn", "missing", "one bit flipped"])
+def test_a_lost_pointer_comes_back_from_the_history(shop: Shop, start: Path, damage: str) -> None:
+    shop.begin(start)
+    shop.open()
+    whole = tree(shop.place)
+    DAMAGES[damage](shop.lake / "published.json", Path())
+    assert shop.job("verify").code == 0
+    assert tree(shop.place) == whole
+
+
+def test_a_lake_all_of_whose_pointers_are_lost_is_refused(shop: Shop, start: Path) -> None:
+    shop.begin(start)
+    for file in [shop.lake / "published.json", *(shop.lake / "bases").glob("*.json")]:
+        file.write_bytes(b"")
+    refused = shop.load(3)
+    assert (refused.code, "cannot be read, nor any of its copies" in refused.last_line) == (4, True)
+
+
+def test_a_commit_is_read_as_delta_reads_it() -> None:
+    changes = Changes()
+    changes.apply('{"add":{"path":"a%20b.parquet","size":3}}\n{"add":{"path":"c.parquet","size":4}}\n')
+    changes.apply('{"remove":{"path":"c.parquet"}}\n{"commitInfo":{}}\n')
+    assert (changes.added, changes.left) == ({"a b.parquet": 3}, {"c.parquet"})
+    for torn in ("", "\n", '{"add":', "[]"):
+        with pytest.raises(ValueError, match=r"no commit|Expecting"):
+            changes.apply(torn)
+
+
+def test_nothing_published_is_said_so(shop: Shop) -> None:
+    shop.begin()
+    shop.open()
+    with pytest.raises(UsageError, match="Nothing is published in"):
+        marts.published(shop.lake)
