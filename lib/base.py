@@ -82,6 +82,8 @@ class Base:
         self.advance(anyway=True)
 
     def _is_current(self, found: Document) -> bool:
+        if found.publication is None:
+            return True
         with suppress(LakehouseError):
             return publication.parsed(self.storage.read(publication.CURRENT) or "") == found
         return False

@@ -156,10 +156,14 @@ def copies(storage: Storage) -> list[str]:
 
 
 def write(storage: Storage, publication: Publication | None, base: Pins) -> None:
-    """Make this what people read and what the next run builds on; whatever it names must be on the disk already."""
+    """Make this what people read and what the next run builds on; whatever it names must be on the disk already.
+
+    As long as nothing is published, there is nothing to read, and only the base is kept.
+    """
     text = Document(publication, base).to_text()
     storage.write(f"{BASES}/{base.number:08d}.json", text)
-    storage.write(CURRENT, text)
+    if publication:
+        storage.write(CURRENT, text)
     storage.remove(copies(storage)[:-KEPT])
 
 
