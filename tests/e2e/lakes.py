@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import fcntl
 import hashlib
 import importlib
 import io
@@ -12,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +34,7 @@ from tests.oracle.delta import COMPARED, compare, published
 PROJECT = Path(__file__).resolve().parents[2]
 COMMAND = str(PROJECT / "spark-submit.sh")
 MEMORY = "1g"
+LONGEST_DEATH = 20  # seconds
 
 Content = dict[str, list[str]]
 
@@ -151,8 +154,22 @@ def _kill(process: subprocess.Popen[str], at: str, lake: Path) -> Killed:
         os.killpg(process.pid, signal.SIGKILL)
     killed.lines += process.stderr.readlines()
     killed.status = process.wait()
+    _await_lock(lake)
     killed.publications += _publication(lake)
     return killed
+
+
+def _await_lock(lake: Path) -> None:
+    """Wait until the lock has gone with its holder: the system ends Java a moment after what started it."""
+    deadline = time.monotonic() + LONGEST_DEATH
+    while (lake / ".lock").exists() and time.monotonic() < deadline:
+        with (lake / ".lock").open("r+b") as stream:
+            try:
+                fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                time.sleep(0.1)
+            else:
+                return
 
 
 def _publication(lake: Path) -> list[str]:

@@ -26,6 +26,7 @@ from lib.settings import load
 from lib.steps import Steps
 from tests.e2e.lakes import Ending, Site, content, contracts
 from tests.oracle.case import batch, row
+from tests.reliability.effects import Killed
 
 DAY = dt.date(2023, 8, 25)
 MART = "mart_sales/trends"
@@ -174,8 +175,8 @@ def start(shop: Shop, earlier: Path) -> Path:
 def asked(shop: Shop, start: Path) -> Path:
     """The same with a request that a kill has left open, its person deleted and nothing published yet."""
     shop.begin(start)
-    with mock.patch.object(requests, "go_through", until("publish", requests.go_through)):
-        assert shop.erase(ASKED).code != 0
+    with mock.patch.object(requests, "go_through", until("publish", requests.go_through)), pytest.raises(Killed):
+        shop.erase(ASKED)
     return shop.kept("asked")
 
 
@@ -189,4 +190,4 @@ def until(phase: str, real: Callable[..., None]) -> Callable[..., None]:
 
 
 def stop() -> None:
-    raise KeyboardInterrupt
+    raise Killed

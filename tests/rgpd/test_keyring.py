@@ -131,7 +131,9 @@ def test_an_older_lake_takes_a_key_that_gives_its_pseudonyms_and_no_other(shop: 
 
 def test_a_new_key_comes_with_a_rebuild_and_says_what_is_lost(shop: Shop, before: Path) -> None:
     own, lake = own_keys(shop, before, "new-key")
-    suppression.add(own.open(lake), ["0" * 64, "1" * 64], dt.date(2023, 8, 25))
+    opened = own.open(lake)
+    suppression.add(opened, ["0" * 64, "1" * 64], dt.date(2023, 8, 25))
+    opened.base.advance()
     old = {row["user_key"] for row in records(lake, "silver/users")}
     for name in KEYS:
         (secrets_of(own) / f"{name}.key").unlink()
