@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from lib import pins
 from lib.dashboards.client import Client
 from tests.superset.stack import Stack, wait_until
 
@@ -33,7 +34,7 @@ def test_what_was_kept_is_not_given_after_another_publication(stack: Stack) -> N
     _is_kept(stack, client)
     assert _is_kept(stack, client)
     try:
-        _publish(stack, json.dumps({**json.loads(text), "run_id": "another"}))
+        _publish(stack, pins.sealed({**pins.unsealed(text), "run_id": "another"}))
         assert not _is_kept(stack, client)
         assert _is_kept(stack, client)
     finally:
