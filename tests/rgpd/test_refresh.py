@@ -22,10 +22,12 @@ def calls(monkeypatch: pytest.MonkeyPatch, *entries: SimpleNamespace) -> list[Ca
     def carry(_: object, request: pipeline.Request, __: object, pending: list[SimpleNamespace]) -> None:
         found.append((request.refresh, [entry.batch_id for entry in pending]))
 
-    for name in ("_load", "_reopen", "current", "expect_rows"):
+    monkeypatch.setattr(pipeline, "_load", lambda _, request: request)
+    for name in ("_reopen", "expect_rows"):
         monkeypatch.setattr(pipeline, name, lambda *_: None)
     monkeypatch.setattr(pipeline, "_carry_through", carry)
-    lake = SimpleNamespace(ledger=SimpleNamespace(entries=lambda: list(entries)), storage=None, spark=None)
+    ledger, base = SimpleNamespace(entries=lambda: list(entries)), SimpleNamespace(publication=None)
+    lake = SimpleNamespace(ledger=ledger, base=base, spark=None)
     pipeline.run(cast("Lake", lake), pipeline.Request(job="test", refresh=True))
     return found
 
