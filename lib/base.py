@@ -20,7 +20,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from lib import deltalog, pins, publication
+from lib import deltalog, keyring, pins, publication
 from lib.contracts import Catalog, Table
 from lib.deltalog import LOG, Changes
 from lib.errors import AuditFailed, LakehouseError
@@ -46,7 +46,7 @@ class Base:
     ledger: Ledger
     run_id: str
     pins: Pins = field(default_factory=Pins)
-    publication: Publication | None = None
+    published: Publication | None = None
     damages: dict[str, Differences] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
 
@@ -59,17 +59,24 @@ class Base:
         """
         found = publication.newest(self.storage)
         if found is None or found.base is None:
-            self.publication = found.publication if found else None
+            self.published = found.publication if found else None
             self._begin()
             return
-        self.pins, self.publication = found.base, found.publication
+        self.pins, self.published = found.base, found.publication
         if not self._is_current(found):
-            publication.write(self.storage, self.publication, self.pins)
+            publication.write(self.storage, self.published, self.pins)
             self.said.append(f"{publication.CURRENT} was restored from the lake's history.")
         publication.mend_history(self.storage)
+        self._restore_operations()
         changed = [self._settle(table) for table in self._stored()]
         if any(changed):
             self.tables.forget()
+
+    def _restore_operations(self) -> None:
+        """Publish what the runs did as the base knows it: a killed job was ahead of it, or the file is lost."""
+        stated = self.pins.operations
+        if stated and not publication.states(self.storage, publication.OPERATIONS, stated):
+            publication.write_operations(self.storage, stated)
 
     def _begin(self) -> None:
         """Pin a lake that has no base yet: a new one, or one of an earlier release, as it stands."""
@@ -176,7 +183,7 @@ class Base:
         pinned = self.pins.tables[path]
         marked = {name: dataclasses.replace(pinned.files[name], modified=-1) for name in files}
         doubtful = dataclasses.replace(pinned, files={**pinned.files, **marked})
-        self._write({path: doubtful}, self.publication)
+        self._write({path: doubtful}, self.published)
 
     def is_restorable(self, table: Table) -> bool:
         """Whether the pins themselves hold the table's rows, or nobody needs them."""
@@ -184,11 +191,11 @@ class Base:
 
     # --- when what a job wrote is to last
 
-    def advance(self, only: Collection[str] | None = None, *, anyway: bool = False) -> None:
-        """Make what stands now, or only these tables (paths), part of the lake: flush it, and pin it."""
-        after = self._pinned(only)
-        if after or anyway:
-            self._write(after, self.publication)
+    def advance(self, *, anyway: bool = False) -> None:
+        """Make what stands now part of the lake: flush it, and pin it. If nothing has changed, nothing is written."""
+        after = self._pinned(None)
+        if after or anyway or self._keys() != self.pins.keys:
+            self._write(after, self.published)
 
     def publish(self, wanted: Publication) -> None:
         """The same, and let people read `wanted` from now on."""
@@ -202,10 +209,10 @@ class Base:
         """Let people read what the runs did, failed ones too: on its own, whatever else a failed run has written."""
         after = self._pinned(wanted.tables.keys())
         marts = {path: pinned for path, pinned in {**self.pins.tables, **after}.items() if path in wanted.tables}
-        stated = dataclasses.replace(wanted, pins=marts)
+        stated = dataclasses.replace(wanted, pins=marts).to_json()
+        self.pins = dataclasses.replace(self.pins, operations=stated)
+        self._write(after, self.published)
         publication.write_operations(self.storage, stated)
-        self.pins = dataclasses.replace(self.pins, operations=stated.to_json())
-        self._write(after, self.publication)
 
     def _write(self, after: Mapping[str, Pin], published: Publication | None) -> None:
         stated = {each.name: getattr(self.pins, each.name) for each in dataclasses.fields(self.pins)}
@@ -214,6 +221,7 @@ class Base:
         base = Pins(
             **{
                 **stated,
+                "keys": self._keys(),
                 "number": self.pins.number + 1,
                 "run_id": self.run_id,
                 "at": publication.now(),
@@ -222,7 +230,11 @@ class Base:
         )
         publication.write(self.storage, published, base)
         self._drop_copies(base)
-        self.pins, self.publication = base, published
+        self.pins, self.published = base, published
+
+    def _keys(self) -> Mapping[str, str]:
+        """The fingerprints that the lake states; where it states none any more, those that it stated last."""
+        return keyring.stated(self.storage) or self.pins.keys
 
     def _pinned(self, only: Collection[str] | None) -> dict[str, Pin]:
         """New pins of the tables whose newest version has none yet; all that they name is on the disk."""

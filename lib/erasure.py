@@ -380,7 +380,7 @@ def _scan(lake: Lake, request: Open, people: DataFrame) -> Receipt:
     wanted, left = traces.wanted(lake, people, request.traces) if request.subjects else (residue.Wanted(), 0)
     result = _scanned(lake, wanted)
     still = _still_there(lake, request)
-    present = lake.base.publication
+    present = lake.base.published
     versions = {table.path: lake.tables.version(table) for table in lake.catalog if not table.is_view}
     return Receipt(
         reference=request.reference,

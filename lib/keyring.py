@@ -44,6 +44,11 @@ def fingerprint(key: bytes, name: str) -> str:
     return hmac.new(key, f"fingerprint of the key {name}".encode(), hashlib.sha256).hexdigest()[:HEX_DIGITS]
 
 
+def stated(storage: Storage) -> dict[str, str]:
+    """The fingerprints in the lake by the keys' names; none if it has no such file, or one that cannot be read."""
+    return _read(storage.read(FILE) or "")
+
+
 def require_on_this_machine(root: Path, secrets: Path, names: Sequence[str] = NAMES) -> None:
     """The same as `Keyring.require`, of a lake on this machine and without Spark; nothing is made or adopted.
 
@@ -94,8 +99,8 @@ class Keyring:
             self.enter()
 
     def stated(self) -> dict[str, str]:
-        """The fingerprints in the lake by the keys' names; none if it has no such file, or one that cannot be read."""
-        return _read(self.storage.read(FILE) or "")
+        """As `stated` of this module."""
+        return stated(self.storage)
 
     def foreign(self, name: str) -> bool:
         """Whether the lake was written with another key of this name, as far as it knows, or the folder has none."""

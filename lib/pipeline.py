@@ -88,7 +88,7 @@ def run(lake: Lake, request: Request) -> Result:
     _reopen(lake, request)
     entries = lake.ledger.entries()
     pending = [entry for entry in entries if entry.pending]
-    published = lake.base.publication
+    published = lake.base.published
     if not pending and not request.refresh and not _as_of_changes(entries, request, published):
         return Result(None, (), (), _nothing(published))
     if not entries:

@@ -167,9 +167,16 @@ def write(storage: Storage, publication: Publication | None, base: Pins) -> None
     storage.remove(copies(storage)[:-KEPT])
 
 
-def write_operations(storage: Storage, publication: Publication) -> None:
+def write_operations(storage: Storage, stated: Mapping[str, Any]) -> None:
     """Publish what the runs did, failed ones too: on its own, so that a failed run leaves the marts untouched."""
-    storage.write(OPERATIONS, pins.sealed(publication.to_json()))
+    storage.write(OPERATIONS, pins.sealed(stated))
+
+
+def states(storage: Storage, name: str, stated: Mapping[str, Any]) -> bool:
+    """Whether a file is whole and says exactly this."""
+    with suppress(ValueError):
+        return pins.unsealed(storage.read(name) or "") == stated
+    return False
 
 
 def placed(storage: Storage, publication: Publication) -> Publication:

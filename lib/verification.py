@@ -41,10 +41,10 @@ def verify(lake: Lake, *, full: bool) -> str:
 def _read_through(lake: Lake) -> dict[str, str]:
     """What reading every data file of the newest versions shows, by table."""
     found: dict[str, str] = {}
-    for path, pinned in list(lake.base.pins.tables.items()):
-        if path in lake.base.damages:
+    for table in lake.catalog:
+        path, pinned = table.path, lake.base.pins.tables.get(table.path)
+        if pinned is None or path in lake.base.damages:
             continue
-        table = lake.catalog[path]
         listed = lake.storage.tree(path)
         broken = pins.file_differences(lake.storage, path, pinned, listed, full=True)
         _drop_wrong_sidecars(
@@ -83,7 +83,7 @@ def _delta_says(lake: Lake, table: Table, pinned: pins.Pin) -> str:
 
 def _as_published(lake: Lake, *, full: bool) -> dict[str, str]:
     """How the tables that people read differ from what was published, by table."""
-    published = [lake.base.publication, publication.current(lake.storage, publication.OPERATIONS)]
+    published = [lake.base.published, publication.current(lake.storage, publication.OPERATIONS)]
     found: dict[str, str] = {}
     for path, pinned in ((p, pin) for each in published if each for p, pin in each.pins.items()):
         newest = lake.base.pins.tables.get(path)

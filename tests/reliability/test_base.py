@@ -162,9 +162,13 @@ def test_a_lost_pointer_comes_back_from_the_history(shop: Shop, start: Path, dam
     shop.begin(start)
     shop.open()
     whole = tree(shop.place)
-    DAMAGES[damage](shop.lake / "published.json", Path())
+    for name in ("published.json", "published_operations.json", "keys.json"):
+        DAMAGES[damage](shop.lake / name, Path())
     assert shop.job("verify").code == 0
-    assert tree(shop.place) == whole
+    after = tree(shop.place)
+    assert {name: after.get(name) for name in whole if not name.startswith("lake/bases/")} == {
+        name: content for name, content in whole.items() if not name.startswith("lake/bases/")
+    }
 
 
 def test_a_lake_all_of_whose_pointers_are_lost_is_refused(shop: Shop, start: Path) -> None:

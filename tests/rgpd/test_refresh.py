@@ -26,7 +26,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, *entries: SimpleNamespace) -> list[Ca
     for name in ("_reopen", "expect_rows"):
         monkeypatch.setattr(pipeline, name, lambda *_: None)
     monkeypatch.setattr(pipeline, "_carry_through", carry)
-    ledger, base = SimpleNamespace(entries=lambda: list(entries)), SimpleNamespace(publication=None)
+    ledger, base = SimpleNamespace(entries=lambda: list(entries)), SimpleNamespace(published=None)
     lake = SimpleNamespace(ledger=ledger, base=base, spark=None)
     pipeline.run(cast("Lake", lake), pipeline.Request(job="test", refresh=True))
     return found
