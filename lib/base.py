@@ -49,6 +49,7 @@ class Base:
     published: Publication | None = None
     damages: dict[str, Differences] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
+    unsaved: bool = False
 
     # --- at the beginning of a job
 
@@ -117,6 +118,7 @@ class Base:
             self.damages[table.path] = Differences(tuple(lost), tuple(files), tuple(missing))
         else:
             self._drop_sidecars(table, pinned, listed)
+            self._know_again(table, pinned, listed)
         orphans = self._drop_orphans(table, pinned, listed)
         return bool(damaged or tail or orphans)
 
@@ -125,7 +127,9 @@ class Base:
         copy = _copy(table, pinned.log[name])
         if self.storage.digest(copy) != pinned.log[name]:
             return False
-        self.storage.copy(copy, f"{table.path}/{LOG}/{name}")
+        place = f"{table.path}/{LOG}/{name}"
+        self.storage.copy(copy, place)
+        self.storage.flush([place])
         return True
 
     def _drop_tail(self, table: Table, pinned: Pin, listed: Mapping[str, Stamp]) -> bool:
@@ -158,6 +162,21 @@ class Base:
             if sidecar(name) in listed and not pins.guarded(name, listed[name], listed)
         ]
         self.storage.remove(f"{table.path}/{name}" for name in wrong)
+
+    def _know_again(self, table: Table, pinned: Pin, listed: Mapping[str, Stamp]) -> None:
+        """Take files that were written since, and have been read and found to be the same, for known from now on."""
+        files = {
+            name: dataclasses.replace(
+                file, modified=listed[name].modified, guarded=pins.guarded(name, listed[name], listed)
+            )
+            for name, file in pinned.files.items()
+        }
+        if files != pinned.files:
+            self.storage.flush(f"{table.path}/{name}" for name in files)
+            self.pins = dataclasses.replace(
+                self.pins, tables={**self.pins.tables, table.path: dataclasses.replace(pinned, files=files)}
+            )
+            self.unsaved = True
 
     def _drop_orphans(self, table: Table, pinned: Pin, listed: Mapping[str, Stamp]) -> bool:
         """Remove the files that no version names: an interrupted job wrote them."""
@@ -194,7 +213,7 @@ class Base:
     def advance(self, *, anyway: bool = False) -> None:
         """Make what stands now part of the lake: flush it, and pin it. If nothing has changed, nothing is written."""
         after = self._pinned(None)
-        if after or anyway or self._keys() != self.pins.keys:
+        if after or anyway or self.unsaved or self._keys() != self.pins.keys:
             self._write(after, self.published)
 
     def publish(self, wanted: Publication) -> None:
@@ -230,7 +249,7 @@ class Base:
         )
         publication.write(self.storage, published, base)
         self._drop_copies(base)
-        self.pins, self.published = base, published
+        self.pins, self.published, self.unsaved = base, published, False
 
     def _keys(self) -> Mapping[str, str]:
         """The fingerprints that the lake states; where it states none any more, those that it stated last."""

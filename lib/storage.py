@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -137,9 +138,13 @@ class Storage:
             ) from error
 
     def copy(self, name: str, to: str) -> None:
-        """Make `to` a copy of the file `name`, in one step."""
+        """Make `to` a copy of the file `name`, in one step; it lasts when `flush` has seen it."""
         if self.local:
-            _replace(self.local / to, (self.local / name).read_bytes())
+            file = self.local / to
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            draft = file.with_name(file.name + DRAFT)
+            shutil.copyfile(self.local / name, draft)
+            draft.replace(file)
             return
         source, target, keep = self._path(name), self._path(to), False
         self._jvm.org.apache.hadoop.fs.FileUtil.copy(self._system, source, self._system, target, keep, self._conf)
@@ -154,10 +159,10 @@ class Storage:
                 self._system.delete(self._path(name), recursive)
 
     def flush(self, names: Iterable[str]) -> None:
-        """Wait until these files, and their names in their folders, are on the disk."""
+        """Wait until these files, and their names in all folders on the way to them, are on the disk."""
         if self.local:
             files = [self.local / name for name in names]
-            folders = {folder for file in files for folder in (file.parent, file.parent.parent)}
+            folders = {folder for file in files for folder in file.parents if folder.is_relative_to(self.local)}
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 list(pool.map(_flush, files))
                 list(pool.map(_flush, folders))
