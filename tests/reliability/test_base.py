@@ -38,7 +38,6 @@ def empty_the_newest_commits(lake: Path) -> None:
         assert DAMAGES["empty"](commit, Path())
 
 
-@pytest.mark.long
 def test_emptied_commits_are_put_back_byte_by_byte(shop: Shop, start: Path) -> None:
     shop.begin(start)
     shop.open()
@@ -52,7 +51,6 @@ def test_emptied_commits_are_put_back_byte_by_byte(shop: Shop, start: Path) -> N
     ]
 
 
-@pytest.mark.long
 def test_without_the_base_sales_would_be_lost_in_silence(shop: Shop, start: Path, expected: Content) -> None:
     """That the test above can fail: Delta itself takes an emptied commit for one that changes nothing."""
     shop.begin(start)
@@ -142,7 +140,6 @@ def test_a_turned_bit_is_found_by_the_full_look_and_by_every_job_after_it(shop: 
     assert shop.job("verify", "--full").code == 0
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("damage", ["empty", "torn", "missing", "one bit flipped"])
 def test_a_reader_is_told_when_a_mart_is_not_what_was_published(shop: Shop, start: Path, damage: str) -> None:
     for pattern in ("part-*.parquet", "_delta_log/[0-9_]*"):
