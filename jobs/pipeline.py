@@ -52,7 +52,7 @@ def main(options: Namespace) -> str:
 
     if options.new_key and not options.rebuild:
         raise UsageError("A new key needs a rebuild, which gives everybody a new pseudonym.", "Add --rebuild.")
-    with writing(options, "pipeline", new=True, any_keys=options.new_key, mends=True) as lake:
+    with writing(options, "pipeline", new=True, any_keys=options.new_key, mends=not options.new_key) as lake:
         renewed = [rotation.renew(lake)] if options.new_key else []
         damaged = bool(lake.base.damages)
         if not damaged:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import os
 import re
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lib.drafts import DRAFT, locked
+from lib import drafts
+from lib.drafts import locked
 from lib.errors import UsageError
 
 FILE = "endpoint_users"
@@ -131,12 +131,5 @@ def make_demo(accounts: Accounts, roles: Mapping[str, str]) -> Path:
 def write_private(file: Path, text: str) -> None:
     """Write a file for its owner only, in one step: a reader sees the old text or the new one."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = file.with_name(f".{file.name}{DRAFT}")
     with locked(file.parent):
-        draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(file)
+        drafts.write(file, text.encode())

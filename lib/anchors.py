@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lib import drafts
 from lib.errors import AuditFailed, UsageError
 
 RECEIPTS = "receipts"
@@ -61,12 +62,7 @@ def of_file(lake: Path) -> Iterator[Anchor]:
 
 def write_file(lake: Path, stated: Mapping[str, Any]) -> None:
     """State an anchor beside the ledger, in one step."""
-    file = lake / FILE
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = file.with_suffix(".new")
-    draft.touch(mode=0o600)
-    draft.write_text(json.dumps(stated), encoding="utf-8")
-    draft.replace(file)
+    drafts.write(lake / FILE, json.dumps(stated).encode())
 
 
 def of_receipts(lake: Path) -> Iterator[Anchor]:

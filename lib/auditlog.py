@@ -25,10 +25,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib import address, anchors
+from lib import address, anchors, drafts
 from lib.anchors import Anchor
 from lib.errors import AuditFailed, UsageError
-from lib.keys import EARLIER_AUDIT, FINGERPRINTS, secret_key, sync
+from lib.keys import EARLIER_AUDIT, FINGERPRINTS, secret_key
 from lib.settings import Settings
 
 AUDIT_KEY = "audit"
@@ -235,14 +235,7 @@ class AuditLog:
 
     def _write_head(self, count: int, last: str) -> None:
         head = {"count": count, "last": last}
-        draft = self.head.with_suffix(".new")
-        with draft.open("wb") as stream:
-            stream.write(_line({**head, "code": self._code("head", head)}))
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.chmod(0o600)
-        draft.replace(self.head)
-        sync(self.head.parent)
+        drafts.write(self.head, _line({**head, "code": self._code("head", head)}))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -260,7 +253,7 @@ class AuditLog:
         # The head first: a log without a head is a fault, a head of no entries without a log is a killed beginning.
         self._write_head(0, NOTHING_BEFORE)
         self.file.touch(mode=0o600)
-        sync(self.file.parent)
+        drafts.sync(self.file.parent)
 
 
 def audit_log(lake: str, folder: Path, witness: Path | None = None) -> AuditLog:

@@ -1,4 +1,7 @@
-"""What is written aside before it gets its place, and how its writer is known to live: by a lock on a folder."""
+"""What is written aside before it gets its place: files and folders that are there as a whole or not at all.
+
+A draft's writer is known to live by a lock on a folder.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,45 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 DRAFT = ".new"  # ends the name of a draft
+
+
+def write(file: Path, content: bytes) -> None:
+    """Write a file for its owner only, in one step; it is on the disk when this returns.
+
+    A reader sees the old content or the new. The caller sees to it that nobody else writes the file now.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = of(file)
+    draft.unlink(missing_ok=True)  # which a killed job has left
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(file)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
+    sync(file.parent)
+
+
+def of(file: Path) -> Path:
+    """Where the draft of a file is."""
+    return file.with_name(f"{file.name}{DRAFT}")
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's content, or the names in a folder, are on the disk; nothing if it has gone."""
+    with suppress(FileNotFoundError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager

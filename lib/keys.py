@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from lib.drafts import DRAFT, locked
+from lib import drafts
+from lib.drafts import locked
 from lib.errors import UsageError
 
 # The names of the keys: of the pseudonyms, of the suppression list's tokens, of the audit log.
@@ -78,26 +78,6 @@ def _padded(key: bytes) -> tuple[bytes, bytes]:
 
 def _make(file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # Of two first users one writes, and nobody reads half a key. A draft that is there was left by a killed job.
-    draft = file.with_name(f"{file.name}{DRAFT}")
-    with locked(file.parent):
-        if file.exists():
-            return
-        draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-            stream.write(secrets.token_hex(KEY_BYTES) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(file)
-        sync(file.parent)
-
-
-def sync(path: Path) -> None:
-    """Wait until a file with its name, or the names in a folder, are on the disk."""
-    for each in (path, path.parent) if path.is_file() else (path,):
-        descriptor = os.open(each, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    with locked(file.parent):  # of two first users one writes
+        if not file.exists():
+            drafts.write(file, f"{secrets.token_hex(KEY_BYTES)}\n".encode())

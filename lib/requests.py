@@ -10,15 +10,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lib import address
+from lib import address, drafts
 from lib.errors import UsageError
-from lib.keys import sync
 from lib.steps import Steps
 
 PLACES = ("requests", "requests-copy")  # apart, so that what befalls one folder leaves the other
@@ -124,16 +122,7 @@ def save(folder: Path, request: Open) -> None:
     stated = dataclasses.asdict(request)
     text = json.dumps({"request": stated, "sha256": _digest(stated)})
     for place in PLACES:
-        file = folder / place / _name(request)
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = file.with_suffix(".new")
-        draft.unlink(missing_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(file)
-        sync(file.parent)
+        drafts.write(folder / place / _name(request), text.encode())
 
 
 def close(folder: Path, request: Open) -> None:
@@ -145,10 +134,10 @@ def close(folder: Path, request: Open) -> None:
 def forget(files: Iterable[Path]) -> None:
     """Remove files of requests, and what a killed `save` left of them."""
     for file in files:
-        for path in (file, file.with_suffix(".new")):
+        for path in (file, drafts.of(file)):
             path.unlink(missing_ok=True)
         if file.parent.exists():
-            sync(file.parent)
+            drafts.sync(file.parent)
 
 
 def _read(file: Path) -> Open | None:

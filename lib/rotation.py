@@ -11,7 +11,7 @@ import dataclasses
 import secrets
 from pathlib import Path
 
-from lib import address, auditlog, erasure, keys, pipeline, suppression
+from lib import address, auditlog, drafts, erasure, keys, pipeline, suppression
 from lib.errors import UsageError
 from lib.keyring import ROTATION
 from lib.lake import Lake
@@ -35,7 +35,7 @@ def rotate(lake: Lake, *, grace: float) -> str:
             _reopen(lake)
             lake.keyring.announce(keys.secret_key(folder, WAITING))
             waiting.replace(folder / f"{keys.PSEUDONYM_KEY}.key")
-            keys.sync(folder)
+            drafts.sync(folder)
             lake.keyring.enter()
     if lake.ledger.entries():
         pipeline.run(lake, pipeline.Request(job=JOB, rebuild=True))
@@ -98,6 +98,4 @@ def _prepare(folder: Path, mark: Path) -> None:
     keys.secret_key(folder, keys.PSEUDONYM_KEY)
     (folder / f"{WAITING}.key").unlink(missing_ok=True)
     keys.secret_key(folder, WAITING)
-    draft = mark.with_suffix(".new")
-    draft.write_text(f"req-{secrets.token_hex(8)}", encoding="ascii")
-    draft.replace(mark)
+    drafts.write(mark, f"req-{secrets.token_hex(8)}".encode())

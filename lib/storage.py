@@ -19,7 +19,7 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
-from lib import address
+from lib import address, drafts
 from lib.drafts import DRAFT
 from lib.errors import LakehouseError, UsageError
 
@@ -142,7 +142,7 @@ class Storage:
         if self.local:
             file = self.local / to
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            draft = file.with_name(file.name + DRAFT)
+            draft = drafts.of(file)
             shutil.copyfile(self.local / name, draft)
             draft.replace(file)
             return
@@ -164,8 +164,8 @@ class Storage:
             files = [self.local / name for name in names]
             folders = {folder for file in files for folder in file.parents if folder.is_relative_to(self.local)}
             with ThreadPoolExecutor(AT_ONCE) as pool:
-                list(pool.map(_flush, files))
-                list(pool.map(_flush, folders))
+                list(pool.map(drafts.sync, files))
+                list(pool.map(drafts.sync, folders))
 
     def make_private(self) -> None:
         """Create the root, for its owner only."""
@@ -217,20 +217,9 @@ def _below(folder: Path, prefix: str) -> Iterable[tuple[str, Stamp]]:
 
 
 def _replace(file: Path, content: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = file.with_name(file.name + DRAFT)
-    try:
-        with draft.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        # It would be compared with the new text, and is not needed: what is written here is checked by its readers.
-        Path(sidecar(str(file))).unlink(missing_ok=True)
-        draft.replace(file)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
-    _flush(file.parent)
+    # It would be compared with the new text, and is not needed: what is written here is checked by its readers.
+    Path(sidecar(str(file))).unlink(missing_ok=True)
+    drafts.write(file, content)
 
 
 def _remove(path: Path) -> None:
@@ -240,14 +229,3 @@ def _remove(path: Path) -> None:
         path.rmdir()
     else:
         path.unlink(missing_ok=True)
-
-
-def _flush(path: Path) -> None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -129,6 +129,10 @@ class Site:
         return ["--lake", str(lake), "--conf", str(deployment or self.deployment())]
 
 
+class Died(BaseException):
+    """Ends a job of this process in the middle: nothing of the job handles it, as nothing handles a kill."""
+
+
 @dataclass
 class Killed:
     """A run that was killed; `publications` are the texts of `published.json` that a reader saw meanwhile."""

@@ -24,9 +24,8 @@ from lib.lake import Lake, open_lake
 from lib.requests import Open
 from lib.settings import load
 from lib.steps import Steps
-from tests.e2e.lakes import Ending, Site, content, contracts
+from tests.e2e.lakes import Died, Ending, Site, content, contracts
 from tests.oracle.case import batch, row
-from tests.reliability.effects import Killed
 
 DAY = dt.date(2023, 8, 25)
 MART = "mart_sales/trends"
@@ -175,7 +174,7 @@ def start(shop: Shop, earlier: Path) -> Path:
 def asked(shop: Shop, start: Path) -> Path:
     """The same with a request that a kill has left open, its person deleted and nothing published yet."""
     shop.begin(start)
-    with mock.patch.object(requests, "go_through", until("publish", requests.go_through)), pytest.raises(Killed):
+    with mock.patch.object(requests, "go_through", until("publish", requests.go_through)), pytest.raises(Died):
         shop.erase(ASKED)
     return shop.kept("asked")
 
@@ -190,4 +189,4 @@ def until(phase: str, real: Callable[..., None]) -> Callable[..., None]:
 
 
 def stop() -> None:
-    raise Killed
+    raise Died

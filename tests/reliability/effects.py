@@ -8,13 +8,15 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
-from lib import anchors, auditlog, keys, requests, storage, tables
+from lib import anchors, auditlog, drafts, keys, requests, storage, tables
+from tests.e2e.lakes import Died
 
 # Whatever changes a file of the lake or of its secrets.
 EFFECTS: tuple[tuple[Any, str], ...] = (
     (storage, "_replace"),
     (storage, "_remove"),
-    (storage, "_flush"),
+    (drafts, "write"),
+    (drafts, "sync"),
     (tables.Tables, "_write"),
     (tables.Tables, "_merge"),
     (tables.Tables, "delete"),
@@ -25,12 +27,7 @@ EFFECTS: tuple[tuple[Any, str], ...] = (
     (auditlog.AuditLog, "_write_head"),
     (anchors, "write_file"),
     (keys, "_make"),
-    (keys, "sync"),
 )
-
-
-class Killed(BaseException):
-    """The process has ended: nothing that it would have done happens any more."""
 
 
 class Clock:
@@ -45,7 +42,7 @@ class Clock:
         with self._lock:
             self.points += 1
             if self.death is not None and self.points >= self.death:
-                raise Killed
+                raise Died
 
 
 @contextmanager

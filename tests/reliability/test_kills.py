@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.lakes import Ending
+from tests.e2e.lakes import Died, Ending
 from tests.reliability.conftest import NEXT, Content, Shop
-from tests.reliability.effects import Killed, clocked
+from tests.reliability.effects import clocked
 
 pytestmark = [pytest.mark.long, pytest.mark.spark, pytest.mark.timeout(40_000)]
 SEED = 12
@@ -100,7 +100,7 @@ def kill(shop: Shop, job: Job, expected: Undisturbed, point: int) -> str:
     with clocked(point) as clock:
         try:
             job.carry_out(shop)
-        except Killed:
+        except Died:
             pass
         else:
             return f"it lived, at {clock.points} points"

@@ -12,7 +12,7 @@ import pytest
 from lib import requests
 from lib.auditlog import audit_log
 from lib.steps import Steps
-from tests.e2e.lakes import content, records
+from tests.e2e.lakes import Died, content, records
 from tests.oracle.case import batch, row
 from tests.rgpd.conftest import ERASED, MARKED, UNKNOWN, Erased, Shop, receipt
 from tests.rgpd.test_erasure import LINES, LONG_IDS, holding, pseudonym, sales
@@ -20,10 +20,6 @@ from tests.rgpd.test_erasure import LINES, LONG_IDS, holding, pseudonym, sales
 pytestmark = [pytest.mark.spark, pytest.mark.e2e, pytest.mark.timeout(580)]
 
 PHASES = ("suppress", "anonymise", "delete", "unlink", "publish", "vacuum", "scan")
-
-
-class Killed(BaseException):
-    """Ends a job of this process in the middle; nothing of the job handles it."""
 
 
 def kill(shop: Shop, lake: Path, phase: str) -> None:
@@ -81,12 +77,12 @@ def test_killed_after_any_phase_it_ends_the_same(
 
     def save(folder: Path, request: requests.Open) -> None:
         if request.done[-1:] == [phase]:
-            raise Killed
+            raise Died
         real(folder, request)
 
     with monkeypatch.context() as patched:
         patched.setattr(requests, "save", save)
-        with pytest.raises(Killed):
+        with pytest.raises(Died):
             shop.erase(lake, *ERASED, UNKNOWN, known_only=True)
     assert shop.erase(lake, *ERASED, UNKNOWN, known_only=True).code == 3
     check(shop, lake, erased)
@@ -123,7 +119,7 @@ def interrupt(shop: Shop, lake: Path, phase: str, monkeypatch: pytest.MonkeyPatc
 
     with monkeypatch.context() as patched:
         patched.setattr(requests, "go_through", go_through)
-        with pytest.raises(Killed):
+        with pytest.raises(Died):
             shop.erase(lake, *ERASED)
     files = request_files(shop, lake)
     assert len(files) == 2
@@ -132,7 +128,7 @@ def interrupt(shop: Shop, lake: Path, phase: str, monkeypatch: pytest.MonkeyPatc
 
 
 def stop() -> None:
-    raise Killed
+    raise Died
 
 
 def request_files(shop: Shop, lake: Path) -> list[Path]:

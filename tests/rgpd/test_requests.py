@@ -50,7 +50,7 @@ def test_its_file_is_private_and_does_not_bear_a_name(tmp_path: Path) -> None:
 def test_a_killed_save_does_not_stop_the_next(tmp_path: Path) -> None:
     requests.save(tmp_path, opened(1))
     (file,) = (tmp_path / "requests").iterdir()
-    file.with_suffix(".new").write_text('{"half', encoding="utf-8")
+    file.with_name(f"{file.name}.new").write_text('{"half', encoding="utf-8")
     requests.save(tmp_path, opened(1))
     requests.close(tmp_path, opened(1))
     assert list((tmp_path / "requests").iterdir()) == []

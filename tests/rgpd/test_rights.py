@@ -12,7 +12,7 @@ import pytest
 
 from lib import fulfilment, restrictions
 from lib.auditlog import audit_log
-from tests.e2e.lakes import Ending, commits, content, records
+from tests.e2e.lakes import Died, Ending, commits, content, records
 from tests.oracle.case import batch, row
 from tests.rgpd.conftest import ADA, BLANKS, OTHER_TWIN, TWIN, UNKNOWN, Erased, Shop, receipt
 from tests.rgpd.test_erasure import holding, pseudonym, sales
@@ -225,10 +225,6 @@ def test_corrections_of_unknown_persons_change_nothing(shop: Shop, exercised: Pa
     assert commits(exercised) == known
 
 
-class Killed(BaseException):
-    """Ends a job of this process in the middle; nothing of the job handles it."""
-
-
 @pytest.mark.long
 def test_what_a_killed_job_was_to_take_back_may_be_asked_for_again(
     shop: Shop, corrected: Path, exercised: Path, monkeypatch: pytest.MonkeyPatch
@@ -236,11 +232,11 @@ def test_what_a_killed_job_was_to_take_back_may_be_asked_for_again(
     lake = shop.copy(exercised, "killed-while-lifting")
 
     def stop(*_: object) -> None:
-        raise Killed
+        raise Died
 
     with monkeypatch.context() as patched:
         patched.setattr(fulfilment, "_publish", stop)
-        with pytest.raises(Killed):
+        with pytest.raises(Died):
             ask(shop, "restrict_subject", lake, ADA, TWIN, lift=True)
     ending = ask(shop, "restrict_subject", lake, ADA, TWIN, lift=True)
     assert (ending.code, ending.last_line.startswith("Restriction lifted for 2 persons, 0 unknown")) == (0, True)
