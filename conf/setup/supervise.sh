@@ -11,12 +11,15 @@ readonly job_process=.pid     # written by conf/setup/driver-python
 readonly java_said=.java      # the beginning of the JVM's stderr, for the diagnosis of a failed start
 readonly again='Run the same command again'
 
-# Java's and Spark's lines are shown to who asks for them, without the texts of errors, which may quote rows: what stands
-# in quotes and numbers of three digits or more are masked, and of an exception only its class remains.
+# Java's and Spark's lines are shown to who asks for them, without the texts of errors, which may quote rows: of an
+# exception its class and places remain, of a log's or the JVM's own line what stands in no quotes and is no long number.
+# Any other line may be the rest of a text.
 masked() {
-  sed -u -E -e '/^WARNING: Using incubator modules/d' -e '/^[0-9]{4}-[0-9-]+T[0-9:]+Z /b' \
-    -e "s/^((Caused by: |Suppressed: |Exception in thread \"[^\"]*\" |[ \t]*)[A-Za-z0-9_.\$]+(Exception|Error|Throwable)):.*/\1/" \
-    -e '/^[ \t]+at /b' -e "s/'[^']*'|\"[^\"]*\"|[0-9]{3,}/*/g"
+  local thrown='((Caused by: |Suppressed: |Exception in thread "[^"]*" |[ \t]*)[A-Za-z0-9_.$]+(Exception|Error|Throwable))'
+  sed -u -n -E -e '/^WARNING: Using incubator modules/d' -e '/^[0-9]{4}-[0-9-]+T[0-9:]+Z /{p;d}' \
+    -e '/^[ \t]+(at [A-Za-z]|\.\.\. [0-9]+ more)/{p;d}' -e "/^$thrown(:.*)?\$/{s/^$thrown(:.*)?\$/\1/;p;d}" \
+    -e "s/'[^']*'|\"[^\"]*\"|[0-9]{3,}/*/g" \
+    -e '/^([0-9*]+-[0-9]{2}-[0-9]{2}T|[0-9]{2}\/[0-9]{2}\/|WARNING|Error|Terminating|OpenJDK|Invalid|Too |#)/p'
 }
 
 shows_java() {

@@ -339,6 +339,27 @@ def test_the_exit_code_and_both_streams_pass(stubbed: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (5, "a figure\n", "a remedy\n")
 
 
+JAVA_LINES = """\
+WARNING: Using incubator modules: jdk.incubator.vector
+Exception in thread "main" java.io.IOException: the row Anna Canary cannot be read
+it is Canary's second line
+\tat org.apache.spark.Task.run(Task.scala:146)
+Caused by: java.lang.IllegalStateException: Canary
+2026-11-27T01:02:03 WARN Task: lost 'Anna Canary' of "Canary" at 1987654321
+"""
+
+
+def test_javas_lines_are_shown_without_what_they_quote() -> None:
+    command = f"root={ROOT}; source {ROOT}/conf/setup/supervise.sh; masked"
+    done = subprocess.run(["bash", "-c", command], input=JAVA_LINES, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        'Exception in thread "main" java.io.IOException',
+        "\tat org.apache.spark.Task.run(Task.scala:146)",
+        "Caused by: java.lang.IllegalStateException",
+        "*-11-27T01:02:03 WARN Task: lost * of * at *",
+    ]
+
+
 # --- what is missing --------------------------------------------------------------------------------------------------
 
 
