@@ -29,7 +29,7 @@ def test_a_key_is_made_where_a_killed_job_left_half_of_one(tmp_path: Path) -> No
 
 
 def test_a_users_file_is_written_where_a_killed_job_left_half_of_one(tmp_path: Path) -> None:
-    (tmp_path / ".users.new").write_text("half", encoding="ascii")
+    (tmp_path / "users.new").write_text("half", encoding="ascii")
     write_private(tmp_path / "users", "whole")
     assert [(path.name, path.read_text(encoding="utf-8")) for path in tmp_path.iterdir()] == [("users", "whole")]
 
