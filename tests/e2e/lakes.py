@@ -114,14 +114,14 @@ class Site:
     def submit(self, name: str, lake: Path, *options: str, deployment: Path | None = None) -> Ending:
         """A job through the real command."""
         words = [COMMAND, name, *self._options(lake, deployment), *options]
-        done = subprocess.run(words, capture_output=True, text=True, env=_environment(), check=False)
+        done = subprocess.run(words, capture_output=True, text=True, env=environment(), check=False)
         return Ending(done.returncode, done.stdout, done.stderr)
 
     def kill(self, at: str, lake: Path, *options: str, job: str = "pipeline", deployment: Path | None = None) -> Killed:
         """The real command, killed with all its processes when it says a line that begins with `at`."""
         words = [COMMAND, job, *self._options(lake, deployment), "--verbose", *options]
         with (self.folder / "killed-stdout").open("ab") as out, subprocess.Popen(
-            words, stdout=out, stderr=subprocess.PIPE, text=True, env=_environment(), start_new_session=True
+            words, stdout=out, stderr=subprocess.PIPE, text=True, env=environment(), start_new_session=True
         ) as process:  # fmt: skip
             return _kill(process, at, lake)
 
@@ -158,12 +158,12 @@ def _kill(process: subprocess.Popen[str], at: str, lake: Path) -> Killed:
         os.killpg(process.pid, signal.SIGKILL)
     killed.lines += process.stderr.readlines()
     killed.status = process.wait()
-    _await_lock(lake)
+    await_lock(lake)
     killed.publications += _publication(lake)
     return killed
 
 
-def _await_lock(lake: Path) -> None:
+def await_lock(lake: Path) -> None:
     """Wait until the lock has gone with its holder: the system ends Java a moment after what started it."""
     deadline = time.monotonic() + LONGEST_DEATH
     while (lake / ".lock").exists() and time.monotonic() < deadline:
@@ -181,7 +181,7 @@ def _publication(lake: Path) -> list[str]:
     return [file.read_text(encoding="utf-8")] if file.exists() else []
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     fast = {
         "SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m",
         "LAKEHOUSE_DRIVER_MEMORY": MEMORY,

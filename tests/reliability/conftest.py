@@ -24,12 +24,13 @@ from lib.lake import Lake, open_lake
 from lib.requests import Open
 from lib.settings import load
 from lib.steps import Steps
-from tests.e2e.lakes import Died, Ending, Site, content, contracts
+from tests.e2e.lakes import Died, Ending, Site, content, contracts, newest
 from tests.oracle.case import batch, row
 
 DAY = dt.date(2023, 8, 25)
 MART = "mart_sales/trends"
 ERASED, ASKED, NEXT = "person-gone", "person-asked", "person-next"
+ODD = 1  # the batch with a row for quarantine
 LAYERS = ("bronze", "silver", "ledger", "rights", "mart_operations")
 Content = dict[str, list[str]]
 Phases = Mapping[str, Callable[[], None]]
@@ -54,11 +55,12 @@ class Shop:
         return self.place / "lake"
 
     def begin(self, start: Path | None = None) -> None:
-        """Put a start in its place, as it was to the last time of writing."""
-        shutil.rmtree(self.place, ignore_errors=True)
-        if start:
-            shutil.copytree(start, self.place, copy_function=shutil.copy2)
+        """Put a start in its place, as it was to the last time of writing. The place may be a mounted disk."""
         self.place.mkdir(exist_ok=True)
+        for each in self.place.iterdir():
+            shutil.rmtree(each) if each.is_dir() else each.unlink()
+        if start:
+            shutil.copytree(start, self.place, copy_function=shutil.copy2, dirs_exist_ok=True)
         self.forget()
 
     def forget(self) -> None:
@@ -82,12 +84,20 @@ class Shop:
         return Site(self.spark, self.place).job(name, self.lake, *options, deployment=self.deployment())
 
     def load(self, number: int) -> Ending:
-        return self.job("pipeline", "--input", str(self.batches[number]), "--extract-date", f"{DAY}")
+        return self.job(*self.loading(number))
+
+    def loading(self, number: int) -> tuple[str, ...]:
+        """The command that loads one batch."""
+        return "pipeline", "--input", str(self.batches[number]), "--extract-date", f"{DAY}"
 
     def erase(self, person: str) -> Ending:
+        return self.job(*self.erasing(person))
+
+    def erasing(self, person: str) -> tuple[str, ...]:
+        """The command that erases one person."""
         file = self.folder / f"{person}.txt"
         file.write_text(f"{person}\n", encoding="utf-8")
-        return self.job("erase_subjects", "--subjects", str(file), "--grace", "0")
+        return "erase_subjects", "--subjects", str(file), "--grace", "0"
 
     def told(self) -> Content:
         """What people read."""
@@ -98,6 +108,12 @@ class Shop:
         file = self.lake / "published.json"
         is_published = file.exists() and "tables" in json.loads(file.read_text(encoding="utf-8"))
         return self.told() if is_published else {}
+
+    def held(self) -> dict[str, int]:
+        """The rows of every table that keeps something of its own, so that a lost or doubled one shows."""
+        logs = sorted(self.lake.glob("*/*/_delta_log"))
+        names = [str(log.parent.relative_to(self.lake)) for log in logs]
+        return {name: newest(self.lake, name).num_rows for name in names if not name.startswith("mart_operations/")}
 
 
 @pytest.fixture(scope="session")
@@ -111,6 +127,7 @@ def shop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Shop:
                 for each in range(8)
             ),
             row(user=person, price="100", day="2023-06-01"),
+            *([row(user="person-odd", price="much")] if number == ODD else []),
         ).path
         for number, person in enumerate((ERASED, ASKED, NEXT, "person-last"))
     ]

@@ -1,4 +1,4 @@
-"""Death between any two effects: what a job does to the disk is counted, and its process ends at one of them."""
+"""What a job does to the disk, one effect after the other, and the moments between them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 from unittest import mock
 
 from lib import anchors, auditlog, drafts, keys, requests, storage, tables
-from tests.e2e.lakes import Died
 
 # Whatever changes a file of the lake or of its secrets.
 EFFECTS: tuple[tuple[Any, str], ...] = (
@@ -31,35 +30,35 @@ EFFECTS: tuple[tuple[Any, str], ...] = (
 
 
 class Clock:
-    """Counts points in time, one before and one after each effect, and ends the process at one of them."""
+    """Counts the moments before and after each effect. At each, nothing else is done to the disk meanwhile."""
 
-    def __init__(self, death: int | None = None) -> None:
-        self.death = death
-        self.points = 0
-        self._lock = threading.Lock()
+    def __init__(self, at: Callable[[int], None]) -> None:
+        self.moments = 0
+        self._at = at
+        self._one_at_a_time = threading.RLock()
 
-    def tick(self) -> None:
-        with self._lock:
-            self.points += 1
-            if self.death is not None and self.points >= self.death:
-                raise Died
+    def around(self, effect: Callable[..., Any]) -> Callable[..., Any]:
+        """The effect between two moments."""
+
+        def between(*arguments: Any, **named: Any) -> Any:
+            with self._one_at_a_time:
+                self._tick()
+                result = effect(*arguments, **named)
+                self._tick()
+                return result
+
+        return between
+
+    def _tick(self) -> None:
+        self.moments += 1
+        self._at(self.moments)
 
 
 @contextmanager
-def clocked(death: int | None = None) -> Iterator[Clock]:
-    """Count the effects of what is done meanwhile, and let it die at a point, if one is named."""
-    clock = Clock(death)
+def clocked(at: Callable[[int], None] = lambda _: None) -> Iterator[Clock]:
+    """Do something at each moment of what is done meanwhile."""
+    clock = Clock(at)
     with ExitStack() as stack:
         for owner, name in EFFECTS:
-            stack.enter_context(mock.patch.object(owner, name, _counting(getattr(owner, name), clock)))
+            stack.enter_context(mock.patch.object(owner, name, clock.around(getattr(owner, name))))
         yield clock
-
-
-def _counting(effect: Callable[..., Any], clock: Clock) -> Callable[..., Any]:
-    def counted(*arguments: Any, **named: Any) -> Any:
-        clock.tick()
-        result = effect(*arguments, **named)
-        clock.tick()
-        return result
-
-    return counted
