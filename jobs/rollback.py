@@ -17,12 +17,12 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Roll back; the result is what the last line says."""
-    from lib import publication, resumption
+    from lib import resumption
     from lib.writer import writing
 
     with writing(options, "rollback", audits=False) as lake:
         resumption.require_none(lake)
-        before, after = publication.rollback(lake.storage, options.to)
+        before, after = lake.base.roll_back(options.to)
     return f"Rolled back from run {before.run_id} to run {after.run_id}, as of {after.as_of}."
 
 

@@ -224,6 +224,13 @@ class Base:
         self._write(after, placed)
         publication.keep(self.storage, placed)
 
+    def roll_back(self, run_id: str | None = None) -> tuple[Publication, Publication]:
+        """Let people read an earlier publication again; gives (from, to). Raises as `publication.earlier` does."""
+        present, target = publication.earlier(self.storage, run_id)
+        publication.note_rollback(self.storage, present, target)
+        self._write({}, target)
+        return present, target
+
     def publish_operations(self, wanted: Publication) -> None:
         """Let people read what the runs did, failed ones too: on its own, whatever else a failed run has written."""
         after = self._pinned(wanted.tables.keys())

@@ -210,7 +210,7 @@ class Endpoint:
     def _read(self) -> Seen:
         return Seen(
             publication.current(self.storage),
-            publication.current(self.storage, publication.OPERATIONS),
+            publication.operations(self.storage),
             self.settings.roles.read_text(encoding="utf-8"),
             self.accounts.text(),
         )

@@ -17,7 +17,7 @@ import pyarrow as pa
 from delta.tables import DeltaTable
 from deltalake import DeltaTable as TableWithoutSpark
 from deltalake.exceptions import DeltaError
-from pyarrow.fs import FileSystem
+from pyarrow.fs import FileSelector, FileSystem
 from pyspark.sql import DataFrame, SparkSession
 
 from lib import address, publication
@@ -75,23 +75,34 @@ class Marts:
         return f"{self.root}/{name}"
 
 
+@dataclass(frozen=True)
+class _Documents:
+    """The documents of a lake, read without Spark."""
+
+    files: FileSystem
+    folder: str
+
+    def names(self, folder: str) -> list[str]:
+        selected = FileSelector(f"{self.folder}/{folder}", allow_not_found=True)
+        return sorted(found.base_name for found in self.files.get_file_info(selected))
+
+    def read(self, name: str) -> str | None:
+        try:
+            with self.files.open_input_stream(f"{self.folder}/{name}") as stream:
+                return str(stream.read().decode(errors="replace"))
+        except FileNotFoundError:
+            return None
+
+
 def published(lake: str | os.PathLike[str]) -> Marts:
     """The marts that the lake publishes now; `lake` is a folder or a URI.
 
     Raises `UsageError` if nothing is published there.
     """
     root = address.normal(str(lake))
-    files, folder = FileSystem.from_uri(root)
-    try:
-        with files.open_input_stream(f"{folder}/{publication.CURRENT}") as stream:
-            text = stream.read().decode()
-    except FileNotFoundError:
-        raise UsageError(
-            f"Nothing is published in {root}.", "Run ./spark-submit.sh first, or name another lake."
-        ) from None
-    current = publication.from_json(text)
+    current = publication.current(_Documents(*FileSystem.from_uri(root)))
     if current is None:
-        raise UsageError(f"Nothing is published in {root} yet.", "Run ./spark-submit.sh first, or name another lake.")
+        raise UsageError(f"Nothing is published in {root}.", "Run ./spark-submit.sh first, or name another lake.")
     return Marts(root, current.run_id, current.as_of, dict(current.tables), dict(current.pins))
 
 

@@ -20,7 +20,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from lib import deltalog, pins
 from lib.errors import AuditFailed, LakehouseError, UsageError
@@ -130,9 +130,39 @@ def from_json(text: str) -> Publication | None:
     return parsed(text).publication
 
 
-def current(storage: Storage, name: str = CURRENT) -> Publication | None:
-    """What is published now, or None if nothing is yet."""
-    text = storage.read(name)
+class Readable(Protocol):
+    """Where a lake's documents are read: `lib.storage`, or what readers without Spark have instead."""
+
+    def names(self, folder: str) -> list[str]:
+        """The names in a folder, sorted; none if there is no such folder."""
+
+    def read(self, name: str) -> str | None:
+        """The text of a file, or None if there is none."""
+
+
+def current(storage: Readable) -> Publication | None:
+    """What is published now, or None if nothing is yet.
+
+    That is what the newest whole document says: `published.json`, unless it is lost or somebody put an older one there.
+    Raises as `parsed` does if none is whole.
+    """
+    text, kept = storage.read(CURRENT), copies(storage)
+    document = None
+    with suppress(LakehouseError):
+        document = parsed(text or "")
+    for name in reversed(kept):
+        if document and _number(name) <= document.number:
+            break
+        with suppress(LakehouseError):
+            return parsed(storage.read(name) or "").publication
+    if text is None and not kept:
+        return None
+    return (document or parsed(text or "")).publication
+
+
+def operations(storage: Readable) -> Publication | None:
+    """The tables of what the runs did, or None if there was none yet. Raises as `parsed` does."""
+    text = storage.read(OPERATIONS)
     return None if text is None else from_json(text)
 
 
@@ -150,9 +180,18 @@ def _documents(storage: Storage) -> list[Document]:
     return found
 
 
-def copies(storage: Storage) -> list[str]:
+def copies(storage: Readable) -> list[str]:
     """The documents that are kept, the newest last."""
     return [f"{BASES}/{name}" for name in storage.names(BASES) if name.endswith(".json")]
+
+
+def _copy(number: int) -> str:
+    return f"{BASES}/{number:08d}.json"
+
+
+def _number(copy: str) -> int:
+    digits = copy.removeprefix(f"{BASES}/").removesuffix(".json")
+    return int(digits) if digits.isdigit() else 0
 
 
 def write(storage: Storage, publication: Publication | None, base: Pins) -> None:
@@ -161,7 +200,7 @@ def write(storage: Storage, publication: Publication | None, base: Pins) -> None
     As long as nothing is published, there is nothing to read, and only the base is kept.
     """
     text = Document(publication, base).to_text()
-    storage.write(f"{BASES}/{base.number:08d}.json", text)
+    storage.write(_copy(base.number), text)
     if publication:
         storage.write(CURRENT, text)
     storage.remove(copies(storage)[:-KEPT])
@@ -207,35 +246,40 @@ def _is_whole(text: str | None) -> bool:
     return False
 
 
-def rollback(storage: Storage, run_id: str | None = None) -> tuple[Publication, Publication]:
-    """Publish an earlier publication again: that of `run_id`, or the one before the current. Gives (from, to).
+def earlier(storage: Storage, run_id: str | None = None) -> tuple[Publication, Publication]:
+    """The present publication and one to roll back to: that of `run_id`, or the one before the present.
 
     Raises `UsageError` if there is none, if it is older than the last erasure, restriction or correction, or if nobody
     can say when that was; `AuditFailed` if its tables are not what was published then.
     """
     document = newest(storage)
     present = document.publication if document else None
-    if document is None or present is None:
+    if present is None:
         raise UsageError("Nothing is published in this lake, so there is nothing to roll back.")
     history = _history(storage)
     # What was rolled back from before lies behind the present publication and is not offered again.
-    withdrawn = set((storage.read(WITHDRAWN) or "").split())
-    earlier = [p for p in history if p.place < present.place and p.run_id not in withdrawn]
+    offered = [p for p in history if p.place < present.place and p.run_id not in _rolled_back(storage)]
     if run_id:
-        earlier = [p for p in history if p.run_id == run_id]
-    if not earlier:
+        offered = [p for p in history if p.run_id == run_id]
+    if not offered:
         wanted = f"no publication '{run_id}'" if run_id else "no earlier publication"
         raise UsageError(f"There is {wanted} in this lake.", _known(storage))
-    target = earlier[-1]
+    target = offered[-1]
     if not run_id:
         _require_next(history, target, present)
     _require_shown_rightly(storage, target)
     _require_as_published(storage, target)
-    base = document.base or Pins()
-    write(storage, target, dataclasses.replace(base, number=base.number + 1, at=now()))
-    later = {p.run_id for p in history if target.place < p.place <= present.place}
-    storage.write(WITHDRAWN, "\n".join(sorted((withdrawn | later) - {target.run_id})))
     return present, target
+
+
+def note_rollback(storage: Storage, present: Publication, target: Publication) -> None:
+    """Let those between the two be offered no more, since `target` is to be the present one."""
+    later = {p.run_id for p in _history(storage) if target.place < p.place <= present.place}
+    storage.write(WITHDRAWN, "\n".join(sorted((_rolled_back(storage) | later) - {target.run_id})))
+
+
+def _rolled_back(storage: Storage) -> set[str]:
+    return set((storage.read(WITHDRAWN) or "").split())
 
 
 def _require_next(history: list[Publication], target: Publication, present: Publication) -> None:

@@ -83,7 +83,7 @@ def _delta_says(lake: Lake, table: Table, pinned: pins.Pin) -> str:
 
 def _as_published(lake: Lake, *, full: bool) -> dict[str, str]:
     """How the tables that people read differ from what was published, by table."""
-    published = [lake.base.published, publication.current(lake.storage, publication.OPERATIONS)]
+    published = [lake.base.published, publication.operations(lake.storage)]
     found: dict[str, str] = {}
     for path, pinned in ((p, pin) for each in published if each for p, pin in each.pins.items()):
         newest = lake.base.pins.tables.get(path)

@@ -85,8 +85,15 @@ def erase(files: Files, run: str) -> None:
     files.write("receipts/req-1.json", "{}")
 
 
+def roll_back(files: Files, run: str | None) -> None:
+    present, target = publication.earlier(storage(files), run)
+    publication.note_rollback(storage(files), present, target)
+    before = publication.newest(storage(files))
+    publication.write(storage(files), target, Pins(number=before.number + 1 if before else 1))
+
+
 def back(files: Files, run: str | None = None) -> str:
-    publication.rollback(storage(files), run)
+    roll_back(files, run)
     present = publication.current(storage(files))
     assert present is not None
     return present.run_id
@@ -95,7 +102,7 @@ def back(files: Files, run: str | None = None) -> str:
 def refused(files: Files, run: str | None = None) -> str:
     before = dict(files.texts)
     with pytest.raises(UsageError) as caught:
-        publication.rollback(storage(files), run)
+        roll_back(files, run)
     assert files.texts == before
     return str(caught.value)
 
@@ -223,3 +230,34 @@ def test_what_an_earlier_release_has_published_and_withdrawn_stays_so(files: Fil
     clock += ["05", "06"]
     erase(files, "d")
     assert ["older than the last" in refused(files, run) for run in ("a", "b", "c")] == [True] * 3
+
+
+def test_readers_see_the_newest_whole_document(files: Files, clock: list[str]) -> None:
+    """What a backup, a power cut or a stranger made of the pointer is not what is published."""
+    clock += ["01", "02", "03"]
+    publish(files, "a")
+    older = files.texts["published.json"]
+    publish(files, "b")
+    for pointer in (older, "", files.texts["published.json"][:100], files.texts["published.json"].replace("b", "c", 1)):
+        files.texts["published.json"] = pointer
+        found = publication.current(storage(files))
+        assert found is not None
+        assert found.run_id == "b"
+    del files.texts["published.json"]
+    found = publication.current(storage(files))
+    assert found is not None
+    assert found.run_id == "b"
+
+
+def test_without_any_whole_document_readers_are_told(files: Files, clock: list[str]) -> None:
+    clock += ["01", "02"]
+    assert publication.current(storage(files)) is None
+    publish(files, "a")
+    for name in files.texts:
+        if name.startswith(("published", "bases")):
+            files.texts[name] = "torn"
+    with pytest.raises(LakehouseError, match="cannot be read"):
+        publication.current(storage(files))
+    del files.texts["published.json"]
+    with pytest.raises(LakehouseError, match="cannot be read"):
+        publication.current(storage(files))

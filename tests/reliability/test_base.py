@@ -191,3 +191,16 @@ def test_nothing_published_is_said_so(shop: Shop) -> None:
     shop.open()
     with pytest.raises(UsageError, match="Nothing is published in"):
         marts.published(shop.lake)
+
+
+def test_a_rollback_lasts_though_files_had_to_be_read_again(shop: Shop, start: Path) -> None:
+    """Whose sidecar is gone is read, and known again at the end: that once pinned the publication of before, too."""
+    shop.begin(start)
+    before = shop.told()
+    for file in (shop.lake / "silver/users").glob(".part-*.crc"):
+        file.unlink()
+    assert shop.job("rollback").code == 0
+    after = shop.told()
+    assert after != before
+    shop.open()
+    assert shop.told() == after
