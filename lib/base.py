@@ -204,6 +204,12 @@ class Base:
         doubtful = dataclasses.replace(pinned, files={**pinned.files, **marked})
         self._write({path: doubtful}, self.published)
 
+    def begin_anew(self, path: str) -> None:
+        """Know nothing of a table any more: its folder has gone, and its versions begin with the first again."""
+        self.pins = dataclasses.replace(
+            self.pins, tables={each: pinned for each, pinned in self.pins.tables.items() if each != path}
+        )
+
     def is_restorable(self, table: Table) -> bool:
         """Whether the pins themselves hold the table's rows, or nobody needs them."""
         return table.path in self.ledger.paths or table.layer.startswith("mart_")
@@ -227,7 +233,7 @@ class Base:
     def roll_back(self, run_id: str | None = None) -> tuple[Publication, Publication]:
         """Let people read an earlier publication again; gives (from, to). Raises as `publication.earlier` does."""
         present, target = publication.earlier(self.storage, run_id)
-        publication.note_rollback(self.storage, present, target)
+        self.pins = publication.rolled_back(self.storage, self.pins, present, target)
         self._write({}, target)
         return present, target
 
@@ -242,7 +248,11 @@ class Base:
 
     def _write(self, after: Mapping[str, Pin], published: Publication | None) -> None:
         stated = {each.name: getattr(self.pins, each.name) for each in dataclasses.fields(self.pins)}
-        if self.ledger.paths & after.keys():
+        # Read again only if it was written: a ledger that is doubtful must not replace what is known of it.
+        if any(
+            path not in self.pins.tables or self.pins.tables[path].version != after[path].version
+            for path in self.ledger.paths & after.keys()
+        ):
             stated |= {"batches": self.ledger.documents(), "removed": self.ledger.removed_documents()}
         base = Pins(
             **{

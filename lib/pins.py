@@ -62,7 +62,8 @@ def pin(document: Mapping[str, Any]) -> Pin:
 class Pins:
     """A lake as a job left it. `number` grows with each; `tables` maps paths below the lake to pins.
 
-    `batches` and `removed` are the rows of the ledger's two tables; `operations` is what `mart_operations` publishes.
+    `batches` and `removed` are the rows of the ledger's two tables; `operations` is what `mart_operations` publishes;
+    `rolled_back` are the runs whose publications a rollback has left behind.
     """
 
     number: int = 0
@@ -73,6 +74,7 @@ class Pins:
     batches: Sequence[Mapping[str, Any]] = ()
     removed: Sequence[Sequence[Any]] = ()
     operations: Mapping[str, Any] | None = None
+    rolled_back: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As a document; `pins` reads it."""

@@ -117,6 +117,7 @@ def _load(lake: Lake, request: Request) -> Request:
         expect_rows(lake.spark, sum(part.size for batch in new for part in batch.parts) // BYTES_A_ROW)
         with lake.steps.step("bronze"):
             bronze.load(lake, source, new)
+            recovery.require_kept_out(lake, [batch.id for batch in new])
             lake.base.advance()
     return dataclasses.replace(request, rebuild=mended or request.rebuild)
 

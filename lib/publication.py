@@ -258,7 +258,8 @@ def earlier(storage: Storage, run_id: str | None = None) -> tuple[Publication, P
         raise UsageError("Nothing is published in this lake, so there is nothing to roll back.")
     history = _history(storage)
     # What was rolled back from before lies behind the present publication and is not offered again.
-    offered = [p for p in history if p.place < present.place and p.run_id not in _rolled_back(storage)]
+    behind = _behind(storage, document.base if document and document.base else Pins())
+    offered = [p for p in history if p.place < present.place and p.run_id not in behind]
     if run_id:
         offered = [p for p in history if p.run_id == run_id]
     if not offered:
@@ -272,14 +273,15 @@ def earlier(storage: Storage, run_id: str | None = None) -> tuple[Publication, P
     return present, target
 
 
-def note_rollback(storage: Storage, present: Publication, target: Publication) -> None:
-    """Let those between the two be offered no more, since `target` is to be the present one."""
+def rolled_back(storage: Storage, base: Pins, present: Publication, target: Publication) -> Pins:
+    """The base with what a rollback leaves behind, which is offered no more once `target` is the present one."""
     later = {p.run_id for p in _history(storage) if target.place < p.place <= present.place}
-    storage.write(WITHDRAWN, "\n".join(sorted((_rolled_back(storage) | later) - {target.run_id})))
+    return dataclasses.replace(base, rolled_back=sorted((_behind(storage, base) | later) - {target.run_id}))
 
 
-def _rolled_back(storage: Storage) -> set[str]:
-    return set((storage.read(WITHDRAWN) or "").split())
+def _behind(storage: Storage, base: Pins) -> set[str]:
+    """What rollbacks have left behind; an earlier release kept it in a file of its own."""
+    return {*base.rolled_back, *(storage.read(WITHDRAWN) or "").split()}
 
 
 def _require_next(history: list[Publication], target: Publication, present: Publication) -> None:

@@ -65,6 +65,26 @@ def mend(lake: Lake, given: Collection[str]) -> bool:
     return True
 
 
+def require_kept_out(lake: Lake, batches: Collection[str]) -> None:
+    """Raise `AuditFailed` if loading lost batches again has brought back rows that had been removed from them.
+
+    The rows of a person whom the list of suppressions names are kept out at the door. Those of others, whose period has
+    ended, would come back and count beside the anonymous sales that were made of them.
+    """
+    before, after = (dict.fromkeys(batches, 0) for _ in range(2))
+    for counts, documents in ((before, lake.base.pins.removed), (after, lake.ledger.removed_documents())):
+        for batch, _, rows in documents:
+            if batch in counts:
+                counts[batch] += rows
+    back = sum(max(0, rows - after[batch]) for batch, rows in before.items())
+    if back:
+        raise AuditFailed(
+            f"The lost batches hold {back} rows of persons who have been removed from the lake since and whom nothing "
+            "would keep out now, so they cannot be loaded again.",
+            "Put bronze back from a backup of the lake, and run the same command again.",
+        )
+
+
 def _is_bronze(lake: Lake, table: Table) -> bool:
     return table == lake.catalog.layer("bronze")[0]
 
@@ -89,6 +109,8 @@ def _needed(lake: Lake, lost: Mapping[str, Mapping[str, Any]]) -> tuple[str, str
     named = "; ".join(f"{', '.join(each['files'])} ({each['rows']} rows)" for each in lost.values())
     source = " or ".join(sorted({str(each["source"]) for each in lost.values()}))
     inputs = " ".join(f"--input {name}" for each in lost.values() for name in each["files"])
+    days = sorted({str(each["extract_date"]) for each in lost.values() if each["extract_date"]})
+    inputs += f" --extract-date {' or '.join(days)}" if days else ""
     return (
         f"{_told(lake, table)} {len(lost)} of {len(lake.base.pins.batches)} batches are no longer whole: {named}.",
         f"Load exactly these again, all in one run: ./spark-submit.sh pipeline --source {source} {inputs}",
@@ -119,6 +141,7 @@ def _take_out(lake: Lake, table: Table) -> None:
     differing, pinned = lake.base.damages[table.path], lake.base.pins.tables[table.path]
     if differing.log:
         lake.storage.remove([table.path])
+        lake.base.begin_anew(table.path)
         return
     files = differing.files if _is_bronze(lake, table) else tuple(pinned.files)
     newest = max(deltalog.versions(lake.storage.names(f"{table.path}/{LOG}")))

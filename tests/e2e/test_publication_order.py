@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -74,7 +75,8 @@ def publish(files: Files, *runs: str) -> None:
         before = publication.newest(storage(files))
         wanted = Publication(run, publication.now(), "2023-08-26", {"mart/a": len(run)})
         placed = publication.placed(storage(files), wanted)
-        publication.write(storage(files), placed, Pins(number=before.number + 1 if before else 1))
+        base = before.base if before and before.base else Pins()
+        publication.write(storage(files), placed, dataclasses.replace(base, number=base.number + 1))
         publication.keep(storage(files), placed)
 
 
@@ -87,9 +89,10 @@ def erase(files: Files, run: str) -> None:
 
 def roll_back(files: Files, run: str | None) -> None:
     present, target = publication.earlier(storage(files), run)
-    publication.note_rollback(storage(files), present, target)
     before = publication.newest(storage(files))
-    publication.write(storage(files), target, Pins(number=before.number + 1 if before else 1))
+    base = before.base if before and before.base else Pins()
+    base = publication.rolled_back(storage(files), base, present, target)
+    publication.write(storage(files), target, dataclasses.replace(base, number=base.number + 1))
 
 
 def back(files: Files, run: str | None = None) -> str:

@@ -9,11 +9,11 @@ from unittest import mock
 
 import pytest
 
-from lib import deltalog, marts
+from lib import deltalog, erasure, marts
 from lib.base import Base
 from lib.deltalog import Changes
 from lib.errors import AuditFailed, UsageError
-from tests.reliability.conftest import Content, Shop
+from tests.reliability.conftest import DAY, ERASED, Content, Shop
 from tests.reliability.damage import DAMAGES, TABLES, tree
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
@@ -103,7 +103,9 @@ def test_a_lost_batch_is_named_and_that_very_file_is_accepted_again(shop: Shop, 
     refused = shop.load(3)
     assert refused.code == 4
     assert "1 of 3 batches are no longer whole: batch-2.csv (9 rows)." in refused.last_line
-    assert refused.last_line.endswith("./spark-submit.sh pipeline --source ecommerce --input batch-2.csv")
+    assert refused.last_line.endswith(
+        "./spark-submit.sh pipeline --source ecommerce --input batch-2.csv --extract-date 2023-08-25"
+    )
     assert shop.told() == before
     again = shop.load(2)
     assert again.code == 0, again.err
@@ -204,3 +206,50 @@ def test_a_rollback_lasts_though_files_had_to_be_read_again(shop: Shop, start: P
     assert after != before
     shop.open()
     assert shop.told() == after
+
+
+def test_a_rollback_outlives_the_removal_of_older_versions(shop: Shop, start: Path) -> None:
+    """What people read is not the newest version then, and is needed all the same."""
+    shop.begin(start)
+    assert shop.job("rollback").code == 0
+    before = shop.told()
+    erasure.vacuum(shop.open(), grace=0)
+    assert shop.told() == before
+
+
+def test_a_doubtful_ledger_does_not_replace_what_is_known_of_it(shop: Shop, start: Path, expected: Content) -> None:
+    shop.begin(start)
+    known = shop.open().base.pins.batches
+    for file in (shop.lake / "ledger/batches").glob("part-*.parquet"):
+        DAMAGES["one bit flipped"](file, Path())
+    assert shop.job("verify", "--full").code == 4
+    done = shop.load(3)
+    assert done.code == 0, done.err
+    assert shop.told() == expected
+    assert [each for each in shop.open().base.pins.batches if each["loaded_at"] in {k["loaded_at"] for k in known}]
+
+
+def test_a_table_that_lost_its_log_begins_anew_and_stays(shop: Shop, start: Path, expected: Content) -> None:
+    """Its copies are lost too: what is written then has the first versions again, and is pinned as that."""
+    shop.begin(start)
+    for folder in (shop.lake / "silver/users/_delta_log", shop.lake / "bases/log/silver/users"):
+        for file in filter(Path.is_file, folder.iterdir()):
+            DAMAGES["empty"](file, Path())
+    done = shop.load(3)
+    assert done.code == 0, done.err
+    shop.forget()
+    assert shop.open().base.damages == {}
+    assert (shop.told(), shop.job("verify", "--full").code) == (expected, 0)
+
+
+def test_a_lost_batch_does_not_bring_back_whom_nothing_keeps_out(shop: Shop, start: Path) -> None:
+    """As those whose period had ended, and those whose suppression was lifted: their sales would count twice."""
+    shop.begin(start)
+    assert shop.job("lift_suppression", "--subjects", str(shop.folder / f"{ERASED}.txt")).code == 0
+    before = shop.told()
+    for file in (shop.lake / "bronze/sales_events").glob("part-*.parquet"):
+        file.unlink()
+    paths = [word for number in (0, 1, 2) for word in ("--input", str(shop.batches[number]))]
+    refused = shop.job("pipeline", *paths, "--extract-date", f"{DAY}")
+    assert (refused.code, "whom nothing would keep out" in refused.last_line) == (4, True), refused.err
+    assert shop.told() == before
