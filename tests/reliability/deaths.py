@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deltalake.exceptions import DeltaError
+from pyarrow import ArrowException
+
 from lib.base import OPERATION
 from lib.errors import LakehouseError
 from tests.e2e.lakes import Ending
@@ -80,11 +83,14 @@ class Deaths:
     wrong: list[str] = field(default_factory=list)
     _outcomes: dict[str, str] = field(default_factory=dict)
 
-    def judge(self, name: str) -> None:
-        """Run the same command on what is there, and see that nothing shows that the first one died."""
+    def judge(self, name: str, *, published: bool = False) -> None:
+        """Run the same command on what is there, and see that nothing shows that the first one died.
+
+        If it had said that it `published`, nobody may read what was before.
+        """
         self.died += 1
         self.shop.forget()
-        if said := self._judged():
+        if said := self._judged([self.expected.after] if published else [self.expected.before, self.expected.after]):
             self.wrong.append(f"{name}: {said}")
 
     def __str__(self) -> str:
@@ -93,11 +99,14 @@ class Deaths:
             f"{len(self.wrong)} wrong"
         )
 
-    def _judged(self) -> str:
+    def _judged(self, read_rightly: list[Content]) -> str:
         if (self.shop.lake / "published.json").exists():
-            read = self.shop.told_or_nothing()
-            if read not in (self.expected.before, self.expected.after):
-                return "a reader sees neither the old nor the new"
+            try:
+                read = self.shop.told_or_nothing()
+            except (OSError, ValueError, ArrowException, DeltaError) as error:
+                return f"a reader cannot read: {error}"
+            if read not in read_rightly:
+                return "a reader sees neither the old nor the new, or the old after the new"
         try:
             opened = self.shop.open()
         except LakehouseError as error:
