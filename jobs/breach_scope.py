@@ -31,7 +31,7 @@ def main(options: Namespace) -> str:
     from lib import breach
     from lib.writer import writing
 
-    # It writes nothing. But what another job has not finished yet would be taken for what a dead one has left.
+    # It only reads. But whoever opens a lake takes what is not pinned for what a dead job has left.
     with writing(options, JOB, audits=False) as lake:
         found = breach.scope(lake, options.table)
     print(json.dumps([dataclasses.asdict(each) for each in found], indent=2))

@@ -210,6 +210,12 @@ class Base:
             self.pins, tables={each: pinned for each, pinned in self.pins.tables.items() if each != path}
         )
 
+    def is_read_as_it_was(self, table: Table) -> bool:
+        """Whether people read files of a table that its newest version has no more, as they do after a rollback."""
+        read = self.published.pins.get(table.path) if self.published else None
+        newest = self.pins.tables.get(table.path)
+        return bool(read and newest and not read.files.keys() <= newest.files.keys())
+
     def is_restorable(self, table: Table) -> bool:
         """Whether the pins themselves hold the table's rows, or nobody needs them."""
         return table.path in self.ledger.paths or table.layer.startswith("mart_")
@@ -235,6 +241,7 @@ class Base:
         present, target = publication.earlier(self.storage, run_id)
         self.pins = publication.rolled_back(self.storage, self.pins, present, target)
         self._write({}, target)
+        self.storage.remove([publication.ROLLED_BACK])
         return present, target
 
     def publish_operations(self, wanted: Publication) -> None:
@@ -248,11 +255,10 @@ class Base:
 
     def _write(self, after: Mapping[str, Pin], published: Publication | None) -> None:
         stated = {each.name: getattr(self.pins, each.name) for each in dataclasses.fields(self.pins)}
-        # Read again only if it was written: a ledger that is doubtful must not replace what is known of it.
-        if any(
-            path not in self.pins.tables or self.pins.tables[path].version != after[path].version
-            for path in self.ledger.paths & after.keys()
-        ):
+        known = self.pins.tables
+        written = {path for path, pinned in after.items() if path not in known or known[path].version != pinned.version}
+        # Only then read again: a ledger that is merely doubtful must not replace what is known of it.
+        if self.ledger.paths & written:
             stated |= {"batches": self.ledger.documents(), "removed": self.ledger.removed_documents()}
         base = Pins(
             **{

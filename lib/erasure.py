@@ -373,9 +373,8 @@ def vacuum(lake: Lake, grace: float) -> None:
     time.sleep(grace)
     # What the engine itself writes of runs and batches holds no person's rows, in no version.
     stored = [table for table in lake.catalog if not table.is_view and (table.load != "engine" or table.subject)]
-    # After a rollback people read an older version: its files stay, until something newer is published.
-    read = lake.base.published.tables if lake.base.published else {}
-    lake.tables.vacuum(*(each for each in stored if read.get(each.path) in (None, lake.tables.version(each))))
+    # What people still read stays, until something newer is published.
+    lake.tables.vacuum(*(table for table in stored if not lake.base.is_read_as_it_was(table)))
 
 
 def _scan(lake: Lake, request: Open, people: DataFrame) -> Receipt:

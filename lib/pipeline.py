@@ -112,7 +112,7 @@ def _load(lake: Lake, request: Request) -> Request:
         batches = inputs.resolve(lake.spark, request.inputs, source, request.extract_date)
     mended = recovery.mend(lake, [batch.id for batch in batches])
     known = {entry.batch_id for entry in lake.ledger.entries()}
-    new = [batch for batch in batches if batch.id not in known]
+    new = [recovery.as_before(lake, batch) for batch in batches if batch.id not in known]
     if new:
         expect_rows(lake.spark, sum(part.size for batch in new for part in batch.parts) // BYTES_A_ROW)
         with lake.steps.step("bronze"):

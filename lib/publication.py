@@ -32,7 +32,7 @@ BASES = "bases"
 KEPT = 5  # documents under `bases/`
 OPERATIONS = "published_operations.json"
 HISTORY = "publications"
-WITHDRAWN = "publications/withdrawn"
+ROLLED_BACK = "publications/withdrawn"  # where an earlier release kept what the base keeps now
 LAST_ERASURE = "last_erasure.json"
 # Each of these folders comes with the first request of a person, or with the first period that has ended.
 TRACES_OF_REQUESTS = ("receipts", "rights")
@@ -125,11 +125,6 @@ def _publication(document: Mapping[str, Any]) -> Publication | None:
     return Publication(**stated, tables=tables, number=number, withdrawals=withdrawals, pins=pinned)
 
 
-def from_json(text: str) -> Publication | None:
-    """The publication that a text states, or None if nothing is published yet. Raises as `parsed` does."""
-    return parsed(text).publication
-
-
 class Readable(Protocol):
     """Where a lake's documents are read: `lib.storage`, or what readers without Spark have instead."""
 
@@ -146,52 +141,40 @@ def current(storage: Readable) -> Publication | None:
     That is what the newest whole document says: `published.json`, unless it is lost or somebody put an older one there.
     Raises as `parsed` does if none is whole.
     """
-    text, kept = storage.read(CURRENT), copies(storage)
-    document = None
-    with suppress(LakehouseError):
-        document = parsed(text or "")
-    for name in reversed(kept):
-        if document and _number(name) <= document.number:
-            break
-        with suppress(LakehouseError):
-            return parsed(storage.read(name) or "").publication
-    if text is None and not kept:
-        return None
-    return (document or parsed(text or "")).publication
+    document = newest(storage)
+    if document:
+        return document.publication
+    text = storage.read(CURRENT)
+    return parsed(text or "").publication if text is not None or copies(storage) else None
 
 
 def operations(storage: Readable) -> Publication | None:
     """The tables of what the runs did, or None if there was none yet. Raises as `parsed` does."""
     text = storage.read(OPERATIONS)
-    return None if text is None else from_json(text)
+    return None if text is None else parsed(text).publication
 
 
-def newest(storage: Storage) -> Document | None:
+def newest(storage: Readable) -> Document | None:
     """The newest whole document, where `published.json` may be lost or older than it should be; None without any."""
-    return max(_documents(storage), key=lambda document: document.number, default=None)
+    kept = (document for name in reversed(copies(storage)) if (document := _whole(storage.read(name))))
+    found = [document for document in (_whole(storage.read(CURRENT)), next(kept, None)) if document]
+    return max(found, key=lambda document: document.number, default=None)
+
+
+def _whole(text: str | None) -> Document | None:
+    with suppress(LakehouseError):
+        return parsed(text or "")
+    return None
 
 
 def _documents(storage: Storage) -> list[Document]:
-    texts = [storage.read(name) for name in (CURRENT, *copies(storage))]
-    found = []
-    for text in texts:
-        with suppress(LakehouseError):
-            found.append(parsed(text or ""))
-    return found
+    read = (_whole(storage.read(name)) for name in (CURRENT, *copies(storage)))
+    return [document for document in read if document]
 
 
 def copies(storage: Readable) -> list[str]:
     """The documents that are kept, the newest last."""
     return [f"{BASES}/{name}" for name in storage.names(BASES) if name.endswith(".json")]
-
-
-def _copy(number: int) -> str:
-    return f"{BASES}/{number:08d}.json"
-
-
-def _number(copy: str) -> int:
-    digits = copy.removeprefix(f"{BASES}/").removesuffix(".json")
-    return int(digits) if digits.isdigit() else 0
 
 
 def write(storage: Storage, publication: Publication | None, base: Pins) -> None:
@@ -200,7 +183,7 @@ def write(storage: Storage, publication: Publication | None, base: Pins) -> None
     As long as nothing is published, there is nothing to read, and only the base is kept.
     """
     text = Document(publication, base).to_text()
-    storage.write(_copy(base.number), text)
+    storage.write(f"{BASES}/{base.number:08d}.json", text)
     if publication:
         storage.write(CURRENT, text)
     storage.remove(copies(storage)[:-KEPT])
@@ -236,14 +219,10 @@ def mend_history(storage: Storage) -> None:
     """Write those files of the history anew that are not whole, as far as anything still knows the publications."""
     for document in _documents(storage):
         known = document.publication
-        if known and known.number and not _is_whole(storage.read(f"{HISTORY}/{known.run_id}.json")):
-            keep(storage, known)
-
-
-def _is_whole(text: str | None) -> bool:
-    with suppress(LakehouseError):
-        return parsed(text or "").publication is not None
-    return False
+        if known and known.number:
+            kept = _whole(storage.read(f"{HISTORY}/{known.run_id}.json"))
+            if not (kept and kept.publication):
+                keep(storage, known)
 
 
 def earlier(storage: Storage, run_id: str | None = None) -> tuple[Publication, Publication]:
@@ -280,8 +259,7 @@ def rolled_back(storage: Storage, base: Pins, present: Publication, target: Publ
 
 
 def _behind(storage: Storage, base: Pins) -> set[str]:
-    """What rollbacks have left behind; an earlier release kept it in a file of its own."""
-    return {*base.rolled_back, *(storage.read(WITHDRAWN) or "").split()}
+    return {*base.rolled_back, *(storage.read(ROLLED_BACK) or "").split()}
 
 
 def _require_next(history: list[Publication], target: Publication, present: Publication) -> None:
@@ -355,12 +333,9 @@ def now() -> str:
 
 def _history(storage: Storage) -> list[Publication]:
     """In their order. What a power cut has left empty or torn is no publication any more."""
-    texts = [storage.read(f"{HISTORY}/{name}") for name in storage.names(HISTORY) if name.endswith(".json")]
-    found = []
-    for text in texts:
-        with suppress(LakehouseError):
-            found.append(from_json(text or ""))
-    return sorted((publication for publication in found if publication), key=lambda p: p.place)
+    names = (f"{HISTORY}/{name}" for name in storage.names(HISTORY) if name.endswith(".json"))
+    read = (_whole(storage.read(name)) for name in names)
+    return sorted((each.publication for each in read if each and each.publication), key=lambda p: p.place)
 
 
 def _known(storage: Storage) -> str:

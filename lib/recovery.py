@@ -15,6 +15,7 @@ run that is killed in between begins with the damage.
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import time
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ from lib.tables import BATCH
 
 if TYPE_CHECKING:
     from lib.contracts import Table
+    from lib.inputs import Batch
     from lib.lake import Lake
 
 OPERATION = "TAKE OUT WHAT IS DAMAGED"
@@ -63,6 +65,15 @@ def mend(lake: Lake, given: Collection[str]) -> bool:
     if not lost:
         lake.base.advance()
     return True
+
+
+def as_before(lake: Lake, batch: Batch) -> Batch:
+    """A batch with the extract date that it had, if it was lost and comes again: its rows are judged as of that day."""
+    for known in lake.base.pins.batches:
+        if known["batch_id"] == batch.id:
+            day = known["extract_date"]
+            return dataclasses.replace(batch, extract_date=day and dt.date.fromisoformat(day))
+    return batch
 
 
 def require_kept_out(lake: Lake, batches: Collection[str]) -> None:
@@ -109,8 +120,6 @@ def _needed(lake: Lake, lost: Mapping[str, Mapping[str, Any]]) -> tuple[str, str
     named = "; ".join(f"{', '.join(each['files'])} ({each['rows']} rows)" for each in lost.values())
     source = " or ".join(sorted({str(each["source"]) for each in lost.values()}))
     inputs = " ".join(f"--input {name}" for each in lost.values() for name in each["files"])
-    days = sorted({str(each["extract_date"]) for each in lost.values() if each["extract_date"]})
-    inputs += f" --extract-date {' or '.join(days)}" if days else ""
     return (
         f"{_told(lake, table)} {len(lost)} of {len(lake.base.pins.batches)} batches are no longer whole: {named}.",
         f"Load exactly these again, all in one run: ./spark-submit.sh pipeline --source {source} {inputs}",
