@@ -166,10 +166,11 @@ def lift_suppression(lake: Lake, asked: Asked) -> str:
     listed, what = _erased_before(lake, asked.ids), "not on the suppression list"
     wanted = asked.require(listed, what)
     key = suppression.key(lake)
-    lifted = suppression.lift(lake, [subjects.pseudonym(one, key) for one in wanted])
-    log = auditlog.of(lake.settings)
-    log.append("suppression_lifted", auditlog.new_reference(), {"subjects": lifted})
-    return asked.told(f"{lifted} of {len(asked.ids)} persons taken off the suppression list.", wanted, what)
+    tokens = {subjects.pseudonym(one, key) for one in wanted}
+    # First: whoever is killed in between has said too much, and never lets a person in without a word.
+    auditlog.of(lake.settings).append("suppression_lifted", auditlog.new_reference(), {"subjects": len(tokens)})
+    suppression.lift(lake, tokens)
+    return asked.told(f"{len(tokens)} of {len(asked.ids)} persons taken off the suppression list.", wanted, what)
 
 
 def settle(lake: Lake) -> bool:

@@ -40,15 +40,18 @@ def purge(lake: Lake, places: Sequence[Path]) -> list[str]:
     """Remove the splitter's parts at these places, manifests or their folders; no place, no sentence.
 
     Raises `UsageError` for what is no manifest, `InputRefused` if a part is not what its manifest says; then nothing
-    of that manifest is removed.
+    is removed.
     """
     if not places:
         return []
-    ready = [place for place in places if _ready(lake, place)]
-    parts = sum(_remove(_manifest(place)) for place in ready)
+    ready = [_manifest(place) for place in places if _ready(lake, place)]
+    parts = sum(len(_own(manifest)) for manifest in ready)
     if ready:
         log = auditlog.of(lake.settings)
+        # First: a purge that is killed says too much, and never nothing.
         log.append("inputs_purged", auditlog.new_reference(), {"manifests": len(ready), "parts": parts})
+    for manifest in ready:
+        _remove(manifest)
     left = len(places) - len(ready)
     kept = f" {left} manifests are kept, since this lake has not published them." if left else ""
     return [f"{parts} parts of {len(ready)} manifests removed.{kept}"]
@@ -75,18 +78,24 @@ def _content(file: Path) -> Mapping[str, Any]:
     return found
 
 
-def _remove(file: Path) -> int:
-    parts = _content(file)["parts"]
-    files = [(file.parent / part["file"], part) for part in parts if "file" in part]
-    for path, part in files:
-        _require_own(path, part)
+def _own(file: Path) -> Sequence[Mapping[str, Any]]:
+    """The parts of a manifest, all of which are what it says."""
+    parts: Sequence[Mapping[str, Any]] = _content(file)["parts"]
+    for part in parts:
+        if "file" in part:
+            _require_own(file.parent / part["file"], part)
+    return parts
+
+
+def _remove(file: Path) -> None:
+    parts = _own(file)
     for part in parts:
         if "database" in part:
             _drop(part)
-    for path, _ in files:
-        path.unlink(missing_ok=True)
+    for part in parts:
+        if "file" in part:
+            (file.parent / part["file"]).unlink(missing_ok=True)
     file.unlink()
-    return len(parts)
 
 
 def _require_own(path: Path, part: Mapping[str, Any]) -> None:

@@ -39,14 +39,13 @@ def listed(lake: Lake, tokens: Iterable[str]) -> set[str]:
     return {row[ENTRY] for row in lake.tables.read(lake.catalog[SUPPRESSIONS]).collect() if row[ENTRY] in wanted}
 
 
-def lift(lake: Lake, tokens: Iterable[str]) -> int:
-    """Take persons off the list, from its older versions too; gives how many were on it."""
-    found = listed(lake, tokens)
-    if found:
+def lift(lake: Lake, tokens: Iterable[str]) -> None:
+    """Take persons off the list, from its older versions too."""
+    rows = [(token,) for token in sorted(tokens)]
+    if rows:
         table = lake.catalog[SUPPRESSIONS]
-        lake.tables.delete(table, lake.spark.createDataFrame([(token,) for token in sorted(found)], f"{ENTRY} string"))
+        lake.tables.delete(table, lake.spark.createDataFrame(rows, f"{ENTRY} string"))
         lake.tables.vacuum(table)
-    return len(found)
 
 
 def still_there(lake: Lake, bronze: Table) -> int:

@@ -8,6 +8,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pyarrow.parquet as pq
 import pytest
@@ -16,7 +17,8 @@ from deltalake import DeltaTable
 from lib import anchors, bronze, requests, subjects
 from lib.auditlog import audit_log
 from lib.errors import AuditFailed
-from tests.e2e.lakes import commits, newest, records
+from lib.tables import Tables
+from tests.e2e.lakes import Died, commits, newest, records
 from tests.oracle.case import batch, row
 from tests.rgpd.conftest import (
     ADA,
@@ -284,6 +286,16 @@ def test_a_full_rebuild_brings_nobody_back(shop: Shop, erased: Erased) -> None:
     assert [balance.outcomes["erased"] for balance in result.balances] == [107]
     assert sales(lake) == sales(erased.lake)
     assert holding(lake, *LONG_IDS) == []
+
+
+def test_nobody_is_let_in_again_without_a_word_in_the_audit_log(shop: Shop, erased: Erased, tmp_path: Path) -> None:
+    lake = shop.copy(erased.lake, "lift-died")
+    named = tmp_path / "ids"
+    named.write_text(f"{ADA}\n", encoding="utf-8")
+    with mock.patch.object(Tables, "delete", side_effect=Died), pytest.raises(Died):
+        shop.job("lift_suppression", lake, "--subjects", str(named))
+    last = audit_log(str(lake), shop.site.folder / "secrets").entries()[-1]
+    assert (last["event"], last["counts"]) == ("suppression_lifted", {"subjects": 1})
 
 
 def test_a_new_file_brings_only_those_whose_suppression_was_lifted(shop: Shop, erased: Erased, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
+from unittest import mock
 
 import pytest
 
@@ -18,6 +19,7 @@ from lib.auditlog import audit_log
 from lib.errors import InputRefused, UsageError
 from lib.lake import Lake
 from splitter.split import Order, split
+from tests.e2e.lakes import Died
 from tests.oracle.case import batch, row
 from tests.postgres import PASSWORD, USER, Server, running_server
 
@@ -42,6 +44,7 @@ def lake(folder: Path, *known: Batch) -> Lake:
 
 def written(folder: Path, database: str | None = None) -> Path:
     """The output of the splitter for a small export."""
+    folder.mkdir(exist_ok=True)
     export = batch(folder / "export.csv", *(row(user=f"u{number}") for number in range(9))).path
     split(Order(export, folder / "split", database=database))
     return folder / "split"
@@ -56,6 +59,11 @@ def names(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.iterdir())
 
 
+def recorded(folder: Path) -> list[tuple[str, dict[str, int]]]:
+    entries = audit_log(str(folder / "lake"), folder / "secrets").entries()
+    return [(entry["event"], entry["counts"]) for entry in entries]
+
+
 ALL = ["manifest.json", "part.csv", "part.jsonl", "part.sqlite"]
 
 
@@ -68,8 +76,7 @@ def test_what_is_published_goes_and_what_lies_beside_it_stays(tmp_path: Path) ->
     assert purge.purge(own, [folder / "manifest.json"]) == ["3 parts of 1 manifests removed."]
     assert names(folder) == ["notes.txt"]
     assert (tmp_path / "export.csv").exists()
-    (entry,) = audit_log(str(tmp_path / "lake"), tmp_path / "secrets").entries()
-    assert (entry["event"], entry["counts"]) == ("inputs_purged", {"manifests": 1, "parts": 3})
+    assert recorded(tmp_path) == [("inputs_purged", {"manifests": 1, "parts": 3})]
 
 
 @pytest.mark.parametrize("state", ["unknown", "pending"])
@@ -88,6 +95,22 @@ def test_a_part_that_is_another_file_now_stays_with_all_others(tmp_path: Path) -
     with pytest.raises(InputRefused, match="not what its manifest says"):
         purge.purge(own, [folder])
     assert names(folder) == ALL
+
+
+def test_nothing_goes_if_one_of_several_is_refused(tmp_path: Path) -> None:
+    first, second = written(tmp_path / "a"), written(tmp_path / "b")
+    (second / "part.csv").write_bytes(b"something else")
+    with pytest.raises(InputRefused, match="not what its manifest says"):
+        purge.purge(lake(tmp_path, loaded(first)), [first, second])
+    assert (names(first), names(second)) == (ALL, ALL)
+    assert recorded(tmp_path) == []
+
+
+def test_a_purge_that_dies_at_its_first_file_is_on_record(tmp_path: Path) -> None:
+    folder = written(tmp_path)
+    with mock.patch.object(purge, "_remove", side_effect=Died), pytest.raises(Died):
+        purge.purge(lake(tmp_path, loaded(folder)), [folder])
+    assert recorded(tmp_path) == [("inputs_purged", {"manifests": 1, "parts": 3})]
 
 
 def test_a_manifest_that_points_elsewhere_is_refused(tmp_path: Path) -> None:
