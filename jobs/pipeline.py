@@ -8,11 +8,13 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 from lib import cli
 from lib.errors import UsageError
 
+SOURCE, INPUT = "source", "input"
 SAMPLE_SOURCE = "ecommerce"
 SAMPLE_ROWS = 10_000
 SAMPLE_DATE = dt.date(2023, 8, 25)
@@ -24,14 +26,19 @@ def arguments() -> Namespace:
     parser.add_argument(
         "--source",
         metavar="NAME",
-        default=SAMPLE_SOURCE,
-        help=f"mapping under conf/sources (default: {SAMPLE_SOURCE})",
+        dest="given",
+        action="append",
+        default=[],
+        type=lambda name: (SOURCE, name),
+        help=f"mapping under conf/sources of the inputs that follow (default: {SAMPLE_SOURCE}); repeatable",
     )
     parser.add_argument(
         "--input",
         metavar="WHAT",
+        dest="given",
         action="append",
         default=[],
+        type=lambda what: (INPUT, what),
         help="file, glob, splitter manifest, or database URL with ?table=NAME; repeatable",
     )
     parser.add_argument("--extract-date", metavar="DATE", type=cli.date, help="day on which the inputs were extracted")
@@ -52,19 +59,17 @@ def main(options: Namespace) -> str:
 
     if options.new_key and not options.rebuild:
         raise UsageError("A new key needs a rebuild, which gives everybody a new pseudonym.", "Add --rebuild.")
+    given = by_source(options.given)
     with writing(options, "pipeline", new=True, any_keys=options.new_key, mends=not options.new_key) as lake:
         renewed = [rotation.renew(lake)] if options.new_key else []
         damaged = bool(lake.base.damages)
         if not damaged:
             resumption.resume(lake)
-        chosen, extract_date = options.input, options.extract_date
+        chosen, extract_date = given, options.extract_date
         if not chosen and not lake.base.pins.batches:
-            if options.source != SAMPLE_SOURCE:
-                raise UsageError(f"Source '{options.source}' was named, but no input.", "Name it with --input.")
-            chosen, extract_date = [str(_sample(lake.storage.root))], SAMPLE_DATE
+            chosen, extract_date = {SAMPLE_SOURCE: [str(_sample(lake.storage.root))]}, SAMPLE_DATE
         request = pipeline.Request(
             job="pipeline",
-            source=options.source,
             inputs=chosen,
             extract_date=extract_date,
             as_of=options.as_of,
@@ -76,6 +81,25 @@ def main(options: Namespace) -> str:
         if result.publication:
             summary.show(lake, result)
     return " ".join([result.message, *renewed])
+
+
+def by_source(given: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    """The inputs by the mapping that was named last before them; those before any name belong to the first one.
+
+    Raises `UsageError` for a mapping without inputs.
+    """
+    named = [name for kind, name in given if kind == SOURCE]
+    found: dict[str, list[str]] = {name: [] for name in named}
+    source = named[0] if named else SAMPLE_SOURCE
+    for kind, what in given:
+        if kind == SOURCE:
+            source = what
+        else:
+            found.setdefault(source, []).append(what)
+    for name, inputs in found.items():
+        if not inputs:
+            raise UsageError(f"Source '{name}' was named, but no input.", "Name it with --input.")
+    return found
 
 
 def _sample(lake: str) -> Path:

@@ -40,7 +40,7 @@ def measure(
     for name, (path, day) in {"full_load": full, "increment": increment, "repeat": increment}.items():
         lake = open_lake(spark, settings)
         before = _commits(lake)
-        request = pipeline.Request("benchmark", source, [str(path)], extract_date=day)
+        request = pipeline.Request("benchmark", {source: [str(path)]}, extract_date=day)
         seconds[name] = _timed(lambda lake=lake, request=request: _run(lake, request))  # type: ignore[misc]
         runs[name] = {"commits": _commits(lake) - before, "steps": _steps(lake)}
     erased = _erased(open_lake(spark, settings), erase) if erase else {}

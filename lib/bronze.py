@@ -102,7 +102,7 @@ def _entry(lake: Lake, source: Source, batch: Batch, rows: int) -> Entry:
         extract_date=batch.extract_date,
         newest_date=None,
         rows=rows,
-        loaded_at=lake.started_at.astimezone(dt.timezone.utc),
+        loaded_at=(batch.loaded_at or lake.started_at).astimezone(dt.timezone.utc),
         published_run=None,
     )
 

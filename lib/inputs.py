@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
@@ -24,13 +24,17 @@ ID_LENGTH = 32
 
 @dataclass(frozen=True)
 class Batch:
-    """What is loaded together or not at all. Its `id` follows from its content alone."""
+    """What is loaded together or not at all. Its `id` follows from its content alone.
+
+    `loaded_at` is when it was loaded first, if it was lost since and comes again.
+    """
 
     id: str
     source: str
     name: str
     parts: tuple[Part, ...]
     extract_date: date | None
+    loaded_at: datetime | None = None
 
     @property
     def header(self) -> tuple[str, ...]:

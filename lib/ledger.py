@@ -79,7 +79,7 @@ class Ledger:
 
     def restore_entries(self, documents: Sequence[Mapping[str, Any]]) -> None:
         """Make the entries say what `documents` once gave."""
-        entries = [dataclasses.asdict(_from_document(document)) for document in documents]
+        entries = [dataclasses.asdict(stated(document)) for document in documents]
         self._tables.replace(self._table, frame_of(self._tables.spark, entries, self._table.schema))
         self._known = None
 
@@ -127,6 +127,7 @@ def _entry(row: dict[str, object]) -> Entry:
     return dataclasses.replace(entry, loaded_at=entry.loaded_at.astimezone(dt.timezone.utc))
 
 
-def _from_document(document: Mapping[str, Any]) -> Entry:
+def stated(document: Mapping[str, Any]) -> Entry:
+    """The entry that a document of the lake's base states."""
     days = {name: document[name] and dt.date.fromisoformat(document[name]) for name in ("extract_date", "newest_date")}
     return _entry({**document, **days, "loaded_at": dt.datetime.fromisoformat(document["loaded_at"])})

@@ -41,13 +41,12 @@ BYTES_A_ROW = 250  # of an export, roughly
 class Request:
     """What a run is asked to do.
 
-    With `rebuild`, everything behind bronze is computed anew from bronze; with `refresh`, gold and the marts from
-    silver, which has no batch pending.
+    `inputs` are what there is to load, by the name of its mapping. With `rebuild`, everything behind bronze is computed
+    anew from bronze; with `refresh`, gold and the marts from silver, which has no batch pending.
     """
 
     job: str
-    source: str | None = None
-    inputs: Sequence[str] = ()
+    inputs: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     extract_date: dt.date | None = None
     as_of: dt.date | None = None
     rebuild: bool = False
@@ -105,18 +104,21 @@ def _load(lake: Lake, request: Request) -> Request:
     """Mend the lake and load what is new into it; gives what there is to do then."""
     if not request.inputs:
         return dataclasses.replace(request, rebuild=recovery.mend(lake, ()) or request.rebuild)
-    if request.source is None:
-        raise UsageError("An input needs a mapping.", "Name it with --source; the mappings are under conf/sources.")
-    source = load_source(lake.settings.sources, request.source, bronze.table(lake))
+    sources = {name: load_source(lake.settings.sources, name, bronze.table(lake)) for name in request.inputs}
+    batches: dict[str, inputs.Batch] = {}
     with lake.steps.step("inputs"):
-        batches = inputs.resolve(lake.spark, request.inputs, source, request.extract_date)
-    mended = recovery.mend(lake, [batch.id for batch in batches])
+        for name, source in sources.items():
+            for batch in inputs.resolve(lake.spark, request.inputs[name], source, request.extract_date):
+                batches.setdefault(batch.id, batch)
+    mended = recovery.mend(lake, batches)
     known = {entry.batch_id for entry in lake.ledger.entries()}
-    new = [recovery.as_before(lake, batch) for batch in batches if batch.id not in known]
+    new = [recovery.as_before(lake, batch) for batch in batches.values() if batch.id not in known]
     if new:
         expect_rows(lake.spark, sum(part.size for batch in new for part in batch.parts) // BYTES_A_ROW)
         with lake.steps.step("bronze"):
-            bronze.load(lake, source, new)
+            for name, source in sources.items():
+                if theirs := [batch for batch in new if batch.source == name]:
+                    bronze.load(lake, source, theirs)
             recovery.require_kept_out(lake, [batch.id for batch in new])
             lake.base.advance()
     return dataclasses.replace(request, rebuild=mended or request.rebuild)

@@ -23,6 +23,7 @@ from lib.literals import TYPES, names_somebody, seen_of, spoilt, trimmed, typed_
 from lib.records import PLACE, csv_records, json_records, multiline_records
 from lib.rows import frame_of
 from lib.sources import Origin, Source, business_columns, nearest
+from lib.tables import BATCH
 
 JSON = ("json", "jsonl")
 SPOILT = "_spoilt_subject"
@@ -36,7 +37,8 @@ def read(
     Business columns are text as it came (card numbers masked); of a malformed row they are NULL, and
     `_corrupt_record` says what is wrong with its structure.
     """
-    frames = [_bronze(frame, source, bronze, ingested_at) for frame in _mapped_frames(spark, source, batches)]
+    ingested = _ingested(batches, ingested_at)
+    frames = [_bronze(frame, source, bronze, ingested) for frame in _mapped_frames(spark, source, batches)]
     if not frames:
         return frame_of(spark, [], bronze.schema)
     return reduce(DataFrame.unionAll, frames)
@@ -196,12 +198,21 @@ def _quoted(name: str) -> str:
     return f"`{name.replace('`', '``')}`"
 
 
-def _bronze(frame: DataFrame, source: Source, bronze: Table, ingested_at: datetime) -> DataFrame:
+def _ingested(batches: Sequence[Batch], now: datetime) -> Column:
+    """When a row's batch was loaded: `now`, unless it comes again."""
+    known = {batch.id: batch.loaded_at for batch in batches if batch.loaded_at}
+    if not known:
+        return F.lit(now)
+    entries = [F.lit(word) for entry in known.items() for word in entry]
+    return F.coalesce(F.create_map(*entries)[F.col(BATCH)], F.lit(now))
+
+
+def _bronze(frame: DataFrame, source: Source, bronze: Table, ingested: Column) -> DataFrame:
     names = list(source.columns)
     searched = frame.select("*", masked_or_null(names).alias("masked"))
     ready = {
         "_source": F.lit(source.name),
-        "_ingested_at": F.lit(ingested_at),
+        "_ingested_at": ingested,
         **{name: F.col(name) for name in (*PLACE, "_corrupt_record")},
         **{name: F.expr(f"if(masked is null, `{name}`, masked[{at}])") for at, name in enumerate(names)},
     }

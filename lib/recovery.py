@@ -15,17 +15,17 @@ run that is killed in between begins with the damage.
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import time
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from lib import base, deltalog
+from lib import base, bronze, deltalog, ledger, sources
 from lib.deltalog import LOG
-from lib.errors import AuditFailed
-from lib.ledger import BATCHES, REMOVED
+from lib.errors import AuditFailed, UsageError
+from lib.ledger import BATCHES, REMOVED, Entry
 from lib.tables import BATCH
 
 if TYPE_CHECKING:
@@ -34,6 +34,11 @@ if TYPE_CHECKING:
     from lib.lake import Lake
 
 OPERATION = "TAKE OUT WHAT IS DAMAGED"
+# What the operator has to name: the lake knows names of parts and tables, and not where they are.
+PLACES = {
+    "MANIFEST": "the manifest.json that the splitter wrote beside these parts, or writes if it splits that file again",
+    "DATABASE": "the address of the database that holds this table, as sqlite:///FILE",
+}
 
 
 def mend(lake: Lake, given: Collection[str]) -> bool:
@@ -47,9 +52,9 @@ def mend(lake: Lake, given: Collection[str]) -> bool:
     for table in damaged:
         if not (base.is_computed(table) or lake.base.is_restorable(table) or _is_bronze(lake, table)):
             raise AuditFailed(_told(lake, table), base.BACKUP)
-    lost = {b: name for table in damaged if _is_bronze(lake, table) for b, name in _lost(lake, table).items()}
+    lost = {each.batch_id: each for table in damaged if _is_bronze(lake, table) for each in _lost(lake, table)}
     if not lost.keys() <= set(given):
-        raise AuditFailed(*_needed(lake, lost))
+        raise AuditFailed(*_needed(lake, lost.values()))
     for table in damaged:
         _take_out(lake, table)
     lake.tables.forget()
@@ -68,11 +73,10 @@ def mend(lake: Lake, given: Collection[str]) -> bool:
 
 
 def as_before(lake: Lake, batch: Batch) -> Batch:
-    """A batch with the extract date that it had, if it was lost and comes again: its rows are judged as of that day."""
-    for known in lake.base.pins.batches:
-        if known["batch_id"] == batch.id:
-            day = known["extract_date"]
-            return dataclasses.replace(batch, extract_date=day and dt.date.fromisoformat(day))
+    """A batch with the days that it had, if it was lost and comes again: its rows are judged as of these."""
+    for known in map(ledger.stated, lake.base.pins.batches):
+        if known.batch_id == batch.id:
+            return dataclasses.replace(batch, extract_date=known.extract_date, loaded_at=known.loaded_at)
     return batch
 
 
@@ -97,7 +101,7 @@ def require_kept_out(lake: Lake, batches: Collection[str]) -> None:
 
 
 def _is_bronze(lake: Lake, table: Table) -> bool:
-    return table == lake.catalog.layer("bronze")[0]
+    return table == bronze.table(lake)
 
 
 def _told(lake: Lake, table: Table) -> str:
@@ -114,20 +118,35 @@ def _done(lake: Lake, table: Table) -> str:
     return "It begins anew; the marts do not need it."
 
 
-def _needed(lake: Lake, lost: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
+def _needed(lake: Lake, lost: Collection[Entry]) -> tuple[str, str]:
     """What to say of batches that have to be given again."""
     (table,) = (lake.catalog[path] for path in lake.base.damages if _is_bronze(lake, lake.catalog[path]))
-    named = "; ".join(f"{', '.join(each['files'])} ({each['rows']} rows)" for each in lost.values())
-    source = " or ".join(sorted({str(each["source"]) for each in lost.values()}))
-    inputs = " ".join(f"--input {name}" for each in lost.values() for name in each["files"])
+    named = "; ".join(f"{', '.join(each.files)} ({each.rows} rows)" for each in lost)
+    words = [
+        word
+        for source in sorted({each.source for each in lost})
+        for word in (f"--source {source}", *(_input(lake, each) for each in lost if each.source == source))
+    ]
+    places = [f"{place} is {what}" for place, what in PLACES.items() if any(place in word for word in words)]
+    explained = f" ({'; '.join(places)})" if places else ""
     return (
         f"{_told(lake, table)} {len(lost)} of {len(lake.base.pins.batches)} batches are no longer whole: {named}.",
-        f"Load exactly these again, all in one run: ./spark-submit.sh pipeline --source {source} {inputs}",
+        f"Load exactly these again, all in one run{explained}: ./spark-submit.sh pipeline {' '.join(words)}",
     )
 
 
-def _lost(lake: Lake, table: Table) -> dict[str, Mapping[str, Any]]:
-    """The batches of which bronze no longer holds all rows, by their id: what the ledger says of them."""
+def _input(lake: Lake, batch: Entry) -> str:
+    """How a batch is named on the command line. Of its inputs, the lake knows the names only, not the places."""
+    if len(batch.files) > 1:
+        return "--input MANIFEST"
+    with suppress(UsageError):  # the mapping itself may be lost
+        if sources.load_source(lake.settings.sources, batch.source, bronze.table(lake)).format == "table":
+            return f"--input DATABASE?table={batch.files[0]}"
+    return f"--input {batch.files[0]}"
+
+
+def _lost(lake: Lake, table: Table) -> list[Entry]:
+    """The batches of which bronze no longer holds all rows."""
     pinned, differing = lake.base.pins.tables[table.path], lake.base.damages[table.path]
     sound = [f"{lake.tables.location(table)}/{name}" for name in pinned.files if name not in differing.files]
     held = {}
@@ -137,9 +156,8 @@ def _lost(lake: Lake, table: Table) -> dict[str, Mapping[str, Any]]:
     removed: dict[str, int] = {}
     for batch, _, count in lake.base.pins.removed:
         removed[batch] = removed.get(batch, 0) + count
-    expected = {one["batch_id"]: one["rows"] - removed.get(one["batch_id"], 0) for one in lake.base.pins.batches}
-    known = {one["batch_id"]: one for one in lake.base.pins.batches}
-    return {batch: known[batch] for batch, rows in expected.items() if held.get(batch, 0) != rows}
+    known = map(ledger.stated, lake.base.pins.batches)
+    return [one for one in known if held.get(one.batch_id, 0) != one.rows - removed.get(one.batch_id, 0)]
 
 
 def _take_out(lake: Lake, table: Table) -> None:

@@ -95,8 +95,7 @@ class Site:
         opened = open_lake(self.spark, load(self.deployment(contracts, sources), str(lake)))
         request = pipeline.Request(
             job="pipeline",
-            source="ecommerce",
-            inputs=[str(batch.path) for batch in batches],
+            inputs={"ecommerce": [str(batch.path) for batch in batches]} if batches else {},
             extract_date=next(iter(days), None),
             rebuild=rebuild,
         )

@@ -80,8 +80,9 @@ class Shop:
         """The lake opened as every job does, and nothing else."""
         return open_lake(self.spark, load(self.deployment(), str(self.lake)))
 
-    def job(self, name: str, *options: str) -> Ending:
-        return Site(self.spark, self.place).job(name, self.lake, *options, deployment=self.deployment())
+    def job(self, name: str, *options: str, deployment: Path | None = None) -> Ending:
+        site = Site(self.spark, self.place)
+        return site.job(name, self.lake, *options, deployment=deployment or self.deployment())
 
     def load(self, number: int) -> Ending:
         return self.job(*self.loading(number))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 from unittest import mock
 
@@ -13,6 +15,8 @@ from lib import deltalog, erasure, marts
 from lib.base import Base
 from lib.deltalog import Changes
 from lib.errors import AuditFailed, UsageError
+from splitter.split import Order, split
+from tests.e2e.lakes import PROJECT, Site, newest
 from tests.reliability.conftest import DAY, ERASED, Content, Shop
 from tests.reliability.damage import DAMAGES, TABLES, tree
 
@@ -108,6 +112,58 @@ def test_a_lost_batch_is_named_and_that_very_file_is_accepted_again(shop: Shop, 
     again = shop.job("pipeline", "--source", "ecommerce", "--input", str(shop.batches[2]))
     assert again.code == 0, again.err
     assert shop.told() == before
+
+
+def test_lost_batches_of_all_kinds_of_input_are_given_again_in_one_run(shop: Shop, tmp_path: Path) -> None:
+    """A split export, a table of another source, and a file; each keeps the days that it had."""
+    shop.begin()
+    one, two, three, _ = shop.batches
+    split(Order(one, tmp_path / "split"))
+    manifest = str(tmp_path / "split/manifest.json")
+    database = tabled(two, tmp_path / "till.db")
+    deployment = with_source(shop, tmp_path / "sources", "till")
+    for source, given in (("ecommerce", manifest), ("till", f"{database}?table=sales"), ("ecommerce", str(three))):
+        done = shop.job("pipeline", "--source", source, "--input", given, deployment=deployment)
+        assert done.code == 0, done.err
+    before, batches = shop.told(), shop.open().base.pins.batches
+    loaded = days_of_loading(shop)
+    for file in (shop.lake / "bronze/sales_events").glob("part-*.parquet"):
+        file.unlink()
+    refused = shop.job("pipeline", deployment=deployment)
+    assert refused.code == 4
+    for said in ("MANIFEST is the manifest.json that the splitter wrote", "DATABASE is the address of the database"):
+        assert said in refused.last_line
+    command = refused.last_line.partition("./spark-submit.sh ")[2]
+    name, *words = command.replace("MANIFEST", manifest).replace("DATABASE", database).split()
+    again = shop.job(name, *(str(three) if word == three.name else word for word in words), deployment=deployment)
+    assert again.code == 0, again.err
+    shop.forget()
+    assert (shop.told(), days_of_loading(shop)) == (before, loaded)
+    assert sorted(one["loaded_at"] for one in shop.open().base.pins.batches) == [one["loaded_at"] for one in batches]
+
+
+def days_of_loading(shop: Shop) -> list[tuple[object, int]]:
+    rows = newest(shop.lake, "bronze/sales_events").group_by(["_batch_id", "_ingested_at"])
+    return sorted(tuple(row.values()) for row in rows.aggregate([([], "count_all")]).to_pylist())
+
+
+def tabled(export: Path, file: Path) -> str:
+    """The rows of an export as a table of a database; gives its address."""
+    header, *rows = csv.reader(export.read_text(encoding="utf-8").splitlines())
+    columns = [f'"{name}" text' for name in header]
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(f"create table sales ({', '.join(columns)})")
+        connection.executemany(f"insert into sales values ({', '.join('?' * len(header))})", rows)
+    return f"sqlite:///{file}"
+
+
+def with_source(shop: Shop, folder: Path, name: str) -> Path:
+    """A deployment whose mappings have one more: that of the wide export, read from a table."""
+    shutil.copytree(PROJECT / "conf/sources", folder)
+    text = (folder / "ecommerce.yaml").read_text(encoding="utf-8")
+    kept = [line for line in text.splitlines() if not line.startswith(("format:", "encoding:", "delimiter:"))]
+    (folder / f"{name}.yaml").write_text("\n".join(["format: table", *kept]), encoding="utf-8")
+    return Site(shop.spark, shop.place).deployment(shop.contracts, folder)
 
 
 def test_a_lost_list_of_persons_stops_everything_until_it_is_put_back(shop: Shop, start: Path) -> None:

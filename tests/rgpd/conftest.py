@@ -84,9 +84,8 @@ class Shop:
 
     def load(self, lake: Path, *inputs: Path, rebuild: bool = False) -> pipeline.Result:
         """Run the pipeline."""
-        wanted = pipeline.Request(
-            job="pipeline", source="ecommerce", inputs=[str(file) for file in inputs], extract_date=DAY, rebuild=rebuild
-        )
+        given = {"ecommerce": [str(file) for file in inputs]} if inputs else {}
+        wanted = pipeline.Request(job="pipeline", inputs=given, extract_date=DAY, rebuild=rebuild)
         return pipeline.run(self.open(lake), wanted)
 
     def erase(self, lake: Path, *ids: str, file: Path | None = None, known_only: bool = False) -> Ending:
