@@ -72,6 +72,15 @@ class Base:
         changed = [self._settle(table) for table in self._stored()]
         if any(changed):
             self.tables.forget()
+        self._compare_with_published()
+
+    def _compare_with_published(self) -> None:
+        """State what is damaged of versions that people read and that are not the newest, as after a rollback."""
+        for table in self._stored():
+            if self.published and table.path not in self.damages and self.is_read_as_it_was(table):
+                differing = pins.differences(self.storage, table.path, self.published.pins[table.path])
+                if differing:
+                    self.damages[table.path] = differing
 
     def _restore_operations(self) -> None:
         """Publish what the runs did as the base knows it: a killed job was ahead of it, or the file is lost."""

@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 
-from lib import deltalog, erasure, marts
+from lib import deltalog, erasure, marts, publication
 from lib.base import Base
 from lib.deltalog import Changes
 from lib.errors import AuditFailed, UsageError
@@ -269,6 +269,23 @@ def test_a_rollback_outlives_the_removal_of_older_versions(shop: Shop, start: Pa
     before = shop.told()
     erasure.vacuum(shop.open(), grace=0)
     assert shop.told() == before
+
+
+def test_what_people_read_after_a_rollback_is_looked_at_too(shop: Shop, start: Path) -> None:
+    """It is not the newest version then, which is whole."""
+    shop.begin(start)
+    newest_read = shop.told()
+    newest_files = set(shop.open().base.pins.tables["mart_sales/trends"].files)
+    assert shop.job("rollback").code == 0
+    published = publication.parsed((shop.lake / "published.json").read_text(encoding="utf-8")).publication
+    assert published
+    lost = next(iter(set(published.pins["mart_sales/trends"].files) - newest_files))
+    (shop.lake / "mart_sales/trends" / lost).unlink()
+    refused = shop.job("verify")
+    assert (refused.code, "mart_sales/trends is not what the last job left" in refused.last_line) == (4, True)
+    done = shop.job("pipeline")
+    assert done.code == 0, done.err
+    assert (shop.told(), shop.job("verify").code) == (newest_read, 0)
 
 
 def test_a_doubtful_ledger_does_not_replace_what_is_known_of_it(shop: Shop, start: Path, expected: Content) -> None:
