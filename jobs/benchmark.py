@@ -30,7 +30,8 @@ def main(options: Namespace) -> str:
     import json
     import shutil
 
-    from lib import audit, benchmark
+    from lib import benchmark
+    from lib.audit import audit
     from lib.session import session
     from splitter.sample import batch_paths, write_sample
     from splitter.sample_plan import Plan

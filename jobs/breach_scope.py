@@ -28,8 +28,8 @@ def main(options: Namespace) -> str:
     import dataclasses
     import json
 
-    from lib import breach
-    from lib.writer import writing
+    from lib.pipeline.writer import writing
+    from lib.privacy import breach
 
     # It only reads. But whoever opens a lake takes what is not pinned for what a dead job has left.
     with writing(options, JOB, audits=False) as lake:

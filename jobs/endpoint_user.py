@@ -8,9 +8,11 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from lib import accounts, cli, contracts, roles
-from lib.accounts import Account, Accounts
+from lib import cli
+from lib.contracts import contracts
 from lib.errors import UsageError
+from lib.serving import accounts, roles
+from lib.serving.accounts import Account, Accounts
 
 ACTIONS = ("add", "passwd", "remove", "list")
 

@@ -29,8 +29,8 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Enforce; the result is what the last line says."""
-    from lib import purge, resumption, retention
-    from lib.writer import writing
+    from lib.pipeline.writer import writing
+    from lib.privacy import purge, resumption, retention
 
     as_of = options.as_of or dt.datetime.now(dt.timezone.utc).date()
     with writing(options, retention.JOB, logs=not options.dry_run) as lake:

@@ -18,8 +18,10 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Erase; the result is what the last line says."""
-    from lib import asked, erasure, requests, resumption
-    from lib.writer import writing
+    from lib.accountability import requests
+    from lib.pipeline.writer import writing
+    from lib.privacy import erasure, resumption
+    from lib.rights import asked
 
     wanted = asked.read(options.subjects, cli.settings(options), known_only=options.known_only)
     with writing(options, erasure.JOB, logs=True) as lake:

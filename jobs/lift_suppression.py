@@ -19,8 +19,9 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Lift; the result is what the last line says."""
-    from lib import asked, erasure
-    from lib.writer import writing
+    from lib.pipeline.writer import writing
+    from lib.privacy import erasure
+    from lib.rights import asked
 
     wanted = asked.read(options.subjects, cli.settings(options), known_only=options.known_only)
     with writing(options, JOB, audits=False, logs=True) as lake:

@@ -54,8 +54,9 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Run the pipeline; the result is what the last line says."""
-    from lib import pipeline, resumption, rotation, summary
-    from lib.writer import writing
+    from lib.pipeline import pipeline, summary
+    from lib.pipeline.writer import writing
+    from lib.privacy import resumption, rotation
 
     if options.new_key and not options.rebuild:
         raise UsageError("A new key needs a rebuild, which gives everybody a new pseudonym.", "Add --rebuild.")

@@ -26,8 +26,11 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Correct; the result is what the last line says."""
-    from lib import asked, bronze, contracts, corrections, fulfilment, resumption
-    from lib.writer import writing
+    from lib.build import bronze
+    from lib.contracts import contracts
+    from lib.pipeline.writer import writing
+    from lib.privacy import fulfilment, resumption
+    from lib.rights import asked, corrections
 
     settings = cli.settings(options)
     known_only = options.known_only

@@ -20,7 +20,7 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Write it; the result is what the last line says. Needs no Spark session."""
-    from lib import census, contracts, register
+    from lib.contracts import census, contracts, register
 
     settings = cli.settings(options)
     catalog = contracts.load(settings.contracts)

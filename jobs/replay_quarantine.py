@@ -15,8 +15,9 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Replay; the result is what the last line says."""
-    from lib import replay, resumption
-    from lib.writer import writing
+    from lib.pipeline import replay
+    from lib.pipeline.writer import writing
+    from lib.privacy import resumption
 
     with writing(options, "replay_quarantine") as lake:
         resumption.resume(lake)

@@ -22,8 +22,9 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Do so; the result is what the last line says."""
-    from lib import asked, fulfilment, restrictions, resumption
-    from lib.writer import writing
+    from lib.pipeline.writer import writing
+    from lib.privacy import fulfilment, resumption
+    from lib.rights import asked, restrictions
 
     wanted = asked.read(options.subjects, cli.settings(options), known_only=options.known_only)
     with writing(options, JOB, logs=True) as lake:

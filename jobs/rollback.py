@@ -17,8 +17,8 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Roll back; the result is what the last line says."""
-    from lib import resumption
-    from lib.writer import writing
+    from lib.pipeline.writer import writing
+    from lib.privacy import resumption
 
     with writing(options, "rollback", audits=False) as lake:
         resumption.require_none(lake)

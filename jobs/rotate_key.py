@@ -17,8 +17,8 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Rotate; the result is what the last line says."""
-    from lib import resumption, rotation
-    from lib.writer import writing
+    from lib.pipeline.writer import writing
+    from lib.privacy import resumption, rotation
 
     with writing(options, rotation.JOB, logs=True) as lake:
         resumption.resume(lake)

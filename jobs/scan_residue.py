@@ -24,7 +24,11 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Scan, print the findings; the result is what the last line says. Needs no Spark session."""
-    from lib import contracts, keyring, listings, residue, traces
+    from lib.contracts import contracts
+    from lib.delta import keyring
+    from lib.privacy import traces
+    from lib.residue import residue
+    from lib.rights import listings
 
     settings = cli.settings(options)
     root = residue.local_root(settings.lake)

@@ -18,8 +18,9 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Serve; the result is what the last line says."""
-    from lib import contracts, endpoint
-    from lib.accounts import Accounts
+    from lib.contracts import contracts
+    from lib.serving import endpoint
+    from lib.serving.accounts import Accounts
     from lib.session import session
     from lib.storage import Storage
 

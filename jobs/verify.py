@@ -19,8 +19,8 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Verify; the result is what the last line says."""
-    from lib import verification
-    from lib.writer import writing
+    from lib.pipeline.writer import writing
+    from lib.publication import verification
 
     with writing(options, "verify", audits=False, mends=True) as lake:
         return verification.verify(lake, full=options.full)

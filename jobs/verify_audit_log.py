@@ -15,7 +15,9 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Verify; the result is what the last line says."""
-    from lib import address, auditlog, keyring, keys
+    from lib import address, keys
+    from lib.accountability import auditlog
+    from lib.delta import keyring
 
     settings = cli.settings(options)
     root = address.local_path(settings.lake)

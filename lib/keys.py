@@ -23,7 +23,7 @@ KEY_BYTES = 32
 def secret_key(folder: Path, name: str) -> bytes:
     """The key `name`, made on first use; readable by its owner only.
 
-    No job comes here for a lake that knows another key (`lib.keyring`).
+    No job comes here for a lake that knows another key (`lib.delta.keyring`).
 
     Raises `UsageError` if the file holds no key or others may read it.
     """

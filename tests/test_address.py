@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lib import address, requests
-from lib.auditlog import audit_log
+from lib import address
+from lib.accountability import requests
+from lib.accountability.auditlog import audit_log
 from lib.settings import PROJECT, load
 
 

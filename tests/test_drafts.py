@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lib import address, keys, leftovers
-from lib.accounts import write_private
+from lib import address, keys
 from lib.drafts import own_draft
+from lib.pipeline import leftovers
+from lib.serving.accounts import write_private
 
 
 def test_an_export_that_was_killed_goes_with_the_next_and_one_under_way_stays(tmp_path: Path) -> None:

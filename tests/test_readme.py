@@ -16,8 +16,9 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from lib import contracts, errors
-from lib.sources import load_source
+from lib import errors
+from lib.contracts import contracts
+from lib.sources.sources import load_source
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

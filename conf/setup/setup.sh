@@ -194,7 +194,7 @@ set_up_jars() {
 
 # --- The SQL endpoint's gate: our own Java, compiled against pyspark's jars ------------------------------------------
 
-readonly gate_sources=$root/lib/gate
+readonly gate_sources=$root/lib/serving/gate
 readonly gate_jar=$jars/lakehouse-gate.jar
 
 gate_stamp() {

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lib.accounts import SERVICE, Account, generated
-from lib.contracts import Catalog, Table
+from lib.contracts.contracts import Catalog, Table
 from lib.dashboards.bundle import uuid
 from lib.dashboards.client import Client
 from lib.dashboards.specs import Dashboard
-from lib.roles import Role, Roles
+from lib.serving.accounts import SERVICE, Account, generated
+from lib.serving.roles import Role, Roles
 
 BUILT_IN = {"Admin", "Alpha", "Gamma", "Public", "sql_lab"}
 # What a viewer needs to look at a dashboard and use its filters, and nothing to make, change or explore anything.

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from lib import accounts, address, cli
+from lib import address, cli
 from lib.dashboards.provision import ASSETS, Place, provision
 from lib.dashboards.servers import (
     HOST,
@@ -30,8 +30,9 @@ from lib.dashboards.servers import (
     superset_command,
     superset_environment,
 )
-from lib.endpoint import require_free
 from lib.errors import LakehouseError, UsageError
+from lib.serving import accounts
+from lib.serving.endpoint import require_free
 from lib.settings import PROJECT, Settings
 
 SECONDS_TO_START = 240

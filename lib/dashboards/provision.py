@@ -20,12 +20,13 @@ from typing import Any
 
 import yaml
 
-from lib import contracts, roles
-from lib.accounts import SERVICE, Accounts
+from lib.contracts import contracts
 from lib.dashboards import bundle, specs
 from lib.dashboards.access import Access
 from lib.dashboards.client import Client
 from lib.errors import LakehouseError, UsageError
+from lib.serving import roles
+from lib.serving.accounts import SERVICE, Accounts
 from lib.settings import PROJECT, Settings
 from lib.settings import load as load_settings
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from lib import contracts
-from lib.contracts import Catalog
+from lib.contracts import contracts
+from lib.contracts.contracts import Catalog
 
 PROJECT = Path(__file__).resolve().parents[2]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from lib.audit import audit
-from lib.contracts import Catalog
-from lib.findings import Finding
-from lib.report import Report, render
-from lib.tables import Tables
+from lib.audit.audit import audit
+from lib.audit.findings import Finding
+from lib.contracts.contracts import Catalog
+from lib.delta.tables import Tables
+from lib.publication.report import Report, render
 from tests.audit.conftest import VISITS, read
 
 pytestmark = pytest.mark.spark

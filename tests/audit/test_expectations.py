@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from lib.contracts import Catalog, Table
+from lib.audit.expectations import suite
+from lib.contracts.contracts import Catalog, Table
 from lib.errors import UsageError
-from lib.expectations import suite
 
 
 def stated(table: Table) -> list[tuple[str, dict[str, Any]]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from lib.findings import Finding
-from lib.report import BatchLine, Report, StepLine, ViolationLine, render
+from lib.audit.findings import Finding
+from lib.publication.report import BatchLine, Report, StepLine, ViolationLine, render
 
 PASSED = Finding("clinic/visits", "kind: required", passed=True, observed="as expected", expected="all", description="")
 FAILED = Finding(

@@ -25,8 +25,9 @@ import yaml
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from lib import cli, pipeline
-from lib.lake import open_lake
+from lib import cli
+from lib.delta.lake import open_lake
+from lib.pipeline import pipeline
 from lib.settings import load
 from tests.oracle import Batch, Oracle, compute
 from tests.oracle.delta import COMPARED, compare, published

@@ -27,7 +27,7 @@ from lib import cli
 
 def main(options):
     from pyspark import StorageLevel
-    from lib.writer import writing
+    from lib.pipeline.writer import writing
     with writing(options, "note", new=True, audits=False) as lake:
         rows = lake.spark.range(options.rows).selectExpr("concat('canary-', uuid()) as v")
         rows.persist(StorageLevel.DISK_ONLY).count()

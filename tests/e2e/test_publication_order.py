@@ -10,10 +10,10 @@ from typing import cast
 
 import pytest
 
-from lib import publication
+from lib.delta import publication
+from lib.delta.pins import Pins
+from lib.delta.publication import Publication
 from lib.errors import LakehouseError, UsageError
-from lib.pins import Pins
-from lib.publication import Publication
 from lib.storage import Storage
 
 EMPTY, TORN = "", '{"at": "2026-'

@@ -7,7 +7,8 @@ import datetime as dt
 import pytest
 from pyspark.sql import SparkSession
 
-from lib import contracts, rules
+from lib.build import rules
+from lib.contracts import contracts
 from tests.e2e.lakes import PROJECT
 
 pytestmark = pytest.mark.spark

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from lib import contracts
-from lib.contracts import Table
+from lib.contracts import contracts
+from lib.contracts.contracts import Table
+from lib.delta.tables import Tables
 from lib.rows import frame_of
-from lib.tables import Tables
 
 pytestmark = pytest.mark.spark
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 
 from pyhive import hive
 
-from lib.hostile import BOMBS
+from lib.serving.hostile import BOMBS
 
 HOST = "127.0.0.1"
 BOMBERS, GUESSERS, HALF_OPEN = 8, 8, 200

@@ -16,8 +16,8 @@ from typing import Any
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
-from lib import contracts
-from lib.contracts import Column, Table
+from lib.contracts import contracts
+from lib.contracts.contracts import Column, Table
 
 PROJECT = Path(__file__).resolve().parents[2]
 CATALOG = contracts.load(PROJECT / "lakehouse")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lib.accounts import ITERATIONS, Account, Accounts, generated, hashed, make_demo, parsed
 from lib.errors import UsageError
+from lib.serving.accounts import ITERATIONS, Account, Accounts, generated, hashed, make_demo, parsed
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import yaml
 
 from jobs import endpoint_user
 from lib import cli
-from lib.accounts import Accounts
+from lib.serving.accounts import Accounts
 from tests.endpoint.lakes import PROJECT
 
 

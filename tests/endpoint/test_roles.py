@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lib.accounts import Account
 from lib.errors import UsageError
-from lib.roles import Roles, load
-from lib.views import View, condition
+from lib.serving.accounts import Account
+from lib.serving.roles import Roles, load
+from lib.serving.views import View, condition
 from tests.endpoint.lakes import CATALOG, MARTS, PROJECT
 
 STATED = """

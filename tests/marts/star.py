@@ -11,10 +11,10 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from lib import transformations
-from lib.contracts import Table, load
+from lib.build import transformations
+from lib.build.transformations import transform
+from lib.contracts.contracts import Table, load
 from lib.rows import frame_of
-from lib.transformations import transform
 
 CATALOG = load(Path("lakehouse"))
 REGIONS = ("Africa", "Americas", "Asia", "Europe", "Oceania", "Unknown")

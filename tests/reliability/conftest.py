@@ -17,11 +17,12 @@ from unittest import mock
 import pytest
 from pyspark.sql import SparkSession
 
-from lib import contracts as catalogs
-from lib import requests, tables
-from lib.contracts import Table
-from lib.lake import Lake, open_lake
-from lib.requests import Open
+from lib.accountability import requests
+from lib.accountability.requests import Open
+from lib.contracts import contracts as catalogs
+from lib.contracts.contracts import Table
+from lib.delta import tables
+from lib.delta.lake import Lake, open_lake
 from lib.settings import load
 from lib.steps import Steps
 from tests.e2e.lakes import Died, Ending, Site, content, contracts, newest

@@ -10,7 +10,7 @@ from pathlib import Path
 from deltalake.exceptions import DeltaError
 from pyarrow import ArrowException
 
-from lib.base import OPERATION
+from lib.delta.base import OPERATION
 from lib.errors import LakehouseError
 from tests.e2e.lakes import Ending
 from tests.reliability.conftest import NEXT, Content, Shop

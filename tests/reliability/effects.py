@@ -8,7 +8,9 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
-from lib import anchors, auditlog, drafts, keys, requests, storage, tables
+from lib import drafts, keys, storage
+from lib.accountability import anchors, auditlog, requests
+from lib.delta import tables
 
 # Whatever changes a file of the lake or of its secrets.
 EFFECTS: tuple[tuple[Any, str], ...] = (

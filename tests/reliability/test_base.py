@@ -11,10 +11,12 @@ from unittest import mock
 
 import pytest
 
-from lib import deltalog, erasure, marts, publication
-from lib.base import Base
-from lib.deltalog import Changes
+from lib.delta import deltalog, publication
+from lib.delta.base import Base
+from lib.delta.deltalog import Changes
 from lib.errors import AuditFailed, UsageError
+from lib.privacy import erasure
+from lib.publication import marts
 from splitter.split import Order, split
 from tests.e2e.lakes import PROJECT, Site, newest
 from tests.reliability.conftest import DAY, ERASED, Content, Shop

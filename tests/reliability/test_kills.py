@@ -19,8 +19,8 @@ from unittest import mock
 
 import pytest
 
-from lib import ledger
-from lib.ledger import Entry
+from lib.delta import ledger
+from lib.delta.ledger import Entry
 from tests.e2e.lakes import COMMAND, await_lock, environment
 from tests.reliability.conftest import Shop
 from tests.reliability.deaths import JOBS, Deaths, Job, Undisturbed

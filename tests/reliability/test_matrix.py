@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from lib import marts
 from lib.errors import LakehouseError
+from lib.publication import marts
 from tests.reliability.conftest import NEXT, Content, Shop
 from tests.reliability.damage import DAMAGES, KINDS, tree
 

@@ -15,7 +15,7 @@ from unittest import mock
 import pytest
 
 from lib import drafts
-from lib.base import Base
+from lib.delta.base import Base
 from tests.reliability.conftest import Shop
 from tests.reliability.deaths import JOBS, Deaths, Job, Undisturbed
 from tests.reliability.disk import Disk, disk, lacking, mounted

@@ -14,9 +14,9 @@ import pytest
 import yaml
 from pyspark.sql import SparkSession
 
-from lib import pipeline
-from lib.auditlog import audit_log
-from lib.lake import Lake, open_lake
+from lib.accountability.auditlog import audit_log
+from lib.delta.lake import Lake, open_lake
+from lib.pipeline import pipeline
 from lib.settings import load
 from tests.e2e.lakes import PROJECT, Ending, Site, contracts
 from tests.oracle.case import batch, row

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lib import anchors, auditlog
-from lib.auditlog import AuditLog, audit_log
+from lib.accountability import anchors, auditlog
+from lib.accountability.auditlog import AuditLog, audit_log
 from lib.errors import AuditFailed, UsageError
 
 REFERENCE = "req-0123456789abcdef"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lib import asked, listings
-from lib.asked import Asked
 from lib.errors import InputRefused, UsageError
+from lib.rights import asked, listings
+from lib.rights.asked import Asked
 from lib.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[2]

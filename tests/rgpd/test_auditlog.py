@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.auditlog import AuditLog, audit_log, new_reference
+from lib.accountability.auditlog import AuditLog, audit_log, new_reference
 from lib.errors import AuditFailed, UsageError
 
 REFERENCE = "req-0123456789abcdef"

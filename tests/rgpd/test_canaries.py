@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.residue import Wanted, scan
+from lib.residue.residue import Wanted, scan
 from tests.rgpd.conftest import COLUMNS, MARKED, REFUSED, Erased, mark
 from tests.rgpd.test_erasure import texts
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lib import census, contracts
+from lib.contracts import census, contracts
 from lib.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lib import contracts, corrections
+from lib.contracts import contracts
 from lib.errors import InputRefused, UsageError
+from lib.rights import corrections
 
 CATALOG = contracts.load(Path(__file__).resolve().parents[2] / "lakehouse")
 BRONZE = CATALOG["bronze/sales_events"]

@@ -14,10 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from lib import anchors, bronze, requests, subjects
-from lib.auditlog import audit_log
+from lib.accountability import anchors, requests
+from lib.accountability.auditlog import audit_log
+from lib.build import bronze
+from lib.delta.tables import Tables
 from lib.errors import AuditFailed
-from lib.tables import Tables
+from lib.privacy import subjects
 from tests.e2e.lakes import Died, commits, newest, records
 from tests.oracle.case import batch, row
 from tests.rgpd.conftest import (

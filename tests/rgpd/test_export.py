@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lib.auditlog import AuditLog, audit_log
+from lib.accountability.auditlog import AuditLog, audit_log
 from lib.errors import AuditFailed
 from tests.e2e.lakes import Ending, commits
 from tests.rgpd.conftest import ADA, CANARIES, OTHER_TWIN, SHORT, TWIN, UNKNOWN, Erased, Shop

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from lib.export import as_csv
+from lib.privacy.export import as_csv
 
 
 def written(value: object) -> str:

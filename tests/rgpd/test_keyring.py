@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from lib import suppression
-from lib.auditlog import audit_log
+from lib.accountability.auditlog import audit_log
 from lib.keys import KEY_BYTES
+from lib.rights import suppression
 from tests.e2e.lakes import content, records
 from tests.rgpd.conftest import ADA, Shop
 from tests.rgpd.test_rotation import own_keys

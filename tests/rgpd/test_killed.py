@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lib import requests
-from lib.auditlog import audit_log
+from lib.accountability import requests
+from lib.accountability.auditlog import audit_log
 from lib.steps import Steps
 from tests.e2e.lakes import Died, content, records
 from tests.oracle.case import batch, row

@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lib import controls, residue
 from lib.errors import AuditFailed
-from lib.residue import ABSENT, INCONCLUSIVE, PRESENT, Wanted, scan, verdict
+from lib.residue import controls, residue
+from lib.residue.residue import ABSENT, INCONCLUSIVE, PRESENT, Wanted, scan, verdict
 
 VALUE = "canary-4f1d2c"
 WANTED = Wanted(texts=frozenset({VALUE}))

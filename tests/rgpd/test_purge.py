@@ -14,10 +14,10 @@ from unittest import mock
 
 import pytest
 
-from lib import purge
-from lib.auditlog import audit_log
+from lib.accountability.auditlog import audit_log
+from lib.delta.lake import Lake
 from lib.errors import InputRefused, UsageError
-from lib.lake import Lake
+from lib.privacy import purge
 from splitter.split import Order, split
 from tests.e2e.lakes import Died
 from tests.oracle.case import batch, row

@@ -7,8 +7,8 @@ from typing import cast
 
 import pytest
 
-from lib import pipeline
-from lib.lake import Lake
+from lib.delta.lake import Lake
+from lib.pipeline import pipeline
 
 BEFORE = SimpleNamespace(batch_id="b1", rows=1, pending=False)
 PENDING = SimpleNamespace(batch_id="b2", rows=1, pending=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import contracts, register
+from lib.contracts import contracts, register
 from lib.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,11 +10,12 @@ from typing import cast
 
 import pytest
 
-from lib import requests, resumption
+from lib.accountability import requests
+from lib.delta.lake import Lake
 from lib.errors import UsageError
-from lib.lake import Lake
+from lib.privacy import resumption
+from lib.privacy.subjects import pseudonym
 from lib.steps import Steps
-from lib.subjects import pseudonym
 
 LAKE = "/data/lake"
 

@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lib import residue
-from lib.residue import Wanted, scan
+from lib.residue import residue
+from lib.residue.residue import Wanted, scan
 from tests.rgpd.conftest import COLUMNS, REFUSED, mark
 
 CANARY = "canary-4f1d2c"

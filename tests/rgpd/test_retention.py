@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from lib import erasure, expiry, requests, restrictions
-from lib.auditlog import audit_log
+from lib.accountability import requests
+from lib.accountability.auditlog import audit_log
+from lib.privacy import erasure, expiry
+from lib.rights import restrictions
 from splitter.split import Order, split
 from tests.e2e.lakes import Ending, commits, newest, records
 from tests.oracle.case import batch, row

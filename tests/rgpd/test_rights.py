@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from lib import fulfilment, restrictions
-from lib.auditlog import audit_log
+from lib.accountability.auditlog import audit_log
+from lib.privacy import fulfilment
+from lib.rights import restrictions
 from tests.e2e.lakes import Died, Ending, commits, content, records
 from tests.oracle.case import batch, row
 from tests.rgpd.conftest import ADA, BLANKS, OTHER_TWIN, TWIN, UNKNOWN, Erased, Shop, receipt

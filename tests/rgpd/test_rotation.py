@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.auditlog import audit_log
+from lib.accountability.auditlog import audit_log
 from tests.e2e.lakes import Ending, content, records
 from tests.rgpd.conftest import ADA, OTHER_TWIN, TWIN, Erased, Shop
 from tests.rgpd.test_erasure import LINES, holding, pseudonym, sales

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lib.keys import secret_key
-from lib.subjects import pseudonym
+from lib.privacy.subjects import pseudonym
 
 ROOT = Path(__file__).resolve().parents[2]
 PERSON = "person-canary-a1"

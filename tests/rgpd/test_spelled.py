@@ -31,8 +31,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import ipc, orc
 
-from lib import residue
-from lib.residue import ABSENT, PRESENT, Wanted, scan
+from lib.residue import residue
+from lib.residue.residue import ABSENT, PRESENT, Wanted, scan
 
 # Two invented persons, alike in all that is not their own.
 VALUE = 'Zoë "Quix" O\'Testy\\Lane & Söhne 7f3a 40% a/b+c'

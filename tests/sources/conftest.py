@@ -11,9 +11,10 @@ from typing import Protocol
 import pytest
 from pyspark.sql import Row, SparkSession
 
-from lib import contracts, inputs, readers
-from lib.contracts import Table
-from lib.sources import Source, load_source
+from lib.contracts import contracts
+from lib.contracts.contracts import Table
+from lib.sources import inputs, readers
+from lib.sources.sources import Source, load_source
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import pytest
 from pyspark.sql import SparkSession
 
-from lib.cards import masked_names, masked_or_null
 from lib.rows import frame_of
+from lib.sources.cards import masked_names, masked_or_null
 from tests.oracle.card import mask
 
 pytestmark = pytest.mark.spark

@@ -16,12 +16,15 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from lib import bronze, completeness, inputs, readers, subjects, suppression
+from lib.build import bronze
+from lib.delta.lake import Lake, open_lake
 from lib.errors import AuditFailed, InputRefused
-from lib.inputs import Batch
-from lib.lake import Lake, open_lake
+from lib.privacy import subjects
+from lib.rights import suppression
 from lib.settings import load
-from lib.sources import Source, load_source
+from lib.sources import completeness, inputs, readers
+from lib.sources.inputs import Batch
+from lib.sources.sources import Source, load_source
 from tests.sources.conftest import ROOT
 
 pytestmark = pytest.mark.spark

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from lib import inputs
 from lib.errors import InputRefused
-from lib.sources import Source
+from lib.sources import inputs
+from lib.sources.sources import Source
 from tests.sources.conftest import Read
 
 pytestmark = pytest.mark.spark

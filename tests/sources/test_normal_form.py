@@ -10,9 +10,9 @@ import pytest
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
-from lib.contracts import Table
-from lib.literals import is_spoilt, normal, spoilt, trimmed
-from lib.sources import Source
+from lib.contracts.contracts import Table
+from lib.sources.literals import is_spoilt, normal, spoilt, trimmed
+from lib.sources.sources import Source
 from tests.sources.test_typed import PLAIN, typed
 
 pytestmark = pytest.mark.spark

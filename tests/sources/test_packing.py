@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from lib.lines import Placed, array_elements, placed_lines
-from lib.parts import Part
-from lib.records import multiline_records
-from lib.sources import Layout
+from lib.sources.lines import Placed, array_elements, placed_lines
+from lib.sources.parts import Part
+from lib.sources.records import multiline_records
+from lib.sources.sources import Layout
 
 pytestmark = pytest.mark.spark
 Records = dict[str, list[str]]

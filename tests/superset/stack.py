@@ -24,10 +24,11 @@ import yaml
 from deltalake import DeltaTable
 from pyhive import hive
 
-from lib import contracts, roles
+from lib.contracts import contracts
 from lib.dashboards import specs
 from lib.dashboards.client import Client
 from lib.dashboards.provision import ASSETS, Place, administrator, provision
+from lib.serving import roles
 from lib.settings import PROJECT, Settings, load
 from tests.endpoint.server import free_port
 from tests.superset import odd_names

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lib.dashboards.access import Access
-from lib.roles import Role, Roles
+from lib.serving.roles import Role, Roles
 
 
 @pytest.mark.parametrize(

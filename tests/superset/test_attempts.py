@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from lib.accounts import Account, Accounts, hashed
+from lib.serving.accounts import Account, Accounts, hashed
 from tests.superset.browser_session import at, filled_in
 from tests.superset.stack import Stack, wait_until
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lib.accounts import Account, Accounts, hashed
 from lib.dashboards.provision import ASSETS
+from lib.serving.accounts import Account, Accounts, hashed
 from tests.superset.stack import Stack, wait_until
 
 pytestmark = pytest.mark.e2e

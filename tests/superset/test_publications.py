@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from lib import pins
 from lib.dashboards.client import Client
+from lib.delta import pins
 from tests.superset.stack import Stack, wait_until
 
 pytestmark = pytest.mark.e2e

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from lib.accounts import Account, Accounts, hashed
 from lib.dashboards.client import Client
+from lib.serving.accounts import Account, Accounts, hashed
 from tests.superset.browser_session import is_in, logged_in
 from tests.superset.stack import Stack, wait_until
 

@@ -6,7 +6,8 @@ import os
 import sys
 
 from jobs import serve_sql
-from lib import cli, endpoint, hostile
+from lib import cli
+from lib.serving import endpoint, hostile
 
 if os.environ["LAKEHOUSE_TEST_GATE"] == "off":
     endpoint.SPARK["spark.sql.extensions"] = "io.delta.sql.DeltaSparkSessionExtension"

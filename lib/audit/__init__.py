@@ -1,0 +1,1 @@
+"""Whether tables are what their contracts promise."""

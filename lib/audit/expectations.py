@@ -1,0 +1,147 @@
+"""From a contract to a Great Expectations suite, and from its results to findings.
+
+The suite holds what can be asked of every row on its own: Great Expectations makes one Spark aggregate of all that.
+Uniqueness would be a sort of the whole table; `lib.audit.integrity` asks it, together with the relationships.
+Loading this module takes seconds, most of them inside Great Expectations: see `lib.audit.audit.prepare`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import great_expectations as gx
+from great_expectations.core.result_format import ResultFormat
+from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+from lib.audit.findings import Finding
+from lib.contracts.contracts import Column, Table
+from lib.errors import UsageError
+
+# A verdict alone keeps values of rows out of the results, and spares the queries that fetch them.
+VERDICT_ONLY = ResultFormat.BOOLEAN_ONLY
+# For what has failed: how many rows, still without a value of any.
+COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0, "exclude_unexpected_values": True}
+# Says how a text is to be read, and is no condition of a typed column.
+FORMAT = "format"
+READS: Mapping[str, Callable[[str], Any]] = {"date": dt.date.fromisoformat, "timestamp": dt.datetime.fromisoformat}
+
+
+def suite(table: Table) -> gx.ExpectationSuite:
+    """What the contract demands of every row, and of the columns as such.
+
+    Raises `UsageError` for an option that nothing here could check: a promise that is not kept is worse than none.
+    """
+    return gx.ExpectationSuite(name=table.path, expectations=list(_expectations(table)))
+
+
+class Examiner:
+    """Great Expectations without files, progress bars and messages of its own."""
+
+    def __init__(self) -> None:
+        # Its messages repeat exceptions, and exceptions of Spark quote the values that caused them.
+        logging.getLogger("great_expectations").disabled = True
+        for name in list(logging.root.manager.loggerDict):
+            if name.startswith("great_expectations."):
+                logging.getLogger(name).disabled = True
+        context = gx.get_context(mode="ephemeral")
+        context.enable_analytics(enable=False)
+        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        self._source = context.data_sources.add_spark("staged", persist=False)
+
+    def add(self, table: Table) -> Callable[[Any], tuple[Finding, ...]]:
+        """Prepare a table's suite; what comes back applies it to a Spark DataFrame and may be called in any thread."""
+        asset = self._source.add_dataframe_asset(table.path)
+        batches = asset.add_batch_definition_whole_dataframe("staged")
+        asked = suite(table)
+
+        def examine(frame: Any) -> tuple[Finding, ...]:
+            batch = batches.get_batch({"dataframe": frame})
+            return tuple(_findings(table, batch, batch.validate(asked, result_format=VERDICT_ONLY).results))
+
+        return examine
+
+
+def _findings(table: Table, batch: Any, results: Iterable[Any]) -> Iterator[Finding]:
+    for result in results:
+        about = _About(**result.expectation_config.meta)
+        observed = "as expected" if result.success else _observed(batch, result.expectation_config)
+        yield Finding(table.path, about.check, bool(result.success), observed, about.expected, about.description)
+
+
+def _observed(batch: Any, configuration: ExpectationConfiguration) -> str:
+    counts = batch.validate(configuration.to_domain_obj(), result_format=COUNTS_ONLY).result
+    if "unexpected_count" not in counts:
+        return "otherwise"
+    return f"{counts['unexpected_count']:,} of {counts['element_count']:,} rows otherwise"
+
+
+def _expectations(table: Table) -> Iterator[ExpectationConfiguration]:
+    about = _About("columns", "the contract's columns in its order", table.description)
+    names = [column.name for column in table.stored]
+    yield about.expect("expect_table_columns_to_match_ordered_list", column_list=names)
+    if table.unknown_member:
+        about = _About("rows", "the unknown member at least", table.description)
+        yield about.expect("expect_table_row_count_to_be_between", min_value=1)
+    for column in table.stored:
+        yield from _of_column(column)
+        yield from _of_options(table, column)
+
+
+def _of_column(column: Column) -> Iterator[ExpectationConfiguration]:
+    if column.required:
+        about = _About(f"{column.name}: required", "a value in every row", column.description)
+        yield about.expect("expect_column_values_to_not_be_null", column=column.name)
+    if column.values:
+        about = _About(f"{column.name}: values", f"one of {len(column.values)} listed values", column.description)
+        yield about.expect("expect_column_values_to_be_in_set", column=column.name, value_set=list(column.values))
+
+
+def _of_options(table: Table, column: Column) -> Iterator[ExpectationConfiguration]:
+    for option, bound in column.options.items():
+        if option == FORMAT:
+            continue
+        if option not in OPTIONS:
+            known = ", ".join(OPTIONS)
+            raise UsageError(
+                f"{table.path}: option '{option}' of '{column.name}' cannot be checked.", f"Known: {known}."
+            )
+        kind, arguments = OPTIONS[option]
+        about = _About(f"{column.name}: {option}", f"{option} {bound}", column.description)
+        yield about.expect(kind, column=column.name, **arguments(_read(column, bound)))
+
+
+def _read(column: Column, bound: Any) -> Any:
+    reads = READS.get(column.logical_type)
+    return reads(bound) if reads and isinstance(bound, str) else bound
+
+
+@dataclass(frozen=True)
+class _About:
+    """What a finding will say of an expectation."""
+
+    check: str
+    expected: str
+    description: str
+
+    def expect(self, kind: str, **arguments: Any) -> ExpectationConfiguration:
+        return ExpectationConfiguration(type=kind, kwargs=arguments, meta=dataclasses.asdict(self))
+
+
+BETWEEN = "expect_column_values_to_be_between"
+LENGTH = "expect_column_value_lengths_to_be_between"
+# Option of the standard -> type of expectation, and its arguments for a bound.
+OPTIONS: Mapping[str, tuple[str, Callable[[Any], dict[str, Any]]]] = {
+    "minimum": (BETWEEN, lambda bound: {"min_value": bound}),
+    "exclusiveMinimum": (BETWEEN, lambda bound: {"min_value": bound, "strict_min": True}),
+    "maximum": (BETWEEN, lambda bound: {"max_value": bound}),
+    "exclusiveMaximum": (BETWEEN, lambda bound: {"max_value": bound, "strict_max": True}),
+    "minLength": (LENGTH, lambda bound: {"min_value": bound}),
+    "maxLength": (LENGTH, lambda bound: {"max_value": bound}),
+    "pattern": ("expect_column_values_to_match_regex", lambda bound: {"regex": bound}),
+}

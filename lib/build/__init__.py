@@ -1,0 +1,1 @@
+"""Each layer made from the one before it."""

@@ -1,0 +1,172 @@
+"""The layers behind bronze: each table's transformation, in loading order, written where its contract says so."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lib.build import rules
+from lib.build.transformations import transform
+from lib.contracts.contracts import Table
+from lib.delta.lake import Lake
+from lib.delta.tables import BATCH, IN_MEMORY
+from lib.rows import frame_of
+
+SUBJECTS = "subjects"
+# Planning, committing and computing small tables alternate; a few at once keep the driver and the cores busy.
+AT_ONCE = 3
+
+
+class Layers:
+    """Computes tables of one run.
+
+    `batches` are the ids of the batches under way. With `whole`, everything is computed anew; else tables loaded by
+    `subject` are recomputed for the subjects of these batches only.
+    """
+
+    def __init__(self, lake: Lake, batches: Sequence[str], *, whole: bool) -> None:
+        self._lake = lake
+        self._batches = list(batches)
+        self._whole = whole
+        self._frames: dict[str, DataFrame] = {}
+        self._kept_frames: dict[str, DataFrame] = {}
+        self._subjects: DataFrame | None = None
+        # Inputs have the same names in the session, but not the same rows for every table.
+        self._naming = threading.Lock()
+        self.versions: dict[str, int] = {}
+
+    @property
+    def computes_subjects(self) -> bool:
+        """Whether what is loaded by subject may change: a batch is under way, or everything is computed anew."""
+        return bool(self._batches) or self._whole
+
+    def provide(self, name: str, frame: DataFrame) -> None:
+        """Make `frame` known to transformations as `name`."""
+        self._frames[name] = frame
+
+    def build(self, tables: Sequence[Table], parameters: Mapping[str, Any]) -> None:
+        """Compute the tables, each as soon as its inputs are there; stored ones are written.
+
+        After an error no further table is begun, but those under way end first.
+        """
+        waiting = {table.name: table for table in tables}
+        running: dict[Future[None], str] = {}
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="layers") as pool:
+            while waiting or running:
+                unfinished = {*waiting, *running.values()}
+                ready = [table for table in waiting.values() if unfinished.isdisjoint(table.inputs)]
+                for table in ready:
+                    del waiting[table.name]
+                    running[pool.submit(self._build, table, parameters)] = table.name
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    del running[future]
+                    future.result()
+
+    def _build(self, table: Table, parameters: Mapping[str, Any]) -> None:
+        with self._lake.steps.step(table.path):
+            if table.is_view:
+                self._view(table, parameters)
+            else:
+                self._store(table, parameters)
+
+    def frame(self, name: str) -> DataFrame:
+        """A table or view as this run sees it."""
+        if name not in self._frames:
+            table = self._lake.catalog[name]
+            self._frames[name] = self._lake.tables.read(table)
+        return self._frames[name]
+
+    def release(self, coming: Iterable[Table] = ()) -> None:
+        """Free the memory of what was kept, but for what the tables that are still to come read; the subjects stay.
+
+        Spark frees it too, but not before Java happens to collect what refers to it.
+        """
+        read = {SUBJECTS, *(name for table in coming for name in table.inputs)}
+        blocking = False
+        for name in self._kept_frames.keys() - read:
+            del self._frames[name]
+            plan: Any = self._kept_frames.pop(name)._jdf.logicalPlan()
+            plan.rdd().unpersist(blocking)
+
+    def _view(self, table: Table, parameters: Mapping[str, Any]) -> None:
+        frame = self._compute(table, parameters)
+        if table.rules:
+            frame = rules.judge(frame, table)
+        self._frames[table.name] = frame = self._kept(table, frame)
+        if table.name == SUBJECTS and not self._whole:
+            self._subjects = frame
+
+    def _store(self, table: Table, parameters: Mapping[str, Any]) -> None:
+        tables = self._lake.tables
+        frame = self._compute(table, parameters)
+        if table.load == "batch" and not self._whole:
+            version = tables.replace_batches(table, frame, self._batches)
+        elif table.load == "subject":
+            if self._subjects is None or tables.version(table) is None:
+                frame = self._with_members(table, frame)
+            version = tables.replace_subjects(table, frame, self._scope(table))
+        else:
+            frame = self._with_members(table, frame)
+            version = tables.replace(table, frame, files=1 if table.layer.startswith("mart_") else None)
+        if version is not None:
+            self.versions[table.path] = version
+            self._frames[table.name] = self._kept(table, tables.read(table, version))
+
+    def _kept(self, table: Table, frame: DataFrame) -> DataFrame:
+        """What several tables read is computed once and kept, without the plan that led to it.
+
+        Every scan of a Delta table costs a job to list its files, and every query would plan the whole way anew.
+        """
+        if not table.persist:
+            return frame
+        kept = self._kept_frames[table.name] = frame.localCheckpoint(eager=True, storageLevel=IN_MEMORY)
+        return kept
+
+    def _compute(self, table: Table, parameters: Mapping[str, Any]) -> DataFrame:
+        inputs = {name: self._scoped(table, name) for name in table.inputs}
+        inputs |= {f"known_{name}": self._known(table, self._lake.catalog[name]) for name in table.remembers}
+        with self._naming:
+            for name, frame in inputs.items():
+                frame.createOrReplaceTempView(name)
+            return transform(self._lake.spark, table, parameters)
+
+    def _scoped(self, table: Table, name: str) -> DataFrame:
+        """An input as `table` sees it: of the affected subjects only, where it is recomputed for these."""
+        frame = self.frame(name)
+        source = self._lake.catalog[name]
+        if table.load != "subject" or source.is_view or self._scope(source) is None:
+            return frame
+        return _of_subjects(frame, source, self._subjects)
+
+    def _known(self, table: Table, remembered: Table) -> DataFrame:
+        content = self._lake.tables.read(remembered)
+        if self._whole:
+            return content.limit(0)
+        if remembered.load == "batch":
+            return content.where(~F.col(BATCH).isin(self._batches))
+        return _of_subjects(content, remembered, self._subjects) if table.load == "subject" else content
+
+    def _scope(self, table: Table) -> DataFrame | None:
+        if self._subjects is None or table.subject not in self._subjects.columns:
+            return None
+        return self._subjects.select(table.subject)
+
+    def _with_members(self, table: Table, frame: DataFrame) -> DataFrame:
+        if not table.members:
+            return frame
+        values = [[member.get(column.name) for column in table.stored] for member in table.members]
+        schema = ", ".join(f"`{column.name}` {column.physical_type}" for column in table.stored)
+        members = frame_of(self._lake.spark, values, schema)
+        return self._lake.tables.conform(frame, table).unionByName(members)
+
+
+def _of_subjects(frame: DataFrame, table: Table, subjects: DataFrame | None) -> DataFrame:
+    if subjects is None or table.subject is None:
+        return frame
+    return frame.join(F.broadcast(subjects.select(table.subject)), on=table.subject, how="left_semi")

@@ -1,0 +1,47 @@
+"""Transformations: the SQL file or the one DataFrame function beside each contract."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.util
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from lib.contracts.contracts import Table
+from lib.errors import UsageError
+from lib.parameters import bound
+
+COMMENT = re.compile(r"--[^\n]*")
+
+
+def transform(spark: SparkSession, table: Table, parameters: Mapping[str, Any]) -> DataFrame:
+    """The table's rows, computed from temporary views that bear its inputs' names.
+
+    SQL may name `parameters` and the contract's own as `:name`; a Python file has one function `transform`, from
+    the inputs by name to a frame.
+    """
+    if table.transformation is None:
+        raise UsageError(f"{table.path} has no transformation.", "Put a .sql or .py file of its name beside it.")
+    if table.transformation.suffix == ".py":
+        frame: DataFrame = _function(table.transformation)({name: spark.table(name) for name in table.inputs})
+        return frame
+    text = COMMENT.sub("", table.transformation.read_text(encoding="utf-8"))
+    return spark.sql(bound(text, {**parameters, **table.parameters}, table.path))
+
+
+def as_of(day: dt.date) -> dict[str, Any]:
+    """The parameters that say until which day a mart looks: as a date, and as the integer that dates are joined by."""
+    return {"as_of": day, "as_of_key": int(f"{day:%Y%m%d}")}
+
+
+def _function(file: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(f"transformation_{file.stem}", file)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{file} cannot be loaded.")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.transform

@@ -1,0 +1,422 @@
+"""Data contracts: the Open Data Contract Standard files under `lakehouse/`, read once, validated at once.
+
+One YAML file is one table. What the engine needs beyond the standard's own keys stands in `customProperties`:
+
+| where | property | meaning |
+|---|---|---|
+| table | `load` | `batch`: rows belong to one batch and are replaced by batch; `subject`: recomputed for the \
+affected data subjects; `full`: recomputed as a whole; `anonymous`: what stays of a data subject after erasure, from \
+the tables that it `remembers`, cut to the subjects; `engine`: written by the engine itself |
+| table | `inputs` | names of the tables that the transformation reads |
+| table | `remembers` | names of the tables whose content before the run it reads, as `known_NAME` |
+| table | `transformation` | file beside the contract, default: the contract's name with `.sql` or `.py` |
+| table | `parameters` | values for the named parameters (`:name`) of the transformation's SQL and of the checks |
+| table | `parametersOf` | the table whose parameters it shares |
+| table | `subject` | the column that identifies the data subject |
+| table | `subjectBy` | how that column does: `source_id`, `pseudonym`, `hashed_pseudonym` (xxhash64 of it), or \
+`suppression_token` |
+| table | `activity` | date columns on which the data subject was active: the newest of all is the last activity |
+| table | `dataSubjects`, `dataCategories` | of whom it speaks, and what: for the record of processing activities |
+| table | `exempt` | rights that do not reach its rows, with the reason: right -> reason |
+| table | `declarations` | what a source must or may say of its rows: name -> allowed values, the first being the \
+default; known to rules and transformations as columns of that name |
+| table | `unknownMember` | the row of a dimension that facts without a match point at |
+| table | `restrictedMember` | the row of a dimension that the facts of restricted data subjects point at |
+| table | `outcome` | SQL for the outcome of the source rows that its rows stand for: accepted, quarantined, ... |
+| table | `persist` | `true`: kept in memory while a run lasts, for what several tables read |
+| table, column | `purpose`, `legalBasis`, `treatment` | GDPR; a column inherits its table's |
+| table, column | `retention`, `retentionFrom` | an ISO 8601 duration, and what it counts from: a date column of the \
+table, or `last_activity` of the data subject |
+| row rule | `appliesTo`, `consequence`, `clears`, `columns` | see `lib.build.rules` |
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.resources
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft201909Validator, ValidationError
+
+from lib import durations
+from lib.errors import UsageError
+from lib.parameters import bound
+
+LOADS = ("batch", "subject", "full", "anonymous", "engine")
+BY_THE_ENGINE = ("anonymous", "engine")
+CONSEQUENCES = ("quarantine", "repair", "flag")
+TREATMENTS = ("keep", "truncate", "drop")
+PERSONAL = ("personal", "pseudonymous")
+SUBJECT_BY = ("source_id", "pseudonym", "hashed_pseudonym", "suppression_token")
+RIGHTS = ("erase", "export", "retention")
+LAST_ACTIVITY = "last_activity"
+TABLE_PROPERTIES = {
+    "load", "inputs", "remembers", "transformation", "parameters", "parametersOf", "subject", "persist",
+    "declarations", "unknownMember", "restrictedMember", "outcome", "purpose", "legalBasis", "retention",
+    "retentionFrom", "treatment",
+    "subjectBy", "activity", "dataSubjects", "dataCategories", "exempt",
+}  # fmt: skip
+COLUMN_PROPERTIES = {"purpose", "legalBasis", "retention", "retentionFrom", "treatment", "truncateTo"}
+RULE_PROPERTIES = {"appliesTo", "consequence", "clears", "columns"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its types, what it may hold, and how personal it is."""
+
+    name: str
+    logical_type: str
+    physical_type: str
+    description: str
+    required: bool
+    primary_key: bool
+    classification: str
+    treatment: str
+    truncate_to: int | None
+    purpose: str
+    legal_basis: str
+    retention: str
+    retention_from: str
+    values: tuple[Any, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    references: str | None = None
+    encrypted_name: str | None = None
+    semantic_type: str = "column"
+
+    @property
+    def personal(self) -> bool:
+        """Whether the column leads, directly or by a pseudonym, to a person."""
+        return self.classification in PERSONAL
+
+    @property
+    def enters(self) -> bool:
+        """Whether the column is stored at all; what is treated as `drop` never is."""
+        return self.treatment != "drop"
+
+
+@dataclass(frozen=True)
+class RowRule:
+    """A condition that a good row meets, and what becomes of a row that does not.
+
+    Either `condition` is SQL over the table's columns, or `values_of` names columns whose contract lists their values.
+    """
+
+    code: str
+    condition: str
+    values_of: tuple[str, ...]
+    applies_to: str
+    consequence: str
+    clears: str | None
+    columns: tuple[str, ...]
+    description: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """A query over published or staged tables that must return one figure, `must_be`."""
+
+    name: str
+    description: str
+    query: str
+    must_be: Any
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table or view of the lakehouse, as its contract states it."""
+
+    path: str
+    name: str
+    kind: str
+    description: str
+    grain: str
+    columns: tuple[Column, ...]
+    rules: tuple[RowRule, ...]
+    checks: tuple[Check, ...]
+    inputs: tuple[str, ...]
+    remembers: tuple[str, ...]
+    transformation: Path | None
+    parameters: Mapping[str, Any]
+    parameters_of: str | None
+    load: str
+    subject: str | None
+    persist: bool
+    declarations: Mapping[str, tuple[str, ...]]
+    unknown_member: Mapping[str, Any]
+    restricted_member: Mapping[str, Any]
+    outcome: str | None
+    subject_by: str | None
+    activity: tuple[str, ...]
+    data_subjects: str
+    data_categories: tuple[str, ...]
+    exempt: Mapping[str, str]
+
+    @property
+    def layer(self) -> str:
+        """The folder of the contract: `bronze`, `silver`, `gold`, a mart, or `ledger`."""
+        return self.path.split("/", maxsplit=1)[0]
+
+    @property
+    def is_view(self) -> bool:
+        """Whether the table is only a step of the computation and never stored."""
+        return self.kind == "view"
+
+    @property
+    def stored(self) -> tuple[Column, ...]:
+        """The columns that exist in the lake."""
+        return tuple(column for column in self.columns if column.enters)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns of the primary key, in the contract's order."""
+        return tuple(column.name for column in self.columns if column.primary_key)
+
+    @property
+    def members(self) -> tuple[Mapping[str, Any], ...]:
+        """The rows of a dimension that stand for nobody in particular."""
+        return tuple(member for member in (self.unknown_member, self.restricted_member) if member)
+
+    @property
+    def personal(self) -> bool:
+        """Whether any stored column is personal data."""
+        return any(column.personal for column in self.stored)
+
+    @property
+    def schema(self) -> str:
+        """The stored columns as Spark DDL, comments included."""
+        return ", ".join(f"`{c.name}` {c.physical_type}{' not null' if c.required else ''}" for c in self.stored)
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All contracts, in an order in which every table follows what it reads."""
+
+    tables: tuple[Table, ...]
+
+    def __iter__(self) -> Iterator[Table]:
+        return iter(self.tables)
+
+    def __getitem__(self, name: str) -> Table:
+        for table in self.tables:
+            if name in (table.name, table.path):
+                return table
+        known = [table.name for table in self.tables]
+        raise UsageError(f"There is no table '{name}' in the contracts.", _nearest(name, known))
+
+    def layer(self, *layers: str) -> tuple[Table, ...]:
+        """The tables of the given layers, in loading order."""
+        return tuple(table for table in self.tables if table.layer in layers)
+
+    @property
+    def marts(self) -> tuple[Table, ...]:
+        """The tables that are published for reading."""
+        return tuple(table for table in self.tables if table.layer.startswith("mart_") and table.load != "engine")
+
+
+def load(folder: Path) -> Catalog:
+    """Read every contract below `folder`.
+
+    Raises `UsageError` that names file and place for whatever the standard or this engine does not know.
+    """
+    files = sorted(folder.glob("*/*.yaml"))
+    if not files:
+        raise UsageError(f"No contracts are in {folder}.", "Check the deployment's setting 'contracts'.")
+    return Catalog(_in_loading_order(_with_parameters([_table(file) for file in files])))
+
+
+def _with_parameters(tables: Sequence[Table]) -> list[Table]:
+    """The tables with the parameters that they share, written into their checks too."""
+    own = {table.name: table.parameters for table in tables}
+    return [_with_shared(table, own) for table in tables]
+
+
+def _with_shared(table: Table, own: Mapping[str, Mapping[str, Any]]) -> Table:
+    if table.parameters_of is not None:
+        _require_known(table.parameters_of, own, f"{table.path}: parametersOf")
+    parameters = {**own.get(table.parameters_of or "", {}), **table.parameters}
+    checks = tuple(replace(check, query=bound(check.query, parameters, table.path)) for check in table.checks)
+    return replace(table, parameters=parameters, checks=checks)
+
+
+def _in_loading_order(tables: Iterable[Table]) -> tuple[Table, ...]:
+    by_name: dict[str, Table] = {}
+    for table in tables:
+        if table.name in by_name:
+            raise UsageError(f"Two contracts are named '{table.name}': {by_name[table.name].path} and {table.path}.")
+        by_name[table.name] = table
+    graph = {table.name: [name for name in table.inputs if name != table.name] for table in by_name.values()}
+    for name, inputs in graph.items():
+        for missing in set(inputs) - set(by_name):
+            raise UsageError(f"Contract '{name}' reads '{missing}', which has none.", _nearest(missing, by_name))
+    try:
+        return tuple(by_name[name] for name in TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        raise UsageError(f"Contracts read each other in a circle: {' -> '.join(error.args[1])}.") from error
+
+
+def _table(file: Path) -> Table:
+    document = _read(file)
+    schema = document["schema"][0]
+    custom = _custom(schema, TABLE_PROPERTIES, file)
+    if custom.get("load", "full") not in LOADS:
+        raise UsageError(f"{file}: load '{custom['load']}' is unknown.", _nearest(custom["load"], LOADS))
+    _require_known(custom.get("subjectBy", SUBJECT_BY[0]), SUBJECT_BY, f"{file}: subjectBy")
+    for right in custom.get("exempt", {}):
+        _require_known(right, RIGHTS, f"{file}: exempt right")
+    _require_retention(schema, custom, file)
+    for name in custom.get("activity", ()):
+        _require_known(name, {e["name"] for e in schema["properties"] if _is_date(e)}, f"{file}: activity")
+    quality = schema.get("quality", [])
+    return Table(
+        path=f"{file.parent.name}/{file.stem}",
+        name=schema["name"],
+        kind=schema.get("physicalType", "table"),
+        description=" ".join(schema.get("description", "").split()),
+        grain=schema.get("dataGranularityDescription", ""),
+        columns=tuple(_column(entry, custom, file) for entry in schema["properties"]),
+        rules=tuple(_rule(entry, file) for entry in quality if entry["type"] == "custom"),
+        checks=tuple(_check(entry) for entry in quality if entry["type"] == "sql"),
+        inputs=tuple(custom.get("inputs", ())),
+        remembers=tuple(custom.get("remembers", ())),
+        transformation=_transformation(file, custom),
+        parameters=custom.get("parameters", {}),
+        parameters_of=custom.get("parametersOf"),
+        load=custom.get("load", "full"),
+        subject=custom.get("subject"),
+        persist=custom.get("persist", False),
+        declarations={name: tuple(values) for name, values in custom.get("declarations", {}).items()},
+        unknown_member=custom.get("unknownMember", {}),
+        restricted_member=custom.get("restrictedMember", {}),
+        outcome=custom.get("outcome"),
+        subject_by=custom.get("subjectBy"),
+        activity=tuple(custom.get("activity", ())),
+        data_subjects=custom.get("dataSubjects", ""),
+        data_categories=tuple(custom.get("dataCategories", ())),
+        exempt=custom.get("exempt", {}),
+    )
+
+
+def _column(entry: Mapping[str, Any], table: Mapping[str, Any], file: Path) -> Column:
+    custom = {**table, **_custom(entry, COLUMN_PROPERTIES, file)}
+    treatment = custom.get("treatment", "keep")
+    if treatment not in TREATMENTS:
+        raise UsageError(
+            f"{file}: column '{entry['name']}' has the unknown treatment '{treatment}'.",
+            _nearest(treatment, TREATMENTS),
+        )
+    links = entry.get("relationships", [])
+    return Column(
+        name=entry["name"],
+        logical_type=entry.get("logicalType", "string"),
+        physical_type=entry.get("physicalType", "string"),
+        description=" ".join(entry.get("description", "").split()),
+        required=entry.get("required", False) or entry.get("primaryKey", False),
+        primary_key=entry.get("primaryKey", False),
+        classification=entry.get("classification", "none"),
+        treatment=treatment,
+        truncate_to=custom.get("truncateTo"),
+        purpose=custom.get("purpose", ""),
+        legal_basis=custom.get("legalBasis", ""),
+        retention=custom.get("retention", ""),
+        retention_from=custom.get("retentionFrom", ""),
+        values=tuple(value["value"] for value in entry.get("enum", [])),
+        options=entry.get("logicalTypeOptions", {}),
+        references=links[0]["to"] if links else None,
+        encrypted_name=entry.get("encryptedName"),
+        semantic_type=entry.get("semanticType", "column"),
+    )
+
+
+def _require_known(value: str, known: Iterable[str], place: str) -> None:
+    if value not in known:
+        raise UsageError(f"{place} '{value}' is unknown.", _nearest(value, known))
+
+
+def _require_retention(schema: Mapping[str, Any], table: Mapping[str, Any], file: Path) -> None:
+    """A period that no job can count is as good as none: refuse it where it is written."""
+    counted_from = {LAST_ACTIVITY, *(e["name"] for e in schema["properties"] if _is_date(e))}
+    for entry in (table, *(_custom(e, COLUMN_PROPERTIES, file) for e in schema["properties"])):
+        if "retention" in entry and durations.parse(str(entry["retention"])) is None:
+            raise UsageError(
+                f"{file}: retention '{entry['retention']}' is no duration.", "Write it as ISO 8601: P3Y, P6M, P90D."
+            )
+        if "retentionFrom" in entry:
+            _require_known(entry["retentionFrom"], counted_from, f"{file}: retentionFrom")
+
+
+def _is_date(entry: Mapping[str, Any]) -> bool:
+    return entry.get("physicalType") in ("date", "timestamp")
+
+
+def _rule(entry: Mapping[str, Any], file: Path) -> RowRule:
+    custom = _custom(entry, RULE_PROPERTIES, file)
+    if custom.get("consequence") not in CONSEQUENCES:
+        raise UsageError(f"{file}: rule '{entry['name']}' needs a consequence, one of {', '.join(CONSEQUENCES)}.")
+    judged = entry["implementation"]
+    return RowRule(
+        code=entry["name"],
+        condition="" if isinstance(judged, dict) else " ".join(judged.split()),
+        values_of=tuple(judged["valuesOf"]) if isinstance(judged, dict) else (),
+        applies_to=custom.get("appliesTo", "row"),
+        consequence=custom["consequence"],
+        clears=custom.get("clears"),
+        columns=tuple(custom.get("columns", ())),
+        description=entry.get("description", ""),
+    )
+
+
+def _check(entry: Mapping[str, Any]) -> Check:
+    return Check(entry["name"], entry.get("description", ""), entry["query"], entry.get("mustBe"))
+
+
+def _custom(entry: Mapping[str, Any], known: set[str], file: Path) -> dict[str, Any]:
+    found = {item["property"]: item["value"] for item in entry.get("customProperties", [])}
+    for name in sorted(set(found) - known):
+        raise UsageError(f"{file}: custom property '{name}' is unknown.", _nearest(name, known))
+    return found
+
+
+def _transformation(file: Path, custom: Mapping[str, Any]) -> Path | None:
+    if "transformation" in custom:
+        path: Path = file.parent / custom["transformation"]
+        if not path.exists():
+            raise UsageError(f"{file}: its transformation {path.name} does not exist.")
+        return path
+    beside = [file.with_suffix(suffix) for suffix in (".sql", ".py")]
+    return next((path for path in beside if path.exists()), None)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise UsageError(f"{file} is not YAML: {' '.join(str(error).split())}") from error
+    problems = sorted(_standard().iter_errors(document), key=lambda problem: list(map(str, problem.path)))
+    if problems:
+        raise UsageError(f"{file} does not follow the Open Data Contract Standard: {_place(problems[0])}.")
+    if len(document.get("schema", [])) != 1:
+        raise UsageError(f"{file} must describe exactly one table under 'schema'.")
+    return dict(document)
+
+
+def _place(error: ValidationError) -> str:
+    where = "/".join(map(str, error.absolute_path)) or "top level"
+    return f"{where}: {error.message[:200]}"
+
+
+@cache
+def _standard() -> Draft201909Validator:
+    text = importlib.resources.files("open_data_contract_standard").joinpath("schema.json").read_text(encoding="utf-8")
+    return Draft201909Validator(json.loads(text))
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    match = difflib.get_close_matches(name, list(known), n=1)
+    return f"Did you mean '{match[0]}'?" if match else f"Known: {', '.join(sorted(known))}."

@@ -1,0 +1,373 @@
+"""The base of a lake: what the last job left, pinned, and what the next one makes sure of before it begins.
+
+A job writes tables step by step, and a power cut or a kill may stop it anywhere. So there are points at which what it
+wrote becomes part of the lake: a batch is in bronze, a phase of a request is done, a run is published. At such a point
+everything new is flushed to the disk and then pinned, in one atomic write (`Base.advance`, `Base.publish`). Whatever
+stands behind the last pins is what an interrupted job left. No job builds on that: its commits are made to change
+nothing, and its files go (`Base.settle`). Versions keep counting, so a reader can never meet two contents under one
+version.
+
+What the pins name is looked at too. The files of Delta's logs stand a second time, under `bases/log`, and are put back
+from there. Of data files there is no second copy. What is computed is computed anew from bronze by the pipeline
+(`lib.pipeline.recovery`); what comes from outside must come again, and is named.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from lib.contracts.contracts import Catalog, Table
+from lib.delta import deltalog, keyring, pins, publication
+from lib.delta.deltalog import LOG, Changes
+from lib.delta.ledger import Ledger
+from lib.delta.pins import DataFile, Differences, Pin, Pins
+from lib.delta.publication import Document, Publication
+from lib.delta.tables import Tables
+from lib.errors import AuditFailed, LakehouseError
+from lib.storage import Stamp, Storage, sidecar
+
+COPIES = f"{publication.BASES}/log"
+OPERATION = "RETURN TO BASE"
+LEFT_OUT = "_"  # begins the names of Delta's own folders
+BACKUP = "Put this file back from a backup of the lake, and run the same command again."
+
+
+@dataclass
+class Base:
+    """What one job knows of the base of the lake that it holds."""
+
+    storage: Storage
+    tables: Tables
+    catalog: Catalog
+    ledger: Ledger
+    run_id: str
+    pins: Pins = field(default_factory=Pins)
+    published: Publication | None = None
+    damages: dict[str, Differences] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+    unsaved: bool = False
+
+    # --- at the beginning of a job
+
+    def settle(self) -> None:
+        """Come back to the base: drop what an interrupted job left, mend what can be mended, and state what cannot.
+
+        Raises `AuditFailed` if the lake has lost what is said of it in every copy.
+        """
+        found = publication.newest(self.storage)
+        if found is None or found.base is None:
+            self.published = found.publication if found else None
+            self._begin()
+            return
+        self.pins, self.published = found.base, found.publication
+        if not self._is_current(found):
+            publication.write(self.storage, self.published, self.pins)
+            self.said.append(f"{publication.CURRENT} was restored from the lake's history.")
+        publication.mend_history(self.storage)
+        self._restore_operations()
+        changed = [self._settle(table) for table in self._stored()]
+        if any(changed):
+            self.tables.forget()
+        self._compare_with_published()
+
+    def _compare_with_published(self) -> None:
+        """State what is damaged of versions that people read and that are not the newest, as after a rollback."""
+        for table in self._stored():
+            if self.published and table.path not in self.damages and self.is_read_as_it_was(table):
+                differing = pins.differences(self.storage, table.path, self.published.pins[table.path])
+                if differing:
+                    self.damages[table.path] = differing
+
+    def _restore_operations(self) -> None:
+        """Publish what the runs did as the base knows it: a killed job was ahead of it, or the file is lost."""
+        stated = self.pins.operations
+        if stated and not publication.states(self.storage, publication.OPERATIONS, stated):
+            publication.write_operations(self.storage, stated)
+
+    def _begin(self) -> None:
+        """Pin a lake that has no base yet: a new one, or one of an earlier release, as it stands."""
+        if publication.copies(self.storage):
+            raise AuditFailed(
+                f"{self.storage.path(publication.CURRENT)} cannot be read, nor any of its copies under "
+                f"{publication.BASES}.",
+                BACKUP,
+            )
+        self.advance(anyway=True)
+
+    def _is_current(self, found: Document) -> bool:
+        if found.publication is None:
+            return True
+        with suppress(LakehouseError):
+            return publication.parsed(self.storage.read(publication.CURRENT) or "") == found
+        return False
+
+    def _stored(self) -> list[Table]:
+        return [table for table in self.catalog if not table.is_view]
+
+    def _settle(self, table: Table) -> bool:
+        """Bring one table back to its pin; whether anything was written."""
+        listed = self.storage.tree(table.path)
+        pinned = self.pins.tables.get(table.path)
+        if pinned is None:
+            self.storage.remove([table.path] if listed else [])
+            return bool(listed)
+        damaged = pins.log_differences(self.storage, table.path, pinned)
+        lost = [name for name in damaged if not self._put_back(table, name, pinned)]
+        if any(deltalog.states(name) for name in damaged if name not in lost):
+            self.said.append(f"The log of {table.path} was damaged, and put back from its copy.")
+        tail = self._drop_tail(table, pinned, listed)
+        files = pins.file_differences(self.storage, table.path, pinned, listed)
+        if lost or files:
+            missing = [name for name in files if name not in listed]
+            missing += [f"{LOG}/{name}" for name in lost if f"{LOG}/{name}" not in listed]
+            self.damages[table.path] = Differences(tuple(lost), tuple(files), tuple(missing))
+        else:
+            self._drop_sidecars(table, pinned, listed)
+            self._know_again(table, pinned, listed)
+        orphans = self._drop_orphans(table, pinned, listed)
+        return bool(damaged or tail or orphans)
+
+    def _put_back(self, table: Table, name: str, pinned: Pin) -> bool:
+        """Put a file of a log back from its copy; whether there is one that is whole."""
+        copy = _copy(table, pinned.log[name])
+        if self.storage.digest(copy) != pinned.log[name]:
+            return False
+        place = f"{table.path}/{LOG}/{name}"
+        self.storage.copy(copy, place)
+        self.storage.flush([place])
+        return True
+
+    def _drop_tail(self, table: Table, pinned: Pin, listed: Mapping[str, Stamp]) -> bool:
+        """Let what an interrupted job committed change nothing; whether there was anything."""
+        names = [name.removeprefix(f"{LOG}/") for name in listed if name.startswith(f"{LOG}/")]
+        names = [name for name in names if "/" not in name]
+        tail = [name for name in names if (deltalog.version_of(name) or 0) > pinned.version]
+        newest = max((deltalog.version_of(name) or 0 for name in tail), default=pinned.version)
+        metadata = self.tables.metadata
+        for version in range(pinned.version + 1, newest + 1):
+            name = f"{table.path}/{LOG}/{deltalog.commit_name(version)}"
+            if not self._changes_nothing(name):
+                self.storage.write(name, deltalog.nothing(_now_ms(), OPERATION, metadata))
+        kept = {deltalog.commit_name(version) for version in range(pinned.version + 1, newest + 1)}
+        others = [name for name in tail if name not in kept]
+        if deltalog.LAST_CHECKPOINT in names and deltalog.LAST_CHECKPOINT not in pinned.log:
+            others += [deltalog.LAST_CHECKPOINT, sidecar(deltalog.LAST_CHECKPOINT)]
+        self.storage.remove(f"{table.path}/{LOG}/{name}" for name in others)
+        return bool(tail)
+
+    def _changes_nothing(self, name: str) -> bool:
+        """Whether a commit of the tail is one that was dropped already."""
+        return f'"operation": "{OPERATION}"' in (self.storage.read(name) or "")
+
+    def _drop_sidecars(self, table: Table, pinned: Pin, listed: Mapping[str, Stamp]) -> None:
+        """Remove what Hadoop would compare a sound file with, and find it broken."""
+        wrong = [
+            sidecar(name)
+            for name in pinned.files
+            if sidecar(name) in listed and not pins.guarded(name, listed[name], listed)
+        ]
+        self.storage.remove(f"{table.path}/{name}" for name in wrong)
+
+    def _know_again(self, table: Table, pinned: Pin, listed: Mapping[str, Stamp]) -> None:
+        """Take files that were written since, and have been read and found to be the same, for known from now on."""
+        files = {
+            name: dataclasses.replace(
+                file, modified=listed[name].modified, guarded=pins.guarded(name, listed[name], listed)
+            )
+            for name, file in pinned.files.items()
+        }
+        if files != pinned.files:
+            self.storage.flush(f"{table.path}/{name}" for name in files)
+            self.pins = dataclasses.replace(
+                self.pins, tables={**self.pins.tables, table.path: dataclasses.replace(pinned, files=files)}
+            )
+            self.unsaved = True
+
+    def _drop_orphans(self, table: Table, pinned: Pin, listed: Mapping[str, Stamp]) -> bool:
+        """Remove the files that no version names: an interrupted job wrote them."""
+        known = {*pinned.files, *pinned.left}
+        known |= {sidecar(name) for name in known}
+        orphans = [name for name in listed if not name.startswith(LEFT_OUT) and name not in known]
+        self.storage.remove(f"{table.path}/{name}" for name in orphans)
+        return bool(orphans)
+
+    def require_sound(self) -> None:
+        """Raise `AuditFailed` if a table is not what the last job left, and this job cannot make it so again."""
+        for path, differing in self.damages.items():
+            raise AuditFailed(f"{path} is not what the last job left: {differing}.", self.remedy(self.catalog[path]))
+
+    def remedy(self, table: Table) -> str:
+        """What leads to a sound lake again, of a table that is damaged."""
+        if table.load in ("batch", "subject", "full") or self.is_restorable(table):
+            return "Run ./spark-submit.sh pipeline, which computes it anew or says what it needs."
+        return BACKUP
+
+    def suspect(self, path: str, files: Iterable[str]) -> None:
+        """Let every job from now on read these data files before it builds on them, whatever their storage says."""
+        pinned = self.pins.tables[path]
+        marked = {name: dataclasses.replace(pinned.files[name], modified=-1) for name in files}
+        doubtful = dataclasses.replace(pinned, files={**pinned.files, **marked})
+        self._write({path: doubtful}, self.published)
+
+    def begin_anew(self, path: str) -> None:
+        """Know nothing of a table any more: its folder has gone, and its versions begin with the first again."""
+        self.pins = dataclasses.replace(
+            self.pins, tables={each: pinned for each, pinned in self.pins.tables.items() if each != path}
+        )
+
+    def is_read_as_it_was(self, table: Table) -> bool:
+        """Whether people read files of a table that its newest version has no more, as they do after a rollback."""
+        read = self.published.pins.get(table.path) if self.published else None
+        newest = self.pins.tables.get(table.path)
+        return bool(read and newest and not read.files.keys() <= newest.files.keys())
+
+    def is_restorable(self, table: Table) -> bool:
+        """Whether the pins themselves hold the table's rows, or nobody needs them."""
+        return table.path in self.ledger.paths or table.layer.startswith("mart_")
+
+    # --- when what a job wrote is to last
+
+    def advance(self, *, anyway: bool = False) -> None:
+        """Make what stands now part of the lake: flush it, and pin it. If nothing has changed, nothing is written."""
+        after = self._pinned(None)
+        if after or anyway or self.unsaved or self._keys() != self.pins.keys:
+            self._write(after, self.published)
+
+    def publish(self, wanted: Publication) -> None:
+        """The same, and let people read `wanted` from now on."""
+        after = self._pinned(None)
+        marts = {path: pinned for path, pinned in {**self.pins.tables, **after}.items() if path in wanted.tables}
+        placed = publication.placed(self.storage, dataclasses.replace(wanted, pins=marts))
+        self._write(after, placed)
+        publication.keep(self.storage, placed)
+
+    def roll_back(self, run_id: str | None = None) -> tuple[Publication, Publication]:
+        """Let people read an earlier publication again; gives (from, to). Raises as `publication.earlier` does."""
+        present, target = publication.earlier(self.storage, run_id)
+        self.pins = publication.rolled_back(self.storage, self.pins, present, target)
+        self._write({}, target)
+        self.storage.remove([publication.ROLLED_BACK])
+        return present, target
+
+    def publish_operations(self, wanted: Publication) -> None:
+        """Let people read what the runs did, failed ones too: on its own, whatever else a failed run has written."""
+        after = self._pinned(wanted.tables.keys())
+        marts = {path: pinned for path, pinned in {**self.pins.tables, **after}.items() if path in wanted.tables}
+        stated = dataclasses.replace(wanted, pins=marts).to_json()
+        self.pins = dataclasses.replace(self.pins, operations=stated)
+        self._write(after, self.published)
+        publication.write_operations(self.storage, stated)
+
+    def _write(self, after: Mapping[str, Pin], published: Publication | None) -> None:
+        stated = {each.name: getattr(self.pins, each.name) for each in dataclasses.fields(self.pins)}
+        known = self.pins.tables
+        written = {path for path, pinned in after.items() if path not in known or known[path].version != pinned.version}
+        # Only then read again: a ledger that is merely doubtful must not replace what is known of it.
+        if self.ledger.paths & written:
+            stated |= {"batches": self.ledger.documents(), "removed": self.ledger.removed_documents()}
+        base = Pins(
+            **{
+                **stated,
+                "keys": self._keys(),
+                "number": self.pins.number + 1,
+                "run_id": self.run_id,
+                "at": publication.now(),
+                "tables": {**self.pins.tables, **after},
+            }
+        )
+        publication.write(self.storage, published, base)
+        self._drop_copies(base)
+        self.pins, self.published, self.unsaved = base, published, False
+
+    def _keys(self) -> Mapping[str, str]:
+        """The fingerprints that the lake states; where it states none any more, those that it stated last."""
+        return keyring.stated(self.storage) or self.pins.keys
+
+    def _pinned(self, only: Collection[str] | None) -> dict[str, Pin]:
+        """New pins of the tables whose newest version has none yet; all that they name is on the disk."""
+        found, written = {}, []
+        for table in self._stored():
+            if only is None or table.path in only:
+                listed = self.storage.names(f"{table.path}/{LOG}")
+                newest = max(deltalog.versions(listed), default=None)
+                before = self.pins.tables.get(table.path)
+                if newest is not None and (before is None or before.version != newest):
+                    found[table.path], names = self._pin(table, listed, newest, before)
+                    written += names
+        self.storage.flush(written)
+        return found
+
+    def _pin(self, table: Table, names: list[str], version: int, before: Pin | None) -> tuple[Pin, list[str]]:
+        """The pin of a version, made from that of an earlier one, and the names of the files that are new."""
+        first, changes = (before.version + 1, Changes(left=set(before.left))) if before else (0, Changes())
+        known = dict(before.files) if before else {}
+        changes.added = {name: file.size for name, file in known.items()}
+        listed = self.storage.tree(table.path)
+        if before is None and deltalog.commit_name(0) not in names:
+            # Of an earlier release, and so old that Delta has forgotten its first commits: Delta tells what is left.
+            first, changes.added = version + 1, self.tables.files(table)
+            changes.left = {name for name in listed if name not in changes.added and not name.startswith((".", "_"))}
+        for at in range(first, version + 1):
+            self._apply(changes, f"{table.path}/{LOG}/{deltalog.commit_name(at)}")
+        new = [name for name in changes.added if name not in known]
+        digests = self.storage.digests(f"{table.path}/{name}" for name in new)
+        for name in new:
+            known[name] = DataFile(
+                changes.added[name],
+                digests[f"{table.path}/{name}"] or "",
+                listed[name].modified if name in listed else 0,
+                name in listed and pins.guarded(name, listed[name], listed),
+            )
+        log = self._log(table, names, version)
+        copies = [_copy(table, digest) for digest in log.values()]
+        written = [f"{table.path}/{name}" for name in new] + [f"{table.path}/{LOG}/{name}" for name in log]
+        beside = [sidecar(name) for name in written if sidecar(name).removeprefix(f"{table.path}/") in listed]
+        pinned = Pin(
+            version,
+            log,
+            {name: known[name] for name in changes.added},
+            tuple(sorted(name for name in changes.left if name in listed)),
+        )
+        return pinned, [*written, *beside, *copies]
+
+    def _apply(self, changes: Changes, name: str) -> None:
+        try:
+            changes.apply(self.storage.read(name) or "")
+        except (ValueError, KeyError, TypeError):
+            raise AuditFailed(f"{self.storage.path(name)} is no whole commit.", BACKUP) from None
+
+    def _log(self, table: Table, names: list[str], version: int) -> dict[str, str]:
+        """The digests of the files that state a version, each of which is copied to where it stands a second time."""
+        stating = deltalog.segment(names, version)
+        stating += [sidecar(name) for name in stating if sidecar(name) in names]
+        places = {name: f"{table.path}/{LOG}/{name}" for name in stating}
+        found = self.storage.digests(places.values())
+        for place, digest in found.items():
+            if digest and self.storage.digest(_copy(table, digest)) != digest:
+                self.storage.copy(place, _copy(table, digest))
+        return {name: found[place] or "" for name, place in places.items()}
+
+    def _drop_copies(self, base: Pins) -> None:
+        for path, pinned in base.tables.items():
+            if self.pins.tables.get(path) != pinned:
+                needed = set(pinned.log.values())
+                old = [name for name in self.storage.names(f"{COPIES}/{path}") if name not in needed]
+                self.storage.remove(f"{COPIES}/{path}/{name}" for name in old)
+
+
+def _copy(table: Table, digest: str) -> str:
+    """Where a file of a log stands a second time: by its content, so that a new one never takes an old one's place."""
+    return f"{COPIES}/{table.path}/{digest}"
+
+
+def is_computed(table: Table) -> bool:
+    """Whether everything in the table follows from bronze."""
+    return table.load in ("batch", "subject", "full") and table.transformation is not None
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

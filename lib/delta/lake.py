@@ -1,0 +1,73 @@
+"""A lake that a job works on: its session, contracts, tables, files and ledger, opened together."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from dataclasses import dataclass
+
+from pyspark.sql import SparkSession
+
+from lib.accountability import auditlog
+from lib.contracts import contracts
+from lib.contracts.contracts import Catalog
+from lib.delta.base import Base
+from lib.delta.keyring import Keyring
+from lib.delta.ledger import Ledger
+from lib.delta.tables import Tables
+from lib.settings import Settings
+from lib.steps import Steps
+from lib.storage import Storage
+
+
+@dataclass(frozen=True)
+class Lake:
+    """One lake in the hands of one run, which began at `started_at` (UTC)."""
+
+    spark: SparkSession
+    settings: Settings
+    catalog: Catalog
+    tables: Tables
+    storage: Storage
+    ledger: Ledger
+    keyring: Keyring
+    base: Base
+    steps: Steps
+    run_id: str
+    started_at: dt.datetime
+
+
+def open_lake(spark: SparkSession, settings: Settings, *, verbose: bool = False, any_keys: bool = False) -> Lake:
+    """Read the contracts and open (make, if need be) the lake that `settings` name, as the last job has left it.
+
+    Raises `UsageError` if the keys are not those that it was written with; with `any_keys` the caller sees to that.
+    Where the lake is damaged, its `base` says so, and the caller has to see to that too.
+    """
+    started_at = dt.datetime.now(dt.timezone.utc)
+    run_id = f"{started_at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    catalog = contracts.load(settings.contracts)
+    tables = Tables(spark, settings.lake, run_id)
+    tables.state(auditlog.anchor(settings.lake, settings.secrets))
+    storage = Storage(spark, settings.lake)
+    storage.make_private()
+    ledger = Ledger(tables, catalog)
+    base = Base(storage, tables, catalog, ledger, run_id)
+    base.settle()
+    tables.before_vacuum = base.advance
+    keyring = Keyring(storage, tables, catalog, settings.secrets)
+    keyring.restore(base.pins.keys)
+    if not any_keys:
+        keyring.require()
+    return Lake(
+        spark=spark,
+        settings=settings,
+        catalog=catalog,
+        tables=tables,
+        storage=storage,
+        ledger=ledger,
+        keyring=keyring,
+        base=base,
+        steps=Steps(spark, verbose=verbose),
+        run_id=run_id,
+        started_at=started_at,
+    )

@@ -1,0 +1,133 @@
+"""The ledger: which batches bronze holds, and which of them people have already read in a publication."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lib.contracts.contracts import Catalog
+from lib.delta.tables import Tables
+from lib.rows import frame_of
+
+BATCHES = "ledger/batches"
+REMOVED = "ledger/removed_rows"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One batch of so many source `rows`.
+
+    `newest_date` is known once its rows have been judged, `published_run` once they are published.
+    """
+
+    batch_id: str
+    source: str
+    files: tuple[str, ...]
+    dropped_columns: tuple[str, ...]
+    currency: str
+    extract_date: dt.date | None
+    newest_date: dt.date | None
+    rows: int
+    loaded_at: dt.datetime
+    published_run: str | None
+
+    @property
+    def pending(self) -> bool:
+        """Whether the batch still waits to be published."""
+        return self.published_run is None
+
+
+class Ledger:
+    """The entries of one lake. Only this run writes them, so they are read once."""
+
+    def __init__(self, tables: Tables, catalog: Catalog) -> None:
+        self._tables = tables
+        self._table = catalog[BATCHES]
+        self._removed = catalog[REMOVED]
+        self._known: dict[str, Entry] | None = None
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """The tables that hold it."""
+        return frozenset({BATCHES, REMOVED})
+
+    def entries(self) -> list[Entry]:
+        """All batches, in the order in which they were loaded."""
+        if self._known is None:
+            rows = [] if self._tables.version(self._table) is None else self._tables.read(self._table).collect()
+            self._known = {row["batch_id"]: _entry(row.asDict()) for row in rows}
+        return sorted(self._known.values(), key=lambda entry: (entry.loaded_at, entry.batch_id))
+
+    def record(self, entries: Iterable[Entry]) -> None:
+        """Add or replace entries; none: no commit."""
+        changed = list(entries)
+        if changed:
+            rows = [dataclasses.asdict(entry) for entry in changed]
+            self._tables.upsert(self._table, frame_of(self._tables.spark, rows, self._table.schema))
+            self._known = {entry.batch_id: entry for entry in [*self.entries(), *changed]}
+
+    def forget(self, batches: Collection[str]) -> None:
+        """Take batches out, and what is stated of their rows: they are as if they had never been loaded."""
+        for table, name in ((self._table, "batch_id"), (self._removed, "_batch_id")):
+            keys = frame_of(self._tables.spark, [[batch] for batch in sorted(batches)], f"{name} string")
+            self._tables.delete(table, keys)
+        self._known = None
+
+    def restore_entries(self, documents: Sequence[Mapping[str, Any]]) -> None:
+        """Make the entries say what `documents` once gave."""
+        entries = [dataclasses.asdict(stated(document)) for document in documents]
+        self._tables.replace(self._table, frame_of(self._tables.spark, entries, self._table.schema))
+        self._known = None
+
+    def restore_removed(self, documents: Sequence[Sequence[Any]]) -> None:
+        """The same of the removed rows, from `removed_documents`."""
+        self._tables.replace(self._removed, frame_of(self._tables.spark, list(documents), self._removed.schema))
+
+    def documents(self) -> list[dict[str, Any]]:
+        """The entries as JSON has them."""
+        return [json.loads(json.dumps(dataclasses.asdict(entry), default=str)) for entry in self.entries()]
+
+    def removed_documents(self) -> list[list[Any]]:
+        """What `removed` says, as JSON has it."""
+        return [[batch, outcome, rows] for (batch, outcome), rows in sorted(self.removed().items())]
+
+    def record_removed(self, outcome: str, rows: Mapping[str, int]) -> None:
+        """State how many source rows of each batch are not in bronze for this reason; none: no entry, no commit."""
+        known = self.removed()
+        changed = [(b, outcome, count) for b, count in rows.items() if count != known.get((b, outcome), 0)]
+        if changed:
+            self._tables.upsert(self._removed, frame_of(self._tables.spark, changed, self._removed.schema))
+
+    def removed(self) -> dict[tuple[str, str], int]:
+        """By batch and outcome, the source rows that are not in bronze."""
+        if self._tables.version(self._removed) is None:
+            return {}
+        rows = self._tables.read(self._removed).collect()
+        return {(row["_batch_id"], row["outcome"]): row["rows"] for row in rows}
+
+
+def as_of(entries: Iterable[Entry]) -> dt.date | None:
+    """The newest extract date of the batches; else the day after the newest business date; None without either."""
+    known = list(entries)
+    extracted = [entry.extract_date for entry in known if entry.extract_date]
+    if extracted:
+        return max(extracted)
+    newest = [entry.newest_date for entry in known if entry.newest_date]
+    return max(newest) + dt.timedelta(days=1) if newest else None
+
+
+def _entry(row: dict[str, object]) -> Entry:
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+    entry = Entry(**values)  # type: ignore[arg-type]
+    # Spark gives the time of the machine's own zone, without saying so.
+    return dataclasses.replace(entry, loaded_at=entry.loaded_at.astimezone(dt.timezone.utc))
+
+
+def stated(document: Mapping[str, Any]) -> Entry:
+    """The entry that a document of the lake's base states."""
+    days = {name: document[name] and dt.date.fromisoformat(document[name]) for name in ("extract_date", "newest_date")}
+    return _entry({**document, **days, "loaded_at": dt.datetime.fromisoformat(document["loaded_at"])})

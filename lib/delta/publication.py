@@ -1,0 +1,342 @@
+"""Publications: which versions of the marts people read, and what the lake's next run builds on, in one atomic write.
+
+`published.json` names the marts' versions and pins them (`lib.delta.pins`), so that a reader can tell whether a
+version is what was published. Beside them it holds the base: pins of every stored table, by which the next run checks
+what it builds on (`lib.delta.base`). It is written anew whenever a job has come to a state that must last; the newest
+such documents are kept under `bases/`, and every publication under `publications/`. Each has a checksum of its own.
+
+Publications are numbered in their order, and so are withdrawals: an erasure, a restriction or a correction withdraws
+what was published before it. A publication states how many withdrawals came before; one that states fewer than there
+were would show persons as they must not be shown, and is never published again. Clocks have no say in this. What is
+known of withdrawals stands in `last_erasure.json` and in each later publication. Where the lake shows that there were
+some, and that file cannot be read, everything so far counts as withdrawn.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from lib.delta import deltalog, pins
+from lib.delta.pins import Pin, Pins
+from lib.errors import AuditFailed, LakehouseError, UsageError
+from lib.storage import Storage
+
+CURRENT = "published.json"
+BASES = "bases"
+KEPT = 5  # documents under `bases/`
+OPERATIONS = "published_operations.json"
+HISTORY = "publications"
+ROLLED_BACK = "publications/withdrawn"  # where an earlier release kept what the base keeps now
+LAST_ERASURE = "last_erasure.json"
+# Each of these folders comes with the first request of a person, or with the first period that has ended.
+TRACES_OF_REQUESTS = ("receipts", "rights")
+
+
+@dataclass(frozen=True)
+class Publication:
+    """The tables of one publication: path below the lake -> Delta version.
+
+    `number` and `withdrawals` are stated by `publish`; both are 0 in what an earlier release has published, which has
+    no `pins` either.
+    """
+
+    run_id: str
+    published_at: str
+    as_of: str
+    tables: Mapping[str, int]
+    number: int = 0
+    withdrawals: int = 0
+    pins: Mapping[str, Pin] = field(default_factory=dict)
+
+    @property
+    def place(self) -> tuple[int, str]:
+        """The place in the order of publications."""
+        return self.number, self.published_at
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in `published.json`: of each table path and version, its log's files and its data files."""
+        stated = {each.name: getattr(self, each.name) for each in dataclasses.fields(self) if each.name != "pins"}
+        tables = {path: {"path": path, **self._pinned(path, version)} for path, version in sorted(self.tables.items())}
+        return {**stated, "tables": tables}
+
+    def _pinned(self, path: str, version: int) -> dict[str, Any]:
+        if path not in self.pins:
+            return {"version": version}
+        pinned = self.pins[path]
+        files = {name: [file.size, file.digest] for name, file in sorted(pinned.files.items())}
+        # Hints for Delta's readers, and sidecars, belong to the newest version only, which this one may be no longer.
+        log = {name: digest for name, digest in pinned.log.items() if deltalog.states(name)}
+        return {"version": version, "log": log, "files": files}
+
+
+@dataclass(frozen=True)
+class Document:
+    """What `published.json` holds: the publication, if there is one, and the lake's base, unless it is older."""
+
+    publication: Publication | None
+    base: Pins | None
+
+    @property
+    def number(self) -> int:
+        """The place in the order of these documents."""
+        return self.base.number if self.base else 0
+
+    def to_text(self) -> str:
+        """As `parsed` reads it."""
+        published = self.publication.to_json() if self.publication else {}
+        return pins.sealed({**published, "base": self.base.to_json() if self.base else None})
+
+
+def parsed(text: str) -> Document:
+    """Read a document. Raises `LakehouseError` if the text is none, or not as it was written."""
+    try:
+        document = json.loads(text)
+        # What an earlier release wrote has neither.
+        if "base" in document or pins.SEAL in document:
+            document = pins.unsealed(text)
+        base = document.get("base")
+        return Document(_publication(document), pins.pins(base) if base else None)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        # Without its cause: the text is long, and a stranger's.
+        raise LakehouseError(
+            "The lake's publication cannot be read.",
+            "Run ./spark-submit.sh pipeline: it takes the newest one that is whole.",
+        ) from None
+
+
+def _publication(document: Mapping[str, Any]) -> Publication | None:
+    if "run_id" not in document:
+        return None
+    stated = {name: document[name] for name in ("run_id", "published_at", "as_of")}
+    number, withdrawals = (int(document.get(name, 0)) for name in ("number", "withdrawals"))
+    entries = document["tables"].values()
+    tables = {entry["path"]: int(entry["version"]) for entry in entries}
+    pinned = {
+        entry["path"]: pins.pin({**entry, "files": {n: [*f, 0, False] for n, f in entry["files"].items()}})
+        for entry in entries
+        if "files" in entry
+    }
+    return Publication(**stated, tables=tables, number=number, withdrawals=withdrawals, pins=pinned)
+
+
+class Readable(Protocol):
+    """Where a lake's documents are read: `lib.storage`, or what readers without Spark have instead."""
+
+    def names(self, folder: str) -> list[str]:
+        """The names in a folder, sorted; none if there is no such folder."""
+
+    def read(self, name: str) -> str | None:
+        """The text of a file, or None if there is none."""
+
+
+def current(storage: Readable) -> Publication | None:
+    """What is published now, or None if nothing is yet.
+
+    That is what the newest whole document says: `published.json`, unless it is lost or somebody put an older one there.
+    Raises as `parsed` does if none is whole.
+    """
+    document = newest(storage)
+    if document:
+        return document.publication
+    text = storage.read(CURRENT)
+    return parsed(text or "").publication if text is not None or copies(storage) else None
+
+
+def operations(storage: Readable) -> Publication | None:
+    """The tables of what the runs did, or None if there was none yet. Raises as `parsed` does."""
+    text = storage.read(OPERATIONS)
+    return None if text is None else parsed(text).publication
+
+
+def newest(storage: Readable) -> Document | None:
+    """The newest whole document, where `published.json` may be lost or older than it should be; None without any."""
+    kept = (document for name in reversed(copies(storage)) if (document := _whole(storage.read(name))))
+    found = [document for document in (_whole(storage.read(CURRENT)), next(kept, None)) if document]
+    return max(found, key=lambda document: document.number, default=None)
+
+
+def _whole(text: str | None) -> Document | None:
+    with suppress(LakehouseError):
+        return parsed(text or "")
+    return None
+
+
+def _documents(storage: Storage) -> list[Document]:
+    read = (_whole(storage.read(name)) for name in (CURRENT, *copies(storage)))
+    return [document for document in read if document]
+
+
+def copies(storage: Readable) -> list[str]:
+    """The documents that are kept, the newest last."""
+    return [f"{BASES}/{name}" for name in storage.names(BASES) if name.endswith(".json")]
+
+
+def write(storage: Storage, publication: Publication | None, base: Pins) -> None:
+    """Make this what people read and what the next run builds on; whatever it names must be on the disk already.
+
+    As long as nothing is published, there is nothing to read, and only the base is kept.
+    """
+    text = Document(publication, base).to_text()
+    storage.write(f"{BASES}/{base.number:08d}.json", text)
+    if publication:
+        storage.write(CURRENT, text)
+    storage.remove(copies(storage)[:-KEPT])
+
+
+def write_operations(storage: Storage, stated: Mapping[str, Any]) -> None:
+    """Publish what the runs did, failed ones too: on its own, so that a failed run leaves the marts untouched."""
+    storage.write(OPERATIONS, pins.sealed(stated))
+
+
+def states(storage: Storage, name: str, stated: Mapping[str, Any]) -> bool:
+    """Whether a file is whole and says exactly this."""
+    with suppress(ValueError):
+        return pins.unsealed(storage.read(name) or "") == stated
+    return False
+
+
+def placed(storage: Storage, publication: Publication) -> Publication:
+    """The publication with its place in the order."""
+    if _last_withdrawal(storage) is None:
+        withdraw_earlier(storage)
+    known = [*_history(storage), *(each.publication for each in _documents(storage) if each.publication)]
+    number = max((each.number for each in known), default=0) + 1
+    return dataclasses.replace(publication, number=number, withdrawals=_withdrawals(storage))
+
+
+def keep(storage: Storage, publication: Publication) -> None:
+    """Let the history know a publication that has become the current one, so that a rollback can find it."""
+    storage.write(f"{HISTORY}/{publication.run_id}.json", pins.sealed(publication.to_json()))
+
+
+def mend_history(storage: Storage) -> None:
+    """Write those files of the history anew that are not whole, as far as anything still knows the publications."""
+    for document in _documents(storage):
+        known = document.publication
+        if known and known.number:
+            kept = _whole(storage.read(f"{HISTORY}/{known.run_id}.json"))
+            if not (kept and kept.publication):
+                keep(storage, known)
+
+
+def earlier(storage: Storage, run_id: str | None = None) -> tuple[Publication, Publication]:
+    """The present publication and one to roll back to: that of `run_id`, or the one before the present.
+
+    Raises `UsageError` if there is none, if it is older than the last erasure, restriction or correction, or if nobody
+    can say when that was; `AuditFailed` if its tables are not what was published then.
+    """
+    document = newest(storage)
+    present = document.publication if document else None
+    if present is None:
+        raise UsageError("Nothing is published in this lake, so there is nothing to roll back.")
+    history = _history(storage)
+    # What was rolled back from before lies behind the present publication and is not offered again.
+    behind = _behind(storage, document.base if document and document.base else Pins())
+    offered = [p for p in history if p.place < present.place and p.run_id not in behind]
+    if run_id:
+        offered = [p for p in history if p.run_id == run_id]
+    if not offered:
+        wanted = f"no publication '{run_id}'" if run_id else "no earlier publication"
+        raise UsageError(f"There is {wanted} in this lake.", _known(storage))
+    target = offered[-1]
+    if not run_id:
+        _require_next(history, target, present)
+    _require_shown_rightly(storage, target)
+    _require_as_published(storage, target)
+    return present, target
+
+
+def rolled_back(storage: Storage, base: Pins, present: Publication, target: Publication) -> Pins:
+    """The base with what a rollback leaves behind, which is offered no more once `target` is the present one."""
+    later = {p.run_id for p in _history(storage) if target.place < p.place <= present.place}
+    return dataclasses.replace(base, rolled_back=sorted((_behind(storage, base) | later) - {target.run_id}))
+
+
+def _behind(storage: Storage, base: Pins) -> set[str]:
+    return {*base.rolled_back, *(storage.read(ROLLED_BACK) or "").split()}
+
+
+def _require_next(history: list[Publication], target: Publication, present: Publication) -> None:
+    """Publications are counted without a gap: where one is missing, nobody can say which is the one before."""
+    numbers = {p.number for p in history}
+    if target.number and not set(range(target.number, present.number)) <= numbers:
+        raise UsageError(
+            f"A publication between run {target.run_id} and run {present.run_id} is lost from the lake's history.",
+            f"Name the one that is wanted: ./spark-submit.sh rollback --to {target.run_id}",
+        )
+
+
+def _require_as_published(storage: Storage, target: Publication) -> None:
+    for path, pinned in target.pins.items():
+        differing = pins.differences(storage, path, pinned)
+        if differing:
+            raise AuditFailed(
+                f"{path} is not what run {target.run_id} published: {differing}.",
+                "Roll back to another run with --to, or publish anew with ./spark-submit.sh pipeline --rebuild.",
+            )
+
+
+def _require_shown_rightly(storage: Storage, target: Publication) -> None:
+    last = _last_withdrawal(storage)
+    if last is None:
+        raise UsageError(
+            f"{storage.path(LAST_ERASURE)} is missing or cannot be read, so nobody can say what was published before "
+            "the last erasure, restriction or correction.",
+            "What the pipeline publishes next begins a new history, to which a rollback is possible.",
+        )
+    by_clock = not last.get("number") and target.published_at < str(last.get("at", ""))
+    if by_clock or target.withdrawals < _withdrawals(storage):
+        raise UsageError(
+            f"The publication of {target.published_at} is older than the last erasure, restriction or correction "
+            f"({last.get('at', 'of an unknown day')}).",
+            "It would show persons as they must no longer be shown; publish anew with the pipeline.",
+        )
+
+
+def withdraw_earlier(storage: Storage) -> None:
+    """Let no publication so far be rolled back to: it would show persons as they must not be shown."""
+    storage.write(LAST_ERASURE, json.dumps({"at": now(), "number": _withdrawals(storage) + 1}))
+
+
+def _withdrawals(storage: Storage) -> int:
+    """How many withdrawals there were, as far as any file says."""
+    stated = (_last_withdrawal(storage) or {}).get("number", 0)
+    return max([int(stated), *(known.withdrawals for known in _history(storage))])
+
+
+def _last_withdrawal(storage: Storage) -> dict[str, Any] | None:
+    """What is stated of the last withdrawal, nothing if there was none; None if there was one and nothing is stated.
+
+    Of what an earlier release has withdrawn, only the instant is known.
+    """
+    text = storage.read(LAST_ERASURE)
+    if text is None and not any(storage.exists(folder) for folder in TRACES_OF_REQUESTS):
+        return {}
+    try:
+        stated = json.loads(text or "")
+    except ValueError:
+        return None
+    sound = isinstance(stated, dict) and isinstance(stated.get("at"), str) and isinstance(stated.get("number", 0), int)
+    return stated if sound else None
+
+
+def now() -> str:
+    """This instant in UTC, to the microsecond, so that publications have an order."""
+    return dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _history(storage: Storage) -> list[Publication]:
+    """In their order. What a power cut has left empty or torn is no publication any more."""
+    names = (f"{HISTORY}/{name}" for name in storage.names(HISTORY) if name.endswith(".json"))
+    read = (_whole(storage.read(name)) for name in names)
+    return sorted((each.publication for each in read if each and each.publication), key=lambda p: p.place)
+
+
+def _known(storage: Storage) -> str:
+    return "Known: " + ", ".join(p.run_id for p in _history(storage)[-5:]) + "."

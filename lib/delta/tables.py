@@ -1,0 +1,310 @@
+"""Delta tables of a lake: the only module that writes them.
+
+Nothing to change means no commit. Every write returns the version that holds its result.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import unquote
+
+from delta.tables import DeltaTable
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.storagelevel import StorageLevel
+
+from lib.accountability import anchors
+from lib.contracts.contracts import Table
+from lib.rows import frame_of
+
+BATCH = "_batch_id"
+READERS_KEEP = "interval 60 days"
+RETENTION_CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
+# As objects: what several queries read is otherwise taken apart and put together again for each of them.
+IN_MEMORY = StorageLevel.MEMORY_AND_DISK_DESER
+AT_ONCE = 3  # small tables that are vacuumed side by side: most of the time is planning and listing
+
+
+class Tables:
+    """The Delta tables below one root, and the run on whose behalf they are written."""
+
+    def __init__(self, spark: SparkSession, root: str, run_id: str) -> None:
+        self.spark = spark
+        self.root = root
+        self._run_id = run_id
+        self._jvm: Any = spark._jvm
+        # This run is the lake's only writer, so a version asked for once is known until this run writes.
+        self._versions: dict[str, int | None] = {}
+        # What removes older versions for good must leave nothing that builds on them (`lib.delta.base`).
+        self.before_vacuum: Callable[[], None] = lambda: None
+        self.state({})
+
+    def state(self, audit: Mapping[str, Any]) -> None:
+        """Let every commit from now on state the run, and how far the audit log had come."""
+        self.metadata = {"run_id": self._run_id, **({anchors.FIELD: dict(audit)} if audit else {})}
+        self.spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", json.dumps(self.metadata))
+
+    def forget(self) -> None:
+        """Take no version for known any more: the logs have been changed by other ways."""
+        self._versions.clear()
+        self._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+
+    def files(self, table: Table) -> dict[str, int]:
+        """The data files of the newest version, as Delta itself sees it: name -> bytes."""
+        return {unquote(str(file.path())): int(file.size()) for file in self._added(table)}
+
+    def statistics(self, table: Table) -> dict[str, str]:
+        """The same files: name -> Delta's statistics as JSON."""
+        return {unquote(str(file.path())): str(file.stats() or "") for file in self._added(table)}
+
+    def _added(self, table: Table) -> Any:
+        self.version(table)
+        return self._log(table).unsafeVolatileSnapshot().allFiles().collect()
+
+    def location(self, table: Table) -> str:
+        """Where the table's files are."""
+        return f"{self.root}/{table.path}"
+
+    def version(self, table: Table) -> int | None:
+        """The newest version, or None if the table does not exist."""
+        if table.path not in self._versions:
+            self._versions[table.path] = self._newest(table)
+        return self._versions[table.path]
+
+    def _newest(self, table: Table) -> int | None:
+        in_background = False
+        nothing = self._jvm.scala.Option.empty()
+        version = int(self._log(table).update(in_background, nothing, nothing).version())
+        return version if version >= 0 else None
+
+    def size(self, table: Table) -> int:
+        """Bytes of the newest version, as its log states them."""
+        return int(self._log(table).unsafeVolatileSnapshot().sizeInBytes())
+
+    def _log(self, table: Table) -> Any:
+        return self._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.location(table))
+
+    def read(self, table: Table, version: int | None = None) -> DataFrame:
+        """The table's content; an empty frame of its schema if it does not exist."""
+        if version is None and self.version(table) is None:
+            return frame_of(self.spark, [], table.schema)
+        reader = self.spark.read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", version)
+        return reader.load(self.location(table))
+
+    def conform(self, frame: DataFrame, table: Table) -> DataFrame:
+        """The contract's stored columns of `frame`, by name, in the contract's order, type and with its comments."""
+        return frame.select(
+            *(
+                F.col(f"`{column.name}`")
+                .cast(column.physical_type)
+                .alias(column.name, metadata={"comment": column.description})
+                for column in table.stored
+            )
+        )
+
+    def replace_batches(self, table: Table, frame: DataFrame, batches: Sequence[str]) -> int | None:
+        """Make `frame` the table's rows of the given batches; what an interrupted run left of them is replaced."""
+        content = self.conform(frame, table)
+        if self.version(table) is None:
+            return self._write(table, content, "append")
+        listed = ", ".join(f"'{batch}'" for batch in batches)
+        return self._write(table, content, "overwrite", {"replaceWhere": f"{BATCH} in ({listed})"})
+
+    def replace(self, table: Table, frame: DataFrame, *, files: int | None = None) -> int | None:
+        """Make `frame` the table's whole content, in so many files; no commit if it is that already."""
+        content = self.conform(frame, table)
+        if files:
+            content = content.coalesce(files)
+        if self.version(table) is None:
+            return self._write(table, content, "append")
+        content = content.persist(IN_MEMORY)
+        try:
+            if _same(content, self.read(table)):
+                return self.version(table)
+            return self._write(table, content, "overwrite")
+        finally:
+            content.unpersist()
+
+    def replace_subjects(self, table: Table, frame: DataFrame, subjects: DataFrame | None) -> int | None:
+        """Make `frame` the table's rows of the given subjects (None: of all); other rows stay as they are.
+
+        `subjects` has the column that the contract names as `subject`. Rows that are the same already are not
+        written; if rows are only to be added they are appended, which rewrites nothing.
+        """
+        content = self.conform(frame, table)
+        if self.version(table) is None:
+            return self._write(table, content, "append")
+        if subjects is None:
+            return self._write(table, content, "overwrite")
+        # A transformation may also give rows of nobody, which stand in the table already.
+        content = content.join(F.broadcast(subjects), on=str(table.subject), how="left_semi")
+        content = self.conform(content, table)
+        changes = self._changes(table, content, subjects).persist(IN_MEMORY)
+        try:
+            counted = {row["_change"]: row["count"] for row in changes.groupBy("_change").count().collect()}
+            if counted.keys() == {"insert"}:
+                return self._write(table, self.conform(changes, table), "append")
+            if counted:
+                self._change(table, changes, sum(counted.values()) - counted.get("insert", 0))
+            return self.version(table)
+        finally:
+            changes.unpersist()
+
+    def append(self, table: Table, frame: DataFrame) -> int | None:
+        """Add rows."""
+        return self._write(table, self.conform(frame, table), "append")
+
+    def upsert(self, table: Table, frame: DataFrame) -> int | None:
+        """Add rows, or replace those of the same key."""
+        if self.version(table) is None:
+            return self._write(table, self.conform(frame, table), "append")
+        self._merge(table, self.conform(frame, table).withColumn("_change", F.lit("update")))
+        return self.version(table)
+
+    def delete(self, table: Table, keys: DataFrame) -> int | None:
+        """Delete the rows whose values of `keys`' columns stand in `keys`; values never enter a predicate."""
+        if self.version(table) is not None:
+            on = " and ".join(f"target.`{name}` <=> source.`{name}`" for name in keys.columns)
+            target = DeltaTable.forPath(self.spark, self.location(table)).alias("target")
+            target.merge(keys.distinct().alias("source"), on).whenMatchedDelete().execute()
+            self._versions.pop(table.path, None)
+        return self.version(table)
+
+    def delete_where(self, table: Table, condition: Column) -> None:
+        """Delete the rows that meet a condition, which the log remembers: it may name a day, but no value of a row."""
+        if self.version(table) is not None and not self.read(table).where(condition).isEmpty():
+            DeltaTable.forPath(self.spark, self.location(table)).delete(condition)
+            self._versions.pop(table.path, None)
+
+    def vacuum(self, *tables: Table) -> None:
+        """Remove every file that the newest versions do not name: older versions, and orphans of killed jobs.
+
+        The folders are listed (FULL): the log alone does not know orphans. Nobody may be reading an older version.
+        """
+        self.before_vacuum()
+        known = [table for table in tables if self.version(table) is not None]
+        self.spark.conf.set(RETENTION_CHECK, "false")
+        try:
+            with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="vacuum") as pool:
+                list(pool.map(self._vacuum, known))
+        finally:
+            self.spark.conf.unset(RETENTION_CHECK)
+
+    def _vacuum(self, table: Table) -> None:
+        self._silence()
+        self.spark.sql(f"vacuum delta.`{self.location(table)}` full retain 0 hours").collect()
+        self._versions.pop(table.path, None)
+
+    def _silence(self) -> None:
+        """Let the calling thread's vacuum not print what it removed: stdout is for what a job was asked for."""
+        nothing = self._jvm.java.io.PrintStream(self._jvm.java.io.OutputStream.nullOutputStream())
+        getattr(getattr(self._jvm.scala, "Console$"), "MODULE$").setOutDirect(nothing)
+
+    def _changes(self, table: Table, content: DataFrame, subjects: DataFrame) -> DataFrame:
+        names = [column.name for column in table.stored]
+        current = self.read(table).join(F.broadcast(subjects), on=str(table.subject), how="left_semi")
+        old = current.select(F.struct(*names).alias("old"), *(F.col(name).alias(f"_key_{name}") for name in table.key))
+        new = content.select(F.struct(*names).alias("new"), *(F.col(name).alias(f"_key_{name}") for name in table.key))
+        both = old.join(new, on=[f"_key_{name}" for name in table.key], how="full_outer")
+        change = F.when(F.col("old").isNull(), "insert").when(F.col("new").isNull(), "delete").otherwise("update")
+        differing = both.where(~F.col("old").eqNullSafe(F.col("new")))
+        return differing.select(F.coalesce("new", "old").alias("row"), change.alias("_change")).select(
+            "row.*", "_change"
+        )
+
+    def _change(self, table: Table, changes: DataFrame, rows: int) -> None:
+        """Carry out changes, of which so many concern rows that stand in the table.
+
+        A merge searches for the files that hold these rows, and writes those anew. With more rows than files nearly
+        every file holds one, and the search costs more than it spares: then the table is written anew as a whole.
+        """
+        if rows < int(self._log(table).unsafeVolatileSnapshot().numOfFiles()):
+            self._merge(table, changes)
+            return
+        keys = F.broadcast(changes.select(*table.key))
+        kept = self.conform(self.read(table).join(keys, on=list(table.key), how="left_anti"), table)
+        entering = self.conform(changes.where("_change <> 'delete'"), table)
+        self._write(table, kept.unionByName(entering), "overwrite")
+
+    def _merge(self, table: Table, changes: DataFrame) -> None:
+        on = " and ".join(f"target.`{name}` = source.`{name}`" for name in table.key)
+        values: dict[str, str | Column] = {column.name: f"source.`{column.name}`" for column in table.stored}
+        target = DeltaTable.forPath(self.spark, self.location(table)).alias("target")
+        (
+            target.merge(changes.alias("source"), on)
+            .whenMatchedDelete("source._change = 'delete'")
+            .whenMatchedUpdate(set=values)
+            .whenNotMatchedInsert(condition="source._change <> 'delete'", values=values)
+            .execute()
+        )
+        self._versions.pop(table.path, None)
+
+    def _write(self, table: Table, content: DataFrame, mode: str, options: dict[str, str] | None = None) -> int | None:
+        writer = content.write.format("delta").mode(mode).options(**(options or {}))
+        if self.version(table) is None:
+            writer = writer.options(**properties(table))
+        writer.save(self.location(table))
+        self._versions.pop(table.path, None)
+        return self.version(table)
+
+
+def properties(table: Table) -> dict[str, str]:
+    """The Delta properties that a table is created with; for statistics later would be too late."""
+    stated = {
+        "delta.enableDeletionVectors": "false",
+        "delta.enableChangeDataFeed": "false",
+        "delta.checkpointInterval": "20",
+        **_statistics(table),
+    }
+    if table.layer.startswith("mart_"):
+        stated |= {"delta.deletedFileRetentionDuration": READERS_KEEP, "delta.logRetentionDuration": READERS_KEEP}
+    return stated
+
+
+def _statistics(table: Table) -> dict[str, str]:
+    """Smallest and largest values are kept of harmless columns only: the log remembers them for good.
+
+    None are of what is computed in full from personal data: a value may be one person's alone there too, such as a
+    channel that nobody else came by. These tables are read whole anyway.
+    """
+    harmless = [column.name for column in table.stored if not column.personal and _has_statistics(column.physical_type)]
+    computed = table.load in ("full", "anonymous")
+    if not table.personal and not computed:
+        return {}
+    if not harmless or computed:
+        return {"delta.dataSkippingNumIndexedCols": "0"}
+    return {"delta.dataSkippingStatsColumns": ",".join(f"`{name}`" for name in harmless)}
+
+
+def _has_statistics(physical_type: str) -> bool:
+    return not physical_type.startswith(("array", "map", "struct", "binary", "boolean"))
+
+
+def _same(left: DataFrame, right: DataFrame) -> bool:
+    """Whether two frames of one schema hold the same rows, whatever their order: compared by row hashes."""
+    if left.columns != right.columns:
+        return False
+    prints = [_fingerprint(frame, number) for number, frame in enumerate((left, right))]
+    rows = prints[0].unionAll(prints[1]).collect()
+    found = {row["side"]: (row["rows"], row["low"], row["high"]) for row in rows}
+    return found[0] == found[1]
+
+
+def _fingerprint(frame: DataFrame, side: int) -> DataFrame:
+    columns = [F.col(f"`{name}`") for name in frame.columns]
+    # Two independent hashes, since the hash skips NULLs: the second sees where they stand.
+    low = F.xxhash64(*columns).cast("decimal(38,0)")
+    high = F.xxhash64(F.to_json(F.struct(*columns))).cast("decimal(38,0)")
+    return frame.agg(
+        F.lit(side).alias("side"), F.count("*").alias("rows"), F.sum(low).alias("low"), F.sum(high).alias("high")
+    )
+
+
+def named(tables: Iterable[Table]) -> str:
+    """The paths of some tables, for messages."""
+    return ", ".join(table.path for table in tables)

@@ -1,0 +1,1 @@
+"""A run, from what is given to what is published."""

@@ -1,0 +1,294 @@
+"""The main job: new batches in, audited marts out.
+
+One run = load what is new into bronze, carry all batches that no publication shows yet through silver, gold and the
+marts, audit exactly the versions written, publish them. Killed anywhere and started again, it ends as if it had not
+been killed: batches stay pending until they are published, and every write replaces what an interrupted run left.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lib import keys
+from lib.audit import audit
+from lib.build import bronze, conservation, judgement, transformations
+from lib.build.layers import SUBJECTS, Layers
+from lib.contracts.contracts import BY_THE_ENGINE, Table
+from lib.delta.lake import Lake
+from lib.delta.ledger import Entry, as_of
+from lib.delta.publication import Publication, now
+from lib.errors import AuditFailed, LakehouseError, UsageError
+from lib.pipeline import recovery
+from lib.publication import operations, report
+from lib.rights import restrictions
+from lib.session import expect_rows
+from lib.sources import inputs
+from lib.sources.sources import load_source
+
+BYTES_A_ROW = 250  # of an export, roughly
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run is asked to do.
+
+    `inputs` are what there is to load, by the name of its mapping. With `rebuild`, everything behind bronze is computed
+    anew from bronze; with `refresh`, gold and the marts from silver, which has no batch pending.
+    """
+
+    job: str
+    inputs: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    extract_date: dt.date | None = None
+    as_of: dt.date | None = None
+    rebuild: bool = False
+    refresh: bool = False
+    reopen: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run came to. `publication` is None if there was nothing to do."""
+
+    publication: Publication | None
+    batches: Sequence[Entry]
+    balances: Sequence[conservation.Balance]
+    message: str
+
+
+@dataclass
+class _Progress:
+    """How far a run has come, for the record that it leaves behind when it fails."""
+
+    job: str
+    pending: Sequence[Entry]
+    as_of: dt.date | None = None
+    balances: Sequence[conservation.Balance] = ()
+    judged: judgement.Judgement | None = None
+    subjects: int = 0
+    findings: Sequence[audit.Finding] = ()
+    versions: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+
+def run(lake: Lake, request: Request) -> Result:
+    """Carry out `request`. The caller holds the lake's lock.
+
+    Raises `AuditFailed` (nothing published), `InputRefused`, `UsageError`.
+    """
+    request = _load(lake, request)
+    _reopen(lake, request)
+    entries = lake.ledger.entries()
+    pending = [entry for entry in entries if entry.pending]
+    published = lake.base.published
+    if not pending and not request.refresh and not _as_of_changes(entries, request, published):
+        return Result(None, (), (), _nothing(published))
+    if not entries:
+        raise UsageError("This lake holds no batch yet.", "Name one with --input.")
+    expect_rows(lake.spark, sum(entry.rows for entry in entries))
+    if pending and request.refresh:
+        # A refresh takes silver to be complete: what is pending enters it first, by a run of its own.
+        _carry_through(lake, dataclasses.replace(request, refresh=False), entries, pending)
+        entries, pending = lake.ledger.entries(), []
+    return _carry_through(lake, request, entries, pending)
+
+
+def _load(lake: Lake, request: Request) -> Request:
+    """Mend the lake and load what is new into it; gives what there is to do then."""
+    if not request.inputs:
+        return dataclasses.replace(request, rebuild=recovery.mend(lake, ()) or request.rebuild)
+    sources = {name: load_source(lake.settings.sources, name, bronze.table(lake)) for name in request.inputs}
+    batches: dict[str, inputs.Batch] = {}
+    with lake.steps.step("inputs"):
+        for name, source in sources.items():
+            for batch in inputs.resolve(lake.spark, request.inputs[name], source, request.extract_date):
+                batches.setdefault(batch.id, batch)
+    mended = recovery.mend(lake, batches)
+    known = {entry.batch_id for entry in lake.ledger.entries()}
+    new = [recovery.as_before(lake, batch) for batch in batches.values() if batch.id not in known]
+    if new:
+        expect_rows(lake.spark, sum(part.size for batch in new for part in batch.parts) // BYTES_A_ROW)
+        with lake.steps.step("bronze"):
+            for name, source in sources.items():
+                if theirs := [batch for batch in new if batch.source == name]:
+                    bronze.load(lake, source, theirs)
+            recovery.require_kept_out(lake, [batch.id for batch in new])
+            lake.base.advance()
+    return dataclasses.replace(request, rebuild=mended or request.rebuild)
+
+
+def _reopen(lake: Lake, request: Request) -> None:
+    """Batches that are judged anew are pending again from now on, so that a killed run is taken up by the next."""
+    again = [
+        dataclasses.replace(entry, published_run=None)
+        for entry in lake.ledger.entries()
+        if not entry.pending and (request.rebuild or entry.batch_id in request.reopen)
+    ]
+    if again:
+        lake.ledger.record(again)
+        lake.base.advance()
+
+
+def _as_of_changes(entries: Sequence[Entry], request: Request, published: Publication | None) -> bool:
+    wanted = request.as_of or as_of(entries)
+    return published is not None and wanted is not None and wanted.isoformat() != published.as_of
+
+
+def _nothing(published: Publication | None) -> str:
+    if published is None:
+        return "Nothing to do: no input, and nothing waits to be published."
+    return f"Nothing new to do; published as of {published.as_of} by run {published.run_id}."
+
+
+def _carry_through(lake: Lake, request: Request, entries: Sequence[Entry], pending: Sequence[Entry]) -> Result:
+    progress = _Progress(request.job, pending)
+    try:
+        result = _publish_or_fail(lake, request, entries, progress)
+    except LakehouseError as error:
+        status = "audit_failed" if isinstance(error, AuditFailed) else "failed"
+        _record(lake, progress, status, str(error))
+        raise
+    _record(lake, progress, "published", result.message)
+    return result
+
+
+def _publish_or_fail(lake: Lake, request: Request, entries: Sequence[Entry], progress: _Progress) -> Result:
+    ids = [entry.batch_id for entry in progress.pending]
+    layers = Layers(lake, ids, whole=request.rebuild or request.refresh or not _published(entries))
+    restricted = restrictions.pseudonymous(lake, keys.secret_key(lake.settings.secrets, bronze.PSEUDONYM_KEY))
+    layers.provide(restrictions.table(lake).name, restricted)
+    pending = _silver(lake, layers, progress.pending, progress)
+    known = list({entry.batch_id: entry for entry in [*entries, *pending]}.values())
+    progress.as_of = request.as_of or as_of(known)
+    if progress.as_of is None:
+        raise AuditFailed("No row of this lake has a valid date.", "Check the mapping's date_formats.")
+    _gold_and_marts(lake, layers, progress.as_of, known)
+    progress.versions = _versions(lake)
+    _audit(lake, layers, progress)
+    publication = Publication(
+        lake.run_id,
+        now(),
+        progress.as_of.isoformat(),
+        {table.path: progress.versions[table.path] for table in lake.catalog.marts},
+    )
+    with lake.steps.step("publication"):
+        lake.ledger.record(dataclasses.replace(entry, published_run=lake.run_id) for entry in pending)
+        lake.base.publish(publication)
+    message = f"Published as of {publication.as_of} by run {lake.run_id}: {lake.storage.path('published.json')}"
+    return Result(publication, pending, progress.balances, message)
+
+
+def _published(entries: Sequence[Entry]) -> bool:
+    return any(not entry.pending for entry in entries)
+
+
+def _silver(lake: Lake, layers: Layers, pending: Sequence[Entry], progress: _Progress) -> list[Entry]:
+    """Silver's tables; gives the batches with what judging them told. Without batches silver stays as it is."""
+    if not pending:
+        return []
+    judged = judged_table(lake)
+    tables = [table for table in lake.catalog.layer("silver") if table.load not in BY_THE_ENGINE]
+    before = [table for table in tables if table.name == judged.name or table.name in judged.inputs]
+    layers.provide(bronze.table(lake).name, bronze.pending_rows(lake, pending))
+    layers.build(before, {})
+    with lake.steps.step("judgement"):
+        progress.judged = judgement.measure(layers.frame(judged.name), judged)
+    layers.build([lake.catalog[SUBJECTS]], {})
+    progress.subjects = layers.frame(SUBJECTS).count()
+    layers.build([table for table in tables if table not in before and table.name != SUBJECTS], {})
+    with lake.steps.step("conservation"):
+        progress.balances = conservation.balances(lake, pending)
+        conservation.require(progress.balances)
+    layers.release([*lake.catalog.layer("gold"), *lake.catalog.marts])
+    return [
+        dataclasses.replace(entry, newest_date=progress.judged.newest_dates.get(entry.batch_id)) for entry in pending
+    ]
+
+
+def judged_table(lake: Lake) -> Table:
+    """The contract that states the row rules."""
+    return next(table for table in lake.catalog if table.rules)
+
+
+def _gold_and_marts(lake: Lake, layers: Layers, day: dt.date, entries: Sequence[Entry]) -> None:
+    newest = [entry.newest_date for entry in entries if entry.newest_date]
+    parameters = {**transformations.as_of(day), "last_date": max([day, *newest])}
+    # Without batches only the calendar of the marts has moved.
+    gold = [table for table in lake.catalog.layer("gold") if layers.computes_subjects or table.load != "subject"]
+    layers.build(gold, parameters)
+    layers.build(lake.catalog.marts, parameters)
+    layers.release()
+
+
+def _versions(lake: Lake) -> dict[str, int]:
+    versions = {table.path: lake.tables.version(table) for table in lake.catalog if not table.is_view}
+    return {path: version for path, version in versions.items() if version is not None}
+
+
+def _audit(lake: Lake, layers: Layers, progress: _Progress) -> None:
+    with lake.steps.step("audit"):
+        progress.findings = audit.audit(lake.tables, lake.catalog, progress.versions, set(layers.versions))
+    failed = [finding for finding in progress.findings if not finding.passed]
+    if failed:
+        first, more = failed[0], f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        raise AuditFailed(
+            f"The audit failed: {first.table}, {first.check}: {first.observed}, expected {first.expected}{more}.",
+            f"Nothing has been published; see {lake.storage.path(_report_name(lake))}.",
+        )
+
+
+def _record(lake: Lake, progress: _Progress, status: str, message: str) -> None:
+    outcome = operations.Outcome(
+        job=progress.job,
+        status=status,
+        message=message,
+        finished_at=dt.datetime.now(dt.timezone.utc),
+        as_of=progress.as_of,
+        balances=progress.balances,
+        judgement=progress.judged,
+        judged=judged_table(lake),
+        subjects=progress.subjects,
+    )
+    with lake.steps.step("record"):
+        operations.store(lake, outcome)
+        lake.storage.write(_report_name(lake), report.render(_report(lake, outcome, progress)))
+
+
+def _report_name(lake: Lake) -> str:
+    return f"reports/{lake.run_id}.html"
+
+
+def _report(lake: Lake, outcome: operations.Outcome, progress: _Progress) -> report.Report:
+    sources = {entry.batch_id: entry.source for entry in progress.pending}
+    violations = outcome.judgement.violations if outcome.judgement else {}
+    return report.Report(
+        run_id=lake.run_id,
+        job=outcome.job,
+        status=outcome.status,
+        as_of=outcome.as_of.isoformat() if outcome.as_of else None,
+        started_at=f"{lake.started_at:%Y-%m-%d %H:%M:%SZ}",
+        finished_at=f"{outcome.finished_at:%Y-%m-%d %H:%M:%SZ}",
+        message=outcome.message,
+        batches=tuple(_batch_line(sources[balance.batch_id], balance) for balance in outcome.balances),
+        violations=tuple(
+            report.ViolationLine(judged_table(lake).path, rule.code, rule.consequence, count, rule.description)
+            for rule, count in violations.items()
+        ),
+        findings=tuple(progress.findings),
+        versions=progress.versions,
+        steps=tuple(report.StepLine(step.name, step.seconds) for step in lake.steps.done),
+    )
+
+
+def _batch_line(source: str, balance: conservation.Balance) -> report.BatchLine:
+    return report.BatchLine(
+        batch_id=balance.batch_id,
+        source=source,
+        rows_in=balance.rows_in,
+        accepted=balance.outcomes["accepted"],
+        quarantined=balance.outcomes["quarantined"],
+        duplicates=balance.outcomes["duplicate"],
+        suppressed=balance.outcomes["suppressed"],
+        erased=balance.outcomes["erased"],
+    )

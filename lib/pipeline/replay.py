@@ -1,0 +1,47 @@
+"""Replay of the quarantine: batches whose waiting rows would pass today are judged anew from bronze."""
+
+from __future__ import annotations
+
+from pyspark.sql import functions as F
+
+from lib.build import bronze
+from lib.build.layers import Layers
+from lib.contracts.contracts import Table
+from lib.delta.lake import Lake
+from lib.delta.tables import BATCH
+from lib.pipeline import pipeline
+
+QUARANTINED = "'quarantined'"
+
+
+def run(lake: Lake) -> str:
+    """Reopen those batches and publish what comes of it. The caller holds the lake's lock. Gives the last line."""
+    reopened = _passing(lake)
+    if not reopened:
+        return "Nothing to replay: no row in quarantine passes the rules of today."
+    waiting = sum(reopened.values())
+    result = pipeline.run(lake, pipeline.Request(job="replay_quarantine", reopen=tuple(reopened)))
+    return f"{waiting} of the rows in quarantine passed. {result.message}"
+
+
+def _passing(lake: Lake) -> dict[str, int]:
+    """By batch, the number of waiting rows that no rule would quarantine today."""
+    quarantine = _quarantine(lake)
+    waiting = lake.tables.read(quarantine).select(*quarantine.key)
+    batches = {row[BATCH] for row in waiting.select(BATCH).distinct().collect()}
+    entries = [entry for entry in lake.ledger.entries() if entry.batch_id in batches]
+    if not entries:
+        return {}
+    judged = pipeline.judged_table(lake)
+    layers = Layers(lake, sorted(batches), whole=False)
+    rows = bronze.pending_rows(lake, entries).join(waiting, on=list(quarantine.key), how="left_semi")
+    layers.provide(bronze.table(lake).name, rows)
+    layers.build([table for table in lake.catalog if table.name in (*judged.inputs, judged.name) and table.is_view], {})
+    frame = layers.frame(judged.name)
+    accepts = [name for name in frame.columns if name.startswith("accepts_")]
+    passing = frame.where(F.forall(F.array(*accepts), lambda accepted: accepted))
+    return {row[BATCH]: row["count"] for row in passing.groupBy(BATCH).count().collect()}
+
+
+def _quarantine(lake: Lake) -> Table:
+    return next(table for table in lake.catalog if table.outcome == QUARANTINED)

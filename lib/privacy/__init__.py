@@ -1,0 +1,1 @@
+"""A person's rights, carried out and proved."""

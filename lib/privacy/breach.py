@@ -1,0 +1,78 @@
+"""The scope of a breach (Art. 33): of how many persons which tables speak, what they say, and how it is protected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from lib.contracts import census
+from lib.contracts.contracts import Table
+from lib.delta.lake import Lake
+from lib.errors import UsageError
+
+FORM = re.compile(r"([a-z_]+/[a-z_]+)(?:@(\d+))?\Z")
+PROTECTION = {
+    "source_id": "none: identifiers of the source and attributes in plain text",
+    "pseudonym": "pseudonyms under a secret key; attributes in plain text",
+    "hashed_pseudonym": "hashes of pseudonyms under a secret key; attributes in plain text",
+    "suppression_token": "tokens under a secret key of their own",
+}
+NOBODY = "no row leads to a person"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One version of a table: how many persons and rows, the kinds of data, and what protects them."""
+
+    table: str
+    version: int
+    persons: int
+    rows: int
+    categories: tuple[str, ...]
+    columns: tuple[str, ...]
+    protection: str
+
+
+def scope(lake: Lake, places: Sequence[str]) -> list[Scope]:
+    """The scope of tables, each named as `layer/table` or `layer/table@version`; none named: all that hold persons.
+
+    Raises `UsageError` for what is no table or version of this lake.
+    """
+    stored = [table for table in census.stored_subjects(lake.catalog) if lake.tables.version(table) is not None]
+    return [_scope(lake, place) for place in places or [table.path for table in stored]]
+
+
+def _scope(lake: Lake, place: str) -> Scope:
+    match = FORM.match(place)
+    if match is None:
+        raise UsageError(f"'{place}' names no table.", "Write layer/table, or layer/table@version.")
+    table = lake.catalog[match[1]]
+    newest = lake.tables.version(table)
+    version = int(match[2]) if match[2] else newest
+    if newest is None or version is None or version > newest:
+        raise UsageError(f"There is no version {match[2] or 0} of {table.path} in this lake.", f"Newest: {newest}.")
+    rows = lake.tables.read(table, version)
+    counted = rows.agg(F.count("*").alias("rows"), _persons(lake, table).alias("persons")).collect()[0]
+    return Scope(
+        table=table.path,
+        version=version,
+        persons=counted["persons"],
+        rows=counted["rows"],
+        categories=table.data_categories,
+        columns=tuple(column.name for column in table.stored if column.personal),
+        protection=PROTECTION[table.subject_by] if table.subject and table.subject_by else NOBODY,
+    )
+
+
+def _persons(lake: Lake, table: Table) -> Column:
+    """The distinct persons; a member of a dimension that stands for nobody in particular is none."""
+    if not table.subject:
+        return F.lit(0)
+    name = table.subject
+    nobody = [member[name] for other in lake.catalog for member in other.members if name in member]
+    subject = F.col(name)
+    return F.count_distinct(F.when(~subject.isin(nobody), subject) if nobody else subject)

@@ -1,0 +1,158 @@
+"""Rectification, restriction and objection (Art. 16, 18, 21): entered in a list, then carried through to the marts.
+
+A request goes through phases, each of which may be done twice with the same result; a killed job goes on where it was.
+
+| phase | what it does |
+|---|---|
+| record | enters the request into its list under `rights/`, or takes it off |
+| reopen | rectification only: forgets what silver remembers of the persons, and judges their batches anew |
+| publish | computes what follows, audits and publishes it; publications from before cannot be rolled back to |
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from lib.accountability import auditlog, requests
+from lib.accountability.requests import Open
+from lib.build import bronze
+from lib.contracts import census
+from lib.delta import publication
+from lib.delta.lake import Lake
+from lib.delta.tables import BATCH
+from lib.pipeline import pipeline
+from lib.privacy import erasure, subjects
+from lib.privacy.erasure import NOTHING_OPEN, Finished
+from lib.rights import corrections, restrictions
+from lib.rights.asked import IN_LAKE, Asked
+from lib.rights.corrections import Stated
+
+RECTIFICATION = "rectification"
+KINDS = (restrictions.RESTRICTION, restrictions.OBJECTION, RECTIFICATION)
+REMEMBERING = "silver"  # the layer whose tables of persons are merged with what they held before
+
+
+def restrict(lake: Lake, asked: Asked, right: str, *, lift: bool, before: Finished = NOTHING_OPEN) -> str:
+    """Restrict, or lift it again. The caller holds the lake's lock and has finished open requests. Gives the last line.
+
+    Raises `InputRefused` if there is nothing to do for one of the persons: then nothing is written, unless the others
+    only are wanted.
+    """
+    what = f"without a {right} to lift" if lift else IN_LAKE
+    holding = restrictions.held(lake, right) if lift else _known(lake, asked.ids)
+    return _fulfil(lake, _Wanted(asked, right, lift, holding, what, before))
+
+
+def rectify(lake: Lake, stated: Stated) -> str:
+    """Enter corrections. As `restrict`."""
+    known = _known(lake, stated.asked.ids)
+    wanted = _Wanted(stated.asked, RECTIFICATION, lift=False, holding=known, what=IN_LAKE, before=NOTHING_OPEN)
+    return _fulfil(lake, wanted, [list(each) for each in stated.corrections if each[0] in known])
+
+
+def lift_corrections(lake: Lake, asked: Asked, *, before: Finished = NOTHING_OPEN) -> str:
+    """Take all corrections of persons off. As `restrict`."""
+    what = "without a correction to lift"
+    wanted = _Wanted(asked, RECTIFICATION, lift=True, holding=corrections.held(lake), what=what, before=before)
+    return _fulfil(lake, wanted)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is asked: for whom, and of whom it can be carried out (`holding`); else an id is one `what` says."""
+
+    asked: Asked
+    kind: str
+    lift: bool
+    holding: Collection[str]
+    what: str
+    before: Finished
+
+    @property
+    def finished(self) -> dict[str, str]:
+        """Those for whom a killed job was asked the same, which is done now: with that request's reference."""
+        same = [each for each in self.before.fulfilled if (each.kind, each.lift) == (self.kind, self.lift)]
+        return {one: each.reference for each in same for one in each.subjects}
+
+
+def _known(lake: Lake, ids: Sequence[str]) -> set[str]:
+    """Those of whom bronze holds a row: lists under `rights/` alone make nobody known."""
+    return {ids[number] for number in subjects.known(lake, ids).get(bronze.table(lake).path, {})}
+
+
+def _fulfil(lake: Lake, wanted: _Wanted, stated: Sequence[list[str | None]] = ()) -> str:
+    census.require(lake.catalog)
+    able = {*wanted.holding, *wanted.finished}
+    persons = wanted.asked.require(able, wanted.what)
+    request = erasure.prepared(lake, wanted.kind, [one for one in persons if one in wanted.holding], {})
+    request.lift, request.corrections = wanted.lift, list(stated)
+    if request.subjects:
+        erasure.settle(lake)
+        requests.save(lake.settings.secrets, request)
+        carry_out(lake, request)
+    reference = request.reference if request.subjects else wanted.finished[persons[0]]
+    done = "lifted for" if request.lift else "done for"
+    counts = f"{len(persons)} persons, {len(wanted.asked.ids) - len(persons)} unknown"
+    said = f"{request.kind.capitalize()} {done} {counts}; reference {reference}."
+    return wanted.asked.told(said, persons, wanted.what)
+
+
+def carry_out(lake: Lake, request: Open) -> None:
+    """Go through the phases that are not done yet, enter it into the audit log, and forget whom it was about.
+
+    Raises `AuditFailed` if the log is not sound; nothing is written then.
+    """
+    log = auditlog.of(lake.settings)
+    log.require_ready()
+    requests.go_through(lake.settings.secrets, request, _phases(lake, request), lake.steps, lasting=lake.base.advance)
+    event = f"{request.kind}_{'lifted' if request.lift else 'done'}"
+    log.append_once(event, request.reference, {"subjects": len(request.subjects)})
+    requests.close(lake.settings.secrets, request)
+
+
+def _phases(lake: Lake, request: Open) -> dict[str, Callable[[], None]]:
+    if request.kind == RECTIFICATION:
+        return {
+            "record": lambda: _correct(lake, request),
+            "reopen": lambda: _reopen(lake, request.subjects),
+            "publish": lambda: _publish(lake, request),
+        }
+    return {"record": lambda: _restrict(lake, request), "publish": lambda: _publish(lake, request)}
+
+
+def _restrict(lake: Lake, request: Open) -> None:
+    if request.lift:
+        restrictions.lift(lake, request.subjects, request.kind)
+    else:
+        restrictions.record(lake, request.subjects, request.kind, _day(request))
+
+
+def _correct(lake: Lake, request: Open) -> None:
+    if request.lift:
+        corrections.lift(lake, request.subjects)
+    else:
+        corrections.record(lake, request.corrections, _day(request))
+
+
+def _day(request: Open) -> dt.date:
+    return dt.date.fromisoformat(request.started_at[:10])
+
+
+def _reopen(lake: Lake, ids: Sequence[str]) -> None:
+    people = subjects.frame(lake, ids)
+    for table in lake.catalog.layer(REMEMBERING):
+        if table.load == "subject":
+            lake.tables.delete(table, subjects.keys_of(lake, table, people).select(str(table.subject)))
+    rows = subjects.rows_of(lake, bronze.table(lake), people)
+    batches = {row[BATCH] for row in rows.select(BATCH).distinct().collect()}
+    again = [entry for entry in lake.ledger.entries() if entry.batch_id in batches]
+    lake.ledger.record(dataclasses.replace(entry, published_run=None) for entry in again)
+
+
+def _publish(lake: Lake, request: Open) -> None:
+    """Publish what follows. What was published before this instant cannot be rolled back to, whatever happens next."""
+    publication.withdraw_earlier(lake.storage)
+    pipeline.run(lake, pipeline.Request(job=request.kind, refresh=request.kind != RECTIFICATION))

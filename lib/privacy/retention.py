@@ -1,0 +1,48 @@
+"""Retention: what the contracts keep for a period goes when the period has ended, to the byte.
+
+Rows that are due by themselves are deleted; persons who are due leave every layer by the same phases as an erasure,
+their sales becoming anonymous lines. They are not suppressed, since who becomes active again may come again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from lib.accountability import requests
+from lib.contracts import census
+from lib.delta.lake import Lake
+from lib.privacy import erasure, expiry, subjects
+from lib.privacy.erasure import NOTHING_OPEN, Finished
+
+JOB = "enforce_retention"
+
+
+def preview(lake: Lake, as_of: dt.date) -> str:
+    """Say what is due on `as_of`, and write nothing."""
+    census.require(lake.catalog)
+    return f"Due on {as_of}: {expiry.due(lake, as_of)}. Nothing has been written."
+
+
+def enforce(lake: Lake, as_of: dt.date, *, grace: float, before: Finished = NOTHING_OPEN) -> str:
+    """Delete what is due on `as_of`. The caller holds the lake's lock and has finished open requests.
+
+    Gives the last line. Raises `AuditFailed` if a scan finds anything.
+    """
+    census.require(lake.catalog)
+    erasure.settle(lake)
+    due = expiry.due(lake, as_of)
+    receipts = list(before.receipts)
+    # A lost request may have deleted what was due, and not the older versions of it.
+    if due.persons or any(due.rows.values()) or before.lost:
+        by_date = {each.table.path: each.condition for each in expiry.dated(lake, as_of)}
+        request = erasure.prepared(lake, "retention", due.persons, subjects.known(lake, due.persons, by_date))
+        request.day, request.grace = as_of.isoformat(), grace
+        for path, count in due.rows.items():
+            request.rows[path] = request.rows.get(path, 0) + count
+        receipts.append(erasure.begin(lake, request))
+    done = f"Retention as of {as_of}: {due}."
+    said = f"{done} {erasure.told(lake, receipts)}" if receipts else done
+    for each in before.lost:
+        if each.kind == "retention":
+            requests.forget(each.files)
+    return said

@@ -1,0 +1,124 @@
+"""What a data subject leaves in the lake and shares with nobody: the values that a scan has to look for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
+from pathlib import Path
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lib import keys
+from lib.build import bronze
+from lib.contracts.census import stored_subjects
+from lib.contracts.contracts import Catalog, Column, Table
+from lib.delta.lake import Lake
+from lib.privacy import subjects
+from lib.residue.residue import WINDOW, Wanted
+from lib.sources.literals import ISO_FORM
+
+TEXT, INTEGER = "text", "integer"
+KIND, NAME, VALUE = "kind", "name", "value"
+FOLDED = "_folded"
+NUMBER = re.compile(r"[1-9][0-9]{7,17}\Z")  # a whole number of eight bytes, long enough not to be found by chance
+SHAPE = f"{KIND} string, {NAME} string, {VALUE} string"
+
+
+def of(lake: Lake, people: DataFrame) -> list[list[str]]:
+    """Kind, column and value of every trace: keys and personal texts of the subjects' rows that no other row shares.
+
+    Values shorter than eight bytes are left out: they say who somebody is only as the key of a row, and rows are
+    looked for by their keys anyway (`wanted`). So are days, which a column of texts may hold as well.
+    """
+    tables = [table for table in stored_subjects(lake.catalog) if lake.tables.version(table) is not None]
+    mine = _all(lake, (_exploded(subjects.rows_of(lake, table, people), _telling(table)) for table in tables))
+    told = (F.octet_length(VALUE) >= WINDOW) & ~F.col(VALUE).rlike(ISO_FORM)
+    candidates = mine.where(told).distinct().localCheckpoint()
+    others = _all(lake, (_exploded(_other_rows(lake, table, people), _telling(table)) for table in tables))
+    shared = _among(others, candidates)
+    own = candidates.withColumn(FOLDED, F.lower(VALUE)).join(shared, on=FOLDED, how="left_anti")
+    return [[row[KIND], row[NAME], row[VALUE]] for row in own.collect()]
+
+
+def wanted(lake: Lake, people: DataFrame, found: Sequence[Sequence[str]]) -> tuple[Wanted, int]:
+    """What a scan looks for after an erasure, and how many values it leaves out.
+
+    Left out is what still stands in a current table that leads to nobody: what only this person bought
+    is a statistic once the line is anonymous. The keys of the subjects are always looked for.
+    """
+    traces = lake.spark.createDataFrame([tuple(each) for each in found], SHAPE)
+    nameless = [table for table in lake.catalog if not table.is_view and not table.subject]
+    statistics = _all(lake, (_exploded(lake.tables.read(table), _texts(table)) for table in nameless))
+    kept = {row[FOLDED] for row in _among(statistics, traces).collect()}
+    keys = subjects.values(people)
+    texts = {value for kind, _, value in found if kind == TEXT and value.lower() not in kept}
+    # Of whoever was erased before, no row tells a trace; the keys can be made at any time.
+    texts |= {key for kind in ("source_id", "pseudonym") for key in keys[kind] if len(key.encode()) >= WINDOW}
+    integers = {int(value) for kind, _, value in found if kind == INTEGER} | {int(k) for k in keys["hashed_pseudonym"]}
+    names = {table.subject: table.subject_by for table in stored_subjects(lake.catalog) if "erase" not in table.exempt}
+    short = {str(name): frozenset(keys[kind]) for name, kind in names.items() if kind in keys}
+    return Wanted(frozenset(texts), frozenset(integers), short), len(kept)
+
+
+def of_values(values: Iterable[str], catalog: Catalog, folder: Path) -> Wanted:
+    """What a scan looks for that is given values only: these, and the pseudonyms that they would have.
+
+    `folder` is that of the secrets. No key is made: without one there is no pseudonym to be found.
+    """
+    values = list(values)
+    texts = list(values)
+    if (folder / f"{bronze.PSEUDONYM_KEY}.key").exists():
+        key = keys.secret_key(folder, bronze.PSEUDONYM_KEY)
+        texts += [subjects.pseudonym(text, key) for text in texts]
+    names = {str(table.subject) for table in stored_subjects(catalog)}
+    long = frozenset(text for text in texts if len(text.encode()) >= WINDOW)
+    numbers = frozenset(int(text) for text in values if NUMBER.match(text))
+    return Wanted(long, numbers, short={name: frozenset(texts) for name in names})
+
+
+def _telling(table: Table) -> list[Column]:
+    """The columns whose values may be a person's own: keys and texts. Days, numbers, listed values are not."""
+    return [
+        column
+        for column in table.stored
+        if (column.personal or column.primary_key)
+        and not column.values
+        and (column.physical_type == "bigint" or column.logical_type == column.physical_type == "string")
+    ]
+
+
+def _texts(table: Table) -> list[Column]:
+    return [column for column in table.stored if column.physical_type == "string"]
+
+
+def _other_rows(lake: Lake, table: Table, people: DataFrame) -> DataFrame:
+    keys = F.broadcast(subjects.keys_of(lake, table, people).select(str(table.subject)))
+    return lake.tables.read(table).join(keys, on=str(table.subject), how="left_anti")
+
+
+def _exploded(rows: DataFrame, columns: Sequence[Column]) -> DataFrame:
+    entries = [
+        F.struct(
+            F.lit(INTEGER if column.physical_type == "bigint" else TEXT).alias(KIND),
+            F.lit(column.name).alias(NAME),
+            F.trim(F.col(f"`{column.name}`").cast("string")).alias(VALUE),
+        )
+        for column in columns
+        if not column.name.startswith("_")
+    ]
+    if not entries:
+        return rows.sparkSession.createDataFrame([], SHAPE)
+    return rows.select(F.inline(F.array(*entries)))
+
+
+def _among(rows: DataFrame, candidates: DataFrame) -> DataFrame:
+    """The candidates that stand in the rows, in small letters: a scan does not tell capitals from small ones."""
+    folded = F.lower(VALUE).alias(FOLDED)
+    known = candidates.select(folded).distinct()
+    return rows.select(folded).join(F.broadcast(known), on=FOLDED, how="left_semi").distinct()
+
+
+def _all(lake: Lake, frames: Iterator[DataFrame] | Iterable[DataFrame]) -> DataFrame:
+    return reduce(DataFrame.unionAll, frames, lake.spark.createDataFrame([], SHAPE))

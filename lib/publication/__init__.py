@@ -1,0 +1,1 @@
+"""What readers may see, and what a run leaves on record."""

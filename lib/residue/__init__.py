@@ -1,0 +1,1 @@
+"""The search for a person's values in every byte of a folder."""

@@ -1,0 +1,1 @@
+"""The lists that every load respects: who is suppressed, restricted or corrected."""

@@ -1,0 +1,78 @@
+"""The suppression list: who was erased stays out, whichever file brings the person again.
+
+It holds keyed tokens under a key of its own, so that it can be compared with nothing else in the lake and stays valid
+when the pseudonyms get a new key.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lib import keys
+from lib.contracts.contracts import Table
+from lib.delta.lake import Lake
+from lib.delta.tables import BATCH
+from lib.sources.lines import FILE
+from lib.sources.literals import trimmed
+
+SUPPRESSIONS = "rights/suppressions"
+ENTRY = "token"
+MARK = "_suppressed_by"
+
+
+def add(lake: Lake, tokens: Iterable[str], day: dt.date) -> None:
+    """Put persons on the list; who is on it already keeps the first day."""
+    table = lake.catalog[SUPPRESSIONS]
+    known = {row[ENTRY] for row in lake.tables.read(table).select(ENTRY).collect()}
+    rows = [(token, day) for token in sorted(set(tokens) - known)]
+    if rows:
+        lake.tables.append(table, lake.spark.createDataFrame(rows, table.schema))
+
+
+def listed(lake: Lake, tokens: Iterable[str]) -> set[str]:
+    """Those of the tokens that are on the list."""
+    wanted = set(tokens)
+    return {row[ENTRY] for row in lake.tables.read(lake.catalog[SUPPRESSIONS]).collect() if row[ENTRY] in wanted}
+
+
+def lift(lake: Lake, tokens: Iterable[str]) -> None:
+    """Take persons off the list, from its older versions too."""
+    rows = [(token,) for token in sorted(tokens)]
+    if rows:
+        table = lake.catalog[SUPPRESSIONS]
+        lake.tables.delete(table, lake.spark.createDataFrame(rows, f"{ENTRY} string"))
+        lake.tables.vacuum(table)
+
+
+def still_there(lake: Lake, bronze: Table) -> int:
+    """How many persons on the list have a row in bronze: their erasure began and has not come to its end."""
+    ids = lake.tables.read(bronze).select(trimmed(F.col(str(bronze.subject))).alias(MARK)).where(f"{MARK} is not null")
+    listed = lake.tables.read(lake.catalog[SUPPRESSIONS]).select(F.col(ENTRY).alias(MARK))
+    return keys.with_pseudonym(ids.distinct(), MARK, MARK, key(lake)).join(listed, on=MARK, how="left_semi").count()
+
+
+def key(lake: Lake) -> bytes:
+    """The key of the tokens."""
+    return keys.secret_key(lake.settings.secrets, keys.SUPPRESSION_KEY)
+
+
+def keep_out(lake: Lake, frame: DataFrame, bronze: Table) -> tuple[DataFrame, dict[tuple[str, str], int]]:
+    """`frame`, rows that are to enter bronze, without those of suppressed persons; and by batch and file, how many
+    these are.
+
+    Without anybody on the list the frame is given back as it is, and no row is looked at.
+    """
+    table = lake.catalog[SUPPRESSIONS]
+    if lake.tables.version(table) is None or lake.tables.read(table).isEmpty():
+        return frame, {}
+    marked = frame.withColumn(MARK, trimmed(F.col(str(bronze.subject))))
+    marked = keys.with_pseudonym(marked, MARK, MARK, key(lake))
+    tokens = F.broadcast(lake.tables.read(table).select(F.col(ENTRY).alias(MARK)))
+    # Read twice and not kept in between: what a killed process leaves on the disk would hold these very persons.
+    out = marked.join(tokens, on=MARK, how="left_semi").groupBy(BATCH, FILE).count().collect()
+    entering = marked.join(tokens, on=MARK, how="left_anti").select(*frame.columns)
+    return entering, {(row[BATCH], row[FILE]): row["count"] for row in out}

@@ -1,0 +1,95 @@
+"""What the SQL endpoint shows: one view for each published table, filtered by who asks.
+
+In the catalogue stands a stub of the contract's columns that gives no row; the gate reads the body in its place
+(`lib/serving/gate/Gate.java`). So neither a path nor a user's name stands where a client could look, a view without
+its body is empty, and all bodies change in one step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from lib.contracts.contracts import Table
+from lib.serving.accounts import Account
+from lib.serving.roles import Role, Roles
+
+
+@dataclass(frozen=True)
+class View:
+    """The view of one published table."""
+
+    table: Table
+
+    @property
+    def database(self) -> str:
+        """The mart."""
+        return self.table.layer
+
+    @property
+    def name(self) -> str:
+        """Database and view as SQL."""
+        return f"{_quoted(self.database)}.{_quoted(self.table.name)}"
+
+    @property
+    def stub(self) -> str:
+        """The view's text in the catalogue, which the gate replaces."""
+        columns = ", ".join(
+            f"cast(null as {column.physical_type}) as {_quoted(column.name)}" for column in self.table.stored
+        )
+        return f"select {columns} where {_text(self.table.path)} is null"
+
+    @property
+    def definition(self) -> str:
+        """The statement that makes the view, comments included."""
+        columns = ", ".join(f"{_quoted(c.name)} comment {_text(c.description)}" for c in self.table.stored)
+        return f"create or replace view {self.name} ({columns}) comment {_text(self._comment)} as {self.stub}"
+
+    def source(self, lake: str, version: int) -> str:
+        """The rows of the published version, not filtered."""
+        columns = ", ".join(_quoted(column.name) for column in self.table.stored)
+        return f"select {columns} from delta.{_quoted(f'{lake}/{self.table.path}@v{version}')}"
+
+    def body(self, lake: str, version: int, roles: Roles, accounts: Iterable[Account]) -> str:
+        """The rows of the published version that the asking user may see."""
+        return f"{self.source(lake, version)} where {condition(self.table, roles, list(accounts))}"
+
+    @property
+    def _comment(self) -> str:
+        return f"{self.table.description} Grain: {self.table.grain}." if self.table.grain else self.table.description
+
+
+def condition(table: Table, roles: Roles, accounts: list[Account]) -> str:
+    """Which rows of a table the user `current_user()` may see, as SQL."""
+    filtered = roles.column in [column.name for column in table.stored]
+    terms = [_term(role, roles.column, accounts) for role in roles.reading(table.layer) if filtered or not role.rows]
+    return " or ".join(term for term in terms if term) or "false"
+
+
+def _term(role: Role, column: str, accounts: Iterable[Account]) -> str:
+    users = [account.name for account in accounts if account.role == role.name]
+    if not users:
+        return ""
+    asking = f"current_user() in ({_list(users)})"
+    return asking if role.rows is None else f"({asking} and {_quoted(column)} in ({_list(role.rows)}))"
+
+
+def by_database(views: Iterable[View]) -> Mapping[str, set[str]]:
+    """The names of the views of each database."""
+    names: dict[str, set[str]] = {}
+    for view in views:
+        names.setdefault(view.database, set()).add(view.table.name)
+    return names
+
+
+def _list(values: Iterable[str]) -> str:
+    return ", ".join(_text(value) for value in values)
+
+
+def _text(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _quoted(name: str) -> str:
+    return f"`{name.replace('`', '``')}`"

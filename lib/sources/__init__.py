@@ -1,0 +1,1 @@
+"""From an export to rows of text, and to typed rows."""

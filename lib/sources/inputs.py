@@ -1,0 +1,107 @@
+"""From what the operator names to batches: files found, checked, and identified by their content."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from lib import faults
+from lib.errors import InputRefused, UsageError
+from lib.files import File, Files
+from lib.sources import databases, manifests
+from lib.sources.cards import masked_names
+from lib.sources.parts import Part, check_columns, file_part
+from lib.sources.sources import Source
+
+ID_LENGTH = 32
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is loaded together or not at all. Its `id` follows from its content alone.
+
+    `loaded_at` is when it was loaded first, if it was lost since and comes again.
+    """
+
+    id: str
+    source: str
+    name: str
+    parts: tuple[Part, ...]
+    extract_date: date | None
+    loaded_at: datetime | None = None
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The columns that any of its parts has, in the order in which they are met."""
+        return tuple(dict.fromkeys(name for part in self.parts for name in part.header))
+
+
+def resolve(
+    spark: SparkSession, inputs: Sequence[str], source: Source, extract_date: date | None = None
+) -> list[Batch]:
+    """The batches that the inputs mean, each content once, in the order given.
+
+    Raises `InputRefused` if an input is missing, is not what the mapping says, or lacks columns it maps.
+    """
+    found: dict[str, Batch] = {}
+    for location in inputs:
+        for batch in _batches(spark, location, source, extract_date):
+            found.setdefault(batch.id, dataclasses.replace(batch, parts=_named(spark, batch.parts)))
+    return list(found.values())
+
+
+def _named(spark: SparkSession, parts: Sequence[Part]) -> tuple[Part, ...]:
+    """The parts under the names that the lake may hold: a card number may stand in a file's name too."""
+    names = masked_names(spark, [part.name for part in parts])
+    return tuple(dataclasses.replace(part, name=name) for part, name in zip(parts, names, strict=True))
+
+
+def _batches(spark: SparkSession, location: str, source: Source, extract_date: date | None) -> Iterator[Batch]:
+    if databases.is_address(location):
+        yield _of_table(spark, location, source, extract_date)
+        return
+    files = Files(spark)
+    for file in files.find(location):
+        content = manifests.content(files, file)
+        if content is not None:
+            parts = manifests.Manifest(spark, files, file, content, source).parts()
+            digest = hashlib.sha256("\n".join(part.digest for part in parts).encode()).hexdigest()
+            name = str(content["input"]["file"])
+        else:
+            parts = (_of_file(files, file, source),)
+            digest, name = parts[0].digest, file.name
+        yield Batch(digest[:ID_LENGTH], source.name, name, parts, extract_date or _stated_date(source, name))
+
+
+def _of_file(files: Files, file: File, source: Source) -> Part:
+    if source.format == "table":
+        raise UsageError(
+            f"Mapping '{source.name}' reads tables, {file.uri} is a file.", "Give sqlite:///file?table=name."
+        )
+    return file_part(files, file, source, source.layout, source.format)
+
+
+def _of_table(spark: SparkSession, address: str, source: Source, extract_date: date | None) -> Batch:
+    table = databases.parse(address)
+    header = databases.columns(spark, table)
+    check_columns(address, header, source, source.source_columns)
+    try:
+        digest = databases.digest(spark, table, header)
+    except (PySparkException, Py4JJavaError) as error:
+        raise InputRefused(
+            f"{table.address} cannot be read to its end ({faults.kind(error)}).",
+            "Check that the database still answers.",
+        ) from error
+    part = Part(address, table.table, "table", 0, digest, header)
+    return Batch(digest[:ID_LENGTH], source.name, table.table, (part,), extract_date)
+
+
+def _stated_date(source: Source, name: str) -> date | None:
+    return source.extract_date.read(name) if source.extract_date else None

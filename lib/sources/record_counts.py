@@ -1,0 +1,63 @@
+"""How many records inputs hold, counted by file alone: no blocks, no tasks and no positions are looked at.
+
+So the count and the numbering of `lib.sources.lines` cannot be wrong for one reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from itertools import groupby
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from lib.files import encoded, literal
+from lib.sources import databases
+from lib.sources.lines import NOT_BLANK, json_arrays
+from lib.sources.parts import Part
+from lib.sources.records import multiline_rows
+
+COLUMNS = ("path", "rows")
+PATH = "_metadata.file_path"
+
+
+def counted(spark: SparkSession, parts: Sequence[Part]) -> DataFrame:
+    """One row per file or table that holds anything: `path`, and `rows`, among which a header may be."""
+    # A file may be named twice, on its own and by a manifest.
+    once = {(_read_by(part), part.location): part for part in parts}
+    kinds = groupby(sorted(once.values(), key=_read_by), key=_read_by)
+    return reduce(DataFrame.unionAll, (_counted(spark, list(alike)) for _, alike in kinds))
+
+
+def records(spark: SparkSession, part: Part, rows: Mapping[str, int]) -> int:
+    """The records of a part, if `rows` are those of `counted` by path."""
+    if part.format == "table":
+        return rows.get(part.location, 0)
+    is_read_by_line = part.format == "csv" and not part.layout.multiline
+    return rows.get(encoded(spark, part.location), 0) - int(is_read_by_line and part.layout.header)
+
+
+def _read_by(part: Part) -> str:
+    """Parts that agree in this are counted by one scan."""
+    if part.format == "table":
+        return part.location
+    if part.format == "csv" and part.layout.multiline:
+        return repr((part.layout, len(part.header)))
+    return part.format if part.format == "json" else "lines"
+
+
+def _counted(spark: SparkSession, parts: Sequence[Part]) -> DataFrame:
+    part = parts[0]
+    if part.format == "table":
+        rows = databases.row_count(spark, databases.parse(part.location))
+        return rows.select(F.lit(part.location).alias("path"), "rows")
+    if part.format == "json":
+        return json_arrays(spark, parts).select("path", F.size("elements").cast("bigint").alias("rows"))
+    if part.format == "csv" and part.layout.multiline:
+        return _by_path(multiline_rows(spark, parts, part.layout), F.col(PATH))
+    return _by_path(spark.read.text([literal(part.location) for part in parts]).where(NOT_BLANK), F.col(PATH))
+
+
+def _by_path(rows: DataFrame, path: Column) -> DataFrame:
+    return rows.groupBy(path.alias("path")).agg(F.count("*").alias("rows"))
