@@ -19,11 +19,11 @@ from pyspark.sql import functions as F
 from lib.build import bronze
 from lib.delta.lake import Lake, open_lake
 from lib.lock import writer_of
+from lib.normal_form import names_somebody, trimmed
 from lib.pipeline import pipeline
 from lib.privacy import erasure
 from lib.rights.asked import Asked
 from lib.settings import Settings
-from lib.sources.literals import names_somebody, trimmed
 
 KIB_PER_MIB = 1024
 

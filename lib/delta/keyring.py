@@ -25,7 +25,7 @@ from lib.accountability import requests
 from lib.contracts.contracts import Catalog, Table
 from lib.delta.tables import Tables
 from lib.errors import UsageError
-from lib.sources.literals import BLANKS, trimmed
+from lib.normal_form import BLANKS, trimmed
 from lib.storage import Storage
 
 FILE = keys.FINGERPRINTS

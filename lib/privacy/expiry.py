@@ -22,8 +22,8 @@ from lib.contracts.contracts import LAST_ACTIVITY, Table
 from lib.delta.lake import Lake
 from lib.durations import Duration
 from lib.errors import UsageError
+from lib.normal_form import names_somebody, seen_of, trimmed
 from lib.rights import restrictions
-from lib.sources.literals import names_somebody, seen_of, trimmed
 
 KEY, DAY, LOADED = "_key", "_day", "_loaded"
 INGESTED = "_ingested_at"

@@ -25,9 +25,9 @@ from lib.delta.lake import Lake
 from lib.delta.publication import now
 from lib.drafts import own_draft
 from lib.errors import UsageError
+from lib.normal_form import BLANKS
 from lib.privacy import subjects
 from lib.rights.asked import IN_LAKE, Asked
-from lib.sources.literals import BLANKS
 
 DOCUMENT = "export.json"
 # What a spreadsheet may take for the beginning of a formula; the wide forms are those of East Asian keyboards.

@@ -16,8 +16,8 @@ from lib.build import bronze
 from lib.contracts.census import stored_subjects
 from lib.contracts.contracts import SUBJECT_BY, Table
 from lib.delta.lake import Lake
+from lib.normal_form import trimmed
 from lib.rights import suppression
-from lib.sources.literals import trimmed
 
 NEXT = "silver"  # the layer that is made of bronze
 NUMBER = "_subject"  # of the subject in the request, from 0: what may be shown of it

@@ -17,7 +17,7 @@ from lib.contracts.contracts import Catalog, Column, Table
 from lib.delta.lake import Lake
 from lib.privacy import subjects
 from lib.residue.residue import WINDOW, Wanted
-from lib.sources.literals import ISO_FORM
+from lib.sources.casting import ISO_FORM
 
 TEXT, INTEGER = "text", "integer"
 KIND, NAME, VALUE = "kind", "name", "value"

@@ -11,9 +11,9 @@ import yaml
 
 from lib.contracts import contracts
 from lib.errors import InputRefused, UsageError
+from lib.normal_form import is_spoilt, normal
 from lib.rights import listings
 from lib.settings import Settings
-from lib.sources.literals import is_spoilt, normal
 
 BY_SOURCE = "source_id"  # the kind of key that a source states
 IN_LAKE = "not in this lake"

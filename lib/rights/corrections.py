@@ -22,9 +22,10 @@ from pyspark.sql import functions as F
 from lib.contracts.contracts import Catalog, Column, Table
 from lib.delta.lake import Lake
 from lib.errors import UsageError
+from lib.normal_form import BLANKS, normal
 from lib.rights import listings
 from lib.rights.asked import Asked, require_unspoilt
-from lib.sources.literals import BLANKS, TYPES, normal
+from lib.sources.casting import TYPES
 
 CORRECTIONS = "rights/corrections"
 OPTION = "--corrections"

@@ -15,7 +15,7 @@ from itertools import groupby
 from pathlib import Path
 
 from lib.errors import UsageError
-from lib.sources.literals import normal
+from lib.normal_form import normal
 
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),

@@ -16,8 +16,8 @@ from lib import keys
 from lib.contracts.contracts import Table
 from lib.delta.lake import Lake
 from lib.delta.tables import BATCH
+from lib.normal_form import trimmed
 from lib.sources.lines import FILE
-from lib.sources.literals import trimmed
 
 SUPPRESSIONS = "rights/suppressions"
 ENTRY = "token"

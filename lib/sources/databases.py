@@ -92,7 +92,7 @@ def columns(spark: SparkSession, table: DatabaseTable) -> tuple[str, ...]:
 
 
 def table_records(spark: SparkSession, table: DatabaseTable, placed: Placed) -> DataFrame:
-    """A table's rows in the form of `lib.sources.records`, by number: its column `_row`, else the order of their text."""
+    """The rows of a table as `lib.sources.records` gives them, by number: `_row`, else the order of their text."""
     header = placed.part.header
     numbered = _numbered(spark, table, header)
     return numbered.select(

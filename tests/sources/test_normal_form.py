@@ -11,7 +11,7 @@ from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
 from lib.contracts.contracts import Table
-from lib.sources.literals import is_spoilt, normal, spoilt, trimmed
+from lib.normal_form import is_spoilt, normal, spoilt, trimmed
 from lib.sources.sources import Source
 from tests.sources.test_typed import PLAIN, typed
 

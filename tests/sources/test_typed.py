@@ -12,7 +12,7 @@ from pyspark.sql import Row, SparkSession
 
 from lib.contracts.contracts import Table
 from lib.sources import readers
-from lib.sources.literals import form
+from lib.sources.casting import form
 from lib.sources.sources import Source, load_source
 
 pytestmark = pytest.mark.spark

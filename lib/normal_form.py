@@ -1,23 +1,17 @@
-"""From text to types: the normal form of a text, and what it must look like to be a date, an integer or a number.
+"""The normal form of a text, and what an id looks like.
 
 The normal form is that of the data and of requests alike, so that a person is found however an id is written: no blanks
 around it, nothing invisible in it, letters and their accents composed (NFC). `trimmed` gives it of a column, `normal`
-of a text that the driver holds.
-
-All other functions take and give Spark columns, text in its normal form. What cannot be read is NULL; nothing here
-raises, whatever the text.
+of a text that the driver holds. Nothing here raises, whatever the text.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
-
-from lib.sources.sources import Source
 
 # Everything that Unicode calls white space, the control characters, and the two invisible marks of no width.
 BLANKS = "".join(map(chr, [*range(0x21), 0x7F, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F]))
@@ -30,17 +24,13 @@ INVISIBLE_RANGES = (
 )  # fmt: skip
 INVISIBLE = "[" + "".join("-".join(ends) for ends in INVISIBLE_RANGES) + "]"
 
+
 VISIBLE_ASCII = r"^[!-~](?:[ -~]*[!-~])?\z"
 COMPOSABLE = "[\u0300-\U0010ffff]"  # a text without these is composed already
 COMPOSER = ("com.ibm.icu.text.Normalizer", "compose")
 # As spreadsheets and programs write a number that is too long for them: 6.93217E+12, 1,23E+15, 1E+16, 6.93217E12; the
 # forms with a plus also behind the name that a mapping puts before the ids of a shop.
 SPOILT = r"^[+-]?[0-9]{1,3}[.,][0-9]+[Ee][0-9]{1,3}|(?<![0-9.,])[0-9]{1,3}(?:[.,][0-9]+)?[Ee]\+[0-9]{1,3}"
-NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)\z"
-WHOLE = r"^[+-]?(?:[0-9]+\.?0*|\.0+)\z"
-ISO = "yyyy-MM-dd"
-ISO_FORM = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\z"
-TYPES = {"string": "string", "date": "date", "integer": "int", "number": "decimal(18,4)"}
 
 
 def trimmed(text: Column) -> Column:
@@ -79,66 +69,3 @@ def spoilt(text: Column) -> Column:
 def is_spoilt(text: str) -> bool:
     """What `spoilt` gives for one text."""
     return re.search(rf"(?:{SPOILT})\Z", text) is not None
-
-
-def typed_value(text: Column, logical_type: str, source: Source) -> Column:
-    """The value that the trimmed text states in the source's notation, of the type in `TYPES`; else NULL."""
-    return _BY_TYPE[logical_type](text, source)
-
-
-def _string(text: Column, _: Source) -> Column:
-    return text
-
-
-def _date(text: Column, source: Source) -> Column:
-    return F.coalesce(*(_date_of(text, pattern) for pattern in source.date_formats))
-
-
-def _date_of(text: Column, pattern: str) -> Column:
-    if pattern == ISO:  # a cast costs a fraction of a formatter
-        return F.when(text.rlike(ISO_FORM), text.try_cast("date"))
-    return F.when(text.rlike(form(pattern)), F.try_to_date(text, pattern))
-
-
-def form(pattern: str) -> str:
-    """The regular expression of texts that may be dates of this pattern: years of four digits, nothing behind."""
-    return "^" + "".join(_form_of(match.group()) for match in re.finditer(r"'[^']*'|([A-Za-z])\1*|.", pattern)) + r"\z"
-
-
-def _form_of(piece: str) -> str:
-    if piece.startswith("'"):
-        return re.escape(piece.strip("'")) or "'"
-    if not piece[0].isalpha():
-        return re.escape(piece)
-    if piece[0] in "EaX" or (piece[0] == "M" and len(piece) > 2):  # noqa: PLR2004 - names of months and days, zones
-        return ".+"
-    return f"[0-9]{{{len(piece)}}}" if len(piece) > 1 else "[0-9]{1,2}"
-
-
-def _integer(text: Column, source: Source) -> Column:
-    plain = _plain(text, source)
-    whole = F.when(plain.rlike(WHOLE), plain.try_cast("decimal(38,0)").try_cast("int"))
-    return F.coalesce(plain.try_cast("int"), whole)
-
-
-def _number(text: Column, source: Source) -> Column:
-    plain = _plain(text, source)
-    return F.when(plain.rlike(NUMBER), plain.try_cast("decimal(18,4)"))
-
-
-def _plain(text: Column, source: Source) -> Column:
-    """The number as SQL writes it; NULL if it is not in the source's notation."""
-    if source.plain_numbers:
-        return text
-    decimal = re.escape(source.decimal_separator)
-    whole = "[0-9]+"
-    if source.thousands_separator:
-        whole = f"(?:[0-9]+|[0-9]{{1,3}}(?:{re.escape(source.thousands_separator)}[0-9]{{3}})+)"
-    written = f"^[+-]?(?:{whole}(?:{decimal}[0-9]*)?|{decimal}[0-9]+)\\z"
-    removed = source.decimal_separator + (source.thousands_separator or "")
-    return F.when(text.rlike(written), F.translate(text, removed, "."))
-
-
-_BY_TYPE: Mapping[str, Callable[[Column, Source], Column]] = {
-    "string": _string, "date": _date, "integer": _integer, "number": _number,
-}  # fmt: skip
