@@ -9,7 +9,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from lib import cli
-from lib.contracts import contracts
+from lib.contracts import model
 from lib.errors import UsageError
 from lib.serving import accounts, roles
 from lib.serving.accounts import Account, Accounts
@@ -50,7 +50,7 @@ def main(options: Namespace) -> str:
         return f"Changed how {options.name} logs in."
     if not options.role:
         raise UsageError("'add' needs a role.", "Write --role ROLE.")
-    known = roles.load(settings.roles, contracts.load(settings.contracts))
+    known = roles.load(settings.roles, model.load(settings.contracts))
     kept.add(Account(options.name, known.require(options.role), _secret(options)))
     return f"Added {options.name} with the role {options.role}."
 

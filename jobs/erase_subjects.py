@@ -18,14 +18,14 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Erase; the result is what the last line says."""
-    from lib.accountability import requests
+    from lib.accountability import subject_requests
     from lib.pipeline.writer import writing
     from lib.privacy import erasure, resumption
     from lib.rights import asked
 
     wanted = asked.read(options.subjects, cli.settings(options), known_only=options.known_only)
     with writing(options, erasure.JOB, logs=True) as lake:
-        before = resumption.resume(lake, partial=True, anew=requests.AGAIN)
+        before = resumption.resume(lake, partial=True, anew=subject_requests.AGAIN)
         return erasure.erase(lake, wanted, grace=options.grace, before=before)
 
 

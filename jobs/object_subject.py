@@ -23,13 +23,13 @@ def arguments() -> Namespace:
 def main(options: Namespace) -> str:
     """Do so; the result is what the last line says."""
     from lib.pipeline.writer import writing
-    from lib.privacy import fulfilment, resumption
+    from lib.privacy import resumption, subject_rights
     from lib.rights import asked, restrictions
 
     wanted = asked.read(options.subjects, cli.settings(options), known_only=options.known_only)
     with writing(options, JOB, logs=True) as lake:
         before = resumption.resume(lake)
-        return fulfilment.restrict(lake, wanted, restrictions.OBJECTION, lift=options.lift, before=before)
+        return subject_rights.restrict(lake, wanted, restrictions.OBJECTION, lift=options.lift, before=before)
 
 
 if __name__ == "__main__":

@@ -27,9 +27,9 @@ def arguments() -> Namespace:
 def main(options: Namespace) -> str:
     """Correct; the result is what the last line says."""
     from lib.build import bronze
-    from lib.contracts import contracts
+    from lib.contracts import model
     from lib.pipeline.writer import writing
-    from lib.privacy import fulfilment, resumption
+    from lib.privacy import resumption, subject_rights
     from lib.rights import asked, corrections
 
     settings = cli.settings(options)
@@ -37,14 +37,14 @@ def main(options: Namespace) -> str:
     if options.lift:
         wanted = asked.read(options.lift, settings, "--lift", known_only=known_only)
     else:
-        catalog = contracts.load(settings.contracts)
+        catalog = model.load(settings.contracts)
         table = catalog.layer(bronze.LAYER)[0]
         stated = corrections.read(options.corrections, catalog, table, known_only=known_only)
     with writing(options, JOB, logs=True) as lake:
         before = resumption.resume(lake)
         if options.lift:
-            return fulfilment.lift_corrections(lake, wanted, before=before)
-        return fulfilment.rectify(lake, stated)
+            return subject_rights.lift_corrections(lake, wanted, before=before)
+        return subject_rights.rectify(lake, stated)
 
 
 if __name__ == "__main__":

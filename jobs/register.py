@@ -20,11 +20,11 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Write it; the result is what the last line says. Needs no Spark session."""
-    from lib.contracts import census, contracts, register
+    from lib.contracts import coverage, model, register
 
     settings = cli.settings(options)
-    catalog = contracts.load(settings.contracts)
-    census.require(catalog)
+    catalog = model.load(settings.contracts)
+    coverage.require(catalog)
     files = register.write(catalog, register.translations(settings.contracts), options.out)
     return f"The record of processing activities is in {' and '.join(map(str, files))}."
 

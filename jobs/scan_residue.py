@@ -24,9 +24,9 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Scan, print the findings; the result is what the last line says. Needs no Spark session."""
-    from lib.contracts import contracts
+    from lib.contracts import model
     from lib.delta import keyring
-    from lib.privacy import traces
+    from lib.privacy import identifying_values
     from lib.residue import residue
     from lib.rights import listings
 
@@ -35,7 +35,7 @@ def main(options: Namespace) -> str:
     keyring.require_on_this_machine(root, settings.secrets)
     values = listings.values(options.values, "--values")
     roots = [root, *options.also]
-    wanted = traces.of_values(values, contracts.load(settings.contracts), settings.secrets)
+    wanted = identifying_values.of_values(values, model.load(settings.contracts), settings.secrets)
     result = residue.scan(roots, wanted)
     for finding in result.findings:
         print(f"{finding.kind}\t{finding.hits}\t{finding.path}")

@@ -18,14 +18,14 @@ def arguments() -> Namespace:
 
 def main(options: Namespace) -> str:
     """Serve; the result is what the last line says."""
-    from lib.contracts import contracts
+    from lib.contracts import model
     from lib.serving import endpoint
     from lib.serving.accounts import Accounts
     from lib.session import session
     from lib.storage import Storage
 
     settings = cli.settings(options)
-    catalog = contracts.load(settings.contracts)
+    catalog = model.load(settings.contracts)
     endpoint.require_free(options.host, options.port)
     spark = session("serve_sql", endpoint.settings())
     storage = Storage(spark, settings.lake)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lib import address
-from lib.accountability import requests
+from lib.accountability import subject_requests
 from lib.accountability.auditlog import audit_log
 from lib.settings import PROJECT, load
 
@@ -74,14 +74,16 @@ def test_a_head_and_a_request_of_an_older_spelling_are_found(folder: Path) -> No
     os.replace(head, secrets / f"audit-{old}.head")  # noqa: PTH105 - as a shell would
     assert audit_log(lake, secrets).verify() == 1
 
-    request = requests.Open("req-0123456789abcdef", f"file://{lake}", "2023-08-25T00:00:00Z", ["4711"], "00")
-    requests.save(secrets, request)
-    for place in requests.PLACES:  # an earlier release kept one copy, without the kind in its name
+    request = subject_requests.SubjectRequest(
+        "req-0123456789abcdef", f"file://{lake}", "2023-08-25T00:00:00Z", ["4711"], "00"
+    )
+    subject_requests.save(secrets, request)
+    for place in subject_requests.PLACES:  # an earlier release kept one copy, without the kind in its name
         (file,) = (secrets / place).glob("*.json")
         text = json.dumps(json.loads(file.read_text(encoding="utf-8"))["request"])
         file.unlink()
-        earlier = secrets / requests.PLACES[0] / f"{old}-{request.reference}.json"
+        earlier = secrets / subject_requests.PLACES[0] / f"{old}-{request.reference}.json"
         earlier.write_text(text, encoding="utf-8")
-    assert requests.opened(secrets, lake) == [request]
-    requests.close(secrets, request)
-    assert requests.opened(secrets, lake) == []
+    assert subject_requests.opened(secrets, lake) == [request]
+    subject_requests.close(secrets, request)
+    assert subject_requests.opened(secrets, lake) == []

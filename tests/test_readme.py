@@ -17,13 +17,13 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from lib import errors
-from lib.contracts import contracts
-from lib.sources.sources import load_source
+from lib.contracts import model
+from lib.sources.mapping import load_source
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
-CATALOG = contracts.load(ROOT / "lakehouse")
+CATALOG = model.load(ROOT / "lakehouse")
 OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 # Made by runs, not by the repository; or a name that an example gives to a file of the reader's own.
 NOT_IN_THE_REPOSITORY = {"conf/sources/flea_market.yaml"}

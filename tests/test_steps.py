@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from pyspark.sql import SparkSession
 
-from lib.steps import Steps
+from lib.progress import Steps
 
 
 class Stream(io.StringIO):

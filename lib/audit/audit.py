@@ -19,12 +19,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
 from lib.audit import checks, integrity
-from lib.audit.findings import Finding
-from lib.contracts.contracts import Catalog, Table
+from lib.audit.results import CheckResult
+from lib.contracts.model import Catalog, Table
 from lib.delta.tables import Tables
-from lib.rows import frame_of
+from lib.local_frames import frame_of
 
-__all__ = ["Finding", "audit", "prepare"]
+__all__ = ["CheckResult", "audit", "prepare"]
 
 EXPECTATIONS = "lib.audit.expectations"
 # Planning on Python's and Spark's side alternate; a few threads keep both busy.
@@ -44,7 +44,7 @@ def prepare() -> None:
 
 def audit(
     tables: Tables, catalog: Catalog, versions: Mapping[str, int], only: Collection[str] | None = None
-) -> tuple[Finding, ...]:
+) -> tuple[CheckResult, ...]:
     """Judge the tables at exactly these versions (path -> Delta version).
 
     `only` names the paths that have changed since they were last audited (None: all): what concerns none of them is
@@ -71,11 +71,11 @@ def _content(
     sound: Sequence[Table],
     changed: Sequence[Table],
     frames: Mapping[str, DataFrame],
-) -> list[Finding]:
+) -> list[CheckResult]:
     names = {table.name for table in changed}
     asked = integrity.questions(catalog, {table.name for table in sound}, names)
     with _pool(spark) as pool:
-        parts: list[Future[tuple[Finding, ...]]] = [
+        parts: list[Future[tuple[CheckResult, ...]]] = [
             pool.submit(integrity.findings, asked, frames),
             pool.submit(_checks, spark, catalog, names, frames),
         ]
@@ -118,7 +118,7 @@ def _pool(spark: SparkSession) -> ThreadPoolExecutor:
 
 def _checks(
     spark: SparkSession, catalog: Catalog, changed: Collection[str], frames: Mapping[str, DataFrame]
-) -> tuple[Finding, ...]:
+) -> tuple[CheckResult, ...]:
     asked = [
         (table, check)
         for table in catalog
@@ -146,7 +146,7 @@ def _frame(spark: SparkSession, tables: Tables, table: Table, versions: Mapping[
     return reader.load(tables.location(table))
 
 
-def _shape(table: Table, frame: DataFrame) -> Finding:
+def _shape(table: Table, frame: DataFrame) -> CheckResult:
     expected = [
         f"{field.name} {field.dataType.simpleString()}"
         for field in cast("StructType", StructType.fromDDL(table.schema))
@@ -158,7 +158,7 @@ def _shape(table: Table, frame: DataFrame) -> Finding:
     if not differing and expected != observed:
         differing = ["in another order"]
     wanted = f"{len(expected)} columns of the contract's names, types and order"
-    return Finding(
+    return CheckResult(
         table.path, "schema", not differing, ", ".join(differing) or "as expected", wanted, table.description
     )
 

@@ -10,8 +10,8 @@ from typing import Any
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from lib.audit.findings import Finding
-from lib.contracts.contracts import Check, Table
+from lib.audit.results import CheckResult
+from lib.contracts.model import Check, Table
 
 Asked = tuple[Table, Check]
 
@@ -24,7 +24,7 @@ class Answer:
     figure: str | None
 
 
-def findings(spark: SparkSession, asked: Sequence[Asked]) -> tuple[Finding, ...]:
+def findings(spark: SparkSession, asked: Sequence[Asked]) -> tuple[CheckResult, ...]:
     """The checks' outcomes; the tables that they name are temporary views of `spark`.
 
     All are asked in one query. If that cannot be answered, each is asked on its own, so that one broken check
@@ -39,7 +39,7 @@ def findings(spark: SparkSession, asked: Sequence[Asked]) -> tuple[Finding, ...]
     return tuple(_finding(one, answers[number]) for number, one in enumerate(asked))
 
 
-def _alone(spark: SparkSession, one: Asked) -> Finding:
+def _alone(spark: SparkSession, one: Asked) -> CheckResult:
     try:
         return _finding(one, _ask(spark, [(0, one)])[0])
     except PySparkException as error:
@@ -59,16 +59,16 @@ def _answer(number: int, check: Check) -> str:
     )
 
 
-def _finding(one: Asked, answer: Answer) -> Finding:
+def _finding(one: Asked, answer: Answer) -> CheckResult:
     _, check = one
     if answer.rows != 1:
         return _outcome(one, f"{answer.rows:,} rows instead of one figure", passed=False)
     return _outcome(one, _shown(answer.figure), passed=_is(answer.figure, check.must_be))
 
 
-def _outcome(one: Asked, observed: str, *, passed: bool) -> Finding:
+def _outcome(one: Asked, observed: str, *, passed: bool) -> CheckResult:
     table, check = one
-    return Finding(table.path, check.name, passed, observed, _text(check.must_be), check.description)
+    return CheckResult(table.path, check.name, passed, observed, _text(check.must_be), check.description)
 
 
 def _is(figure: str | None, must_be: Any) -> bool:

@@ -19,8 +19,8 @@ from great_expectations.core.result_format import ResultFormat
 from great_expectations.data_context.types.base import ProgressBarsConfig
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-from lib.audit.findings import Finding
-from lib.contracts.contracts import Column, Table
+from lib.audit.results import CheckResult
+from lib.contracts.model import Column, Table
 from lib.errors import UsageError
 
 # A verdict alone keeps values of rows out of the results, and spares the queries that fetch them.
@@ -54,24 +54,24 @@ class Examiner:
         context.variables.progress_bars = ProgressBarsConfig(globally=False)
         self._source = context.data_sources.add_spark("staged", persist=False)
 
-    def add(self, table: Table) -> Callable[[Any], tuple[Finding, ...]]:
+    def add(self, table: Table) -> Callable[[Any], tuple[CheckResult, ...]]:
         """Prepare a table's suite; what comes back applies it to a Spark DataFrame and may be called in any thread."""
         asset = self._source.add_dataframe_asset(table.path)
         batches = asset.add_batch_definition_whole_dataframe("staged")
         asked = suite(table)
 
-        def examine(frame: Any) -> tuple[Finding, ...]:
+        def examine(frame: Any) -> tuple[CheckResult, ...]:
             batch = batches.get_batch({"dataframe": frame})
             return tuple(_findings(table, batch, batch.validate(asked, result_format=VERDICT_ONLY).results))
 
         return examine
 
 
-def _findings(table: Table, batch: Any, results: Iterable[Any]) -> Iterator[Finding]:
+def _findings(table: Table, batch: Any, results: Iterable[Any]) -> Iterator[CheckResult]:
     for result in results:
         about = _About(**result.expectation_config.meta)
         observed = "as expected" if result.success else _observed(batch, result.expectation_config)
-        yield Finding(table.path, about.check, bool(result.success), observed, about.expected, about.description)
+        yield CheckResult(table.path, about.check, bool(result.success), observed, about.expected, about.description)
 
 
 def _observed(batch: Any, configuration: ExpectationConfiguration) -> str:

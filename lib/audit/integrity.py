@@ -14,8 +14,8 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from lib.audit.findings import Finding
-from lib.contracts.contracts import Catalog, Table
+from lib.audit.results import CheckResult
+from lib.contracts.model import Catalog, Table
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Key:
         stated = reduce(Column.__or__, (column.isNotNull() for column in columns))
         return _total(frames[self.table.name].where(stated).groupBy(*columns).agg((F.count("*") - 1).alias("rows")))
 
-    def finding(self, wrong: int) -> Finding:
+    def finding(self, wrong: int) -> CheckResult:
         """The answer."""
         observed = f"{wrong:,} rows too many" if wrong else "unique"
-        return Finding(
+        return CheckResult(
             self.table.path, f"key: {', '.join(self.table.key)}", not wrong, observed, "unique", self.table.grain
         )
 
@@ -58,11 +58,13 @@ class Link:
             values, referred = (each.withColumn("key", F.col("key").cast("string")) for each in (values, referred))
         return _total(values.join(referred, "key", "left_anti"))
 
-    def finding(self, wrong: int) -> Finding:
+    def finding(self, wrong: int) -> CheckResult:
         """The answer."""
         observed = f"{wrong:,} rows without" if wrong else "no orphan"
         expected = f"every value stands in {self.to_table}.{self.to_column}"
-        return Finding(self.table.path, f"{self.column}: relationship", not wrong, observed, expected, self.description)
+        return CheckResult(
+            self.table.path, f"{self.column}: relationship", not wrong, observed, expected, self.description
+        )
 
 
 Question = Key | Link
@@ -79,7 +81,7 @@ def questions(catalog: Catalog, sound: Collection[str], changed: Collection[str]
     )
 
 
-def findings(asked: Sequence[Question], frames: Mapping[str, DataFrame]) -> tuple[Finding, ...]:
+def findings(asked: Sequence[Question], frames: Mapping[str, DataFrame]) -> tuple[CheckResult, ...]:
     """The answers, from the frames of the tables concerned (name -> frame)."""
     if not asked:
         return ()

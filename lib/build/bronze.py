@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lib import keys
-from lib.contracts.contracts import Table
+from lib.contracts.model import Table
 from lib.delta.lake import Lake
 from lib.delta.ledger import Entry
 from lib.delta.tables import BATCH
@@ -20,7 +20,7 @@ from lib.errors import LakehouseError, UsageError
 from lib.rights import corrections, suppression
 from lib.sources import completeness, readers
 from lib.sources.inputs import Batch
-from lib.sources.sources import Source, load_source
+from lib.sources.mapping import Source, load_source
 
 PSEUDONYM_KEY = keys.PSEUDONYM_KEY
 LAYER = "bronze"

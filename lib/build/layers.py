@@ -12,10 +12,10 @@ from pyspark.sql import functions as F
 
 from lib.build import rules
 from lib.build.transformations import transform
-from lib.contracts.contracts import Table
+from lib.contracts.model import Table
 from lib.delta.lake import Lake
 from lib.delta.tables import BATCH, IN_MEMORY
-from lib.rows import frame_of
+from lib.local_frames import frame_of
 
 SUBJECTS = "subjects"
 # Planning, committing and computing small tables alternate; a few at once keep the driver and the cores busy.

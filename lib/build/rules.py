@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from lib.contracts.contracts import RowRule, Table
+from lib.contracts.model import RowRule, Table
 from lib.errors import UsageError
 
 STRUCTURE = "structure"

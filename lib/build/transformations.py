@@ -11,7 +11,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from lib.contracts.contracts import Table
+from lib.contracts.model import Table
 from lib.errors import UsageError
 from lib.parameters import bound
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import yaml
 
 from lib import durations
-from lib.contracts.census import Coverage, census
-from lib.contracts.contracts import RIGHTS, Catalog, Column, Table
+from lib.contracts.coverage import Coverage, census
+from lib.contracts.model import RIGHTS, Catalog, Column, Table
 from lib.errors import UsageError
 
 TRANSLATIONS = "french.yaml"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lib.contracts.contracts import Catalog, Table
+from lib.contracts.model import Catalog, Table
 from lib.dashboards.bundle import uuid
 from lib.dashboards.client import Client
 from lib.dashboards.specs import Dashboard

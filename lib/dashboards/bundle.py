@@ -14,7 +14,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import yaml
 
-from lib.contracts.contracts import Catalog, Column, Table
+from lib.contracts.model import Catalog, Column, Table
 from lib.dashboards import layout
 from lib.dashboards.specs import Assets, Chart, Dashboard, Filter, Metric, period_column
 

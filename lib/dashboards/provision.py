@@ -20,7 +20,7 @@ from typing import Any
 
 import yaml
 
-from lib.contracts import contracts
+from lib.contracts import model
 from lib.dashboards import bundle, specs
 from lib.dashboards.access import Access
 from lib.dashboards.client import Client
@@ -59,7 +59,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _provision(settings: Settings, place: Place, assets_folder: Path) -> list[str]:
-    catalog = contracts.load(settings.contracts)
+    catalog = model.load(settings.contracts)
     assets = specs.load(assets_folder, catalog)
     accounts = list(Accounts(settings.secrets).all().values())
     client = administrator(settings.secrets, place.url)

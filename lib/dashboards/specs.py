@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from lib.contracts.contracts import Catalog, Table
+from lib.contracts.model import Catalog, Table
 from lib.errors import UsageError
 
 Part = TypeVar("Part")

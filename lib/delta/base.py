@@ -20,7 +20,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from lib.contracts.contracts import Catalog, Table
+from lib.contracts.model import Catalog, Table
 from lib.delta import deltalog, keyring, pins, publication
 from lib.delta.deltalog import LOG, Changes
 from lib.delta.ledger import Ledger

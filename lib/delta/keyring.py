@@ -21,8 +21,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lib import address, keys
-from lib.accountability import requests
-from lib.contracts.contracts import Catalog, Table
+from lib.accountability import subject_requests
+from lib.contracts.model import Catalog, Table
 from lib.delta.tables import Tables
 from lib.errors import UsageError
 from lib.normal_form import BLANKS, trimmed
@@ -160,7 +160,7 @@ class Keyring:
         known = keys.with_pseudonym(forms, PERSON, PERSON, key)
         held = _distinct(self._pseudonymous(), self.tables)
         strange = held.join(known.distinct(), on=PERSON, how="left_anti").count()
-        changing = (self.secrets / ROTATION).exists() or any(requests.surveyed(self.secrets, self.storage.root))
+        changing = (self.secrets / ROTATION).exists() or any(subject_requests.surveyed(self.secrets, self.storage.root))
         if strange and not (changing and strange < held.count()):
             raise _foreign(self.storage.root, self.secrets, keys.PSEUDONYM_KEY)
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pyspark.sql import SparkSession
 
 from lib.accountability import auditlog
-from lib.contracts import contracts
-from lib.contracts.contracts import Catalog
+from lib.contracts import model
+from lib.contracts.model import Catalog
 from lib.delta.base import Base
 from lib.delta.keyring import Keyring
 from lib.delta.ledger import Ledger
 from lib.delta.tables import Tables
+from lib.progress import Steps
 from lib.settings import Settings
-from lib.steps import Steps
 from lib.storage import Storage
 
 
@@ -45,7 +45,7 @@ def open_lake(spark: SparkSession, settings: Settings, *, verbose: bool = False,
     """
     started_at = dt.datetime.now(dt.timezone.utc)
     run_id = f"{started_at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
-    catalog = contracts.load(settings.contracts)
+    catalog = model.load(settings.contracts)
     tables = Tables(spark, settings.lake, run_id)
     tables.state(auditlog.anchor(settings.lake, settings.secrets))
     storage = Storage(spark, settings.lake)

@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lib.contracts.contracts import Catalog
+from lib.contracts.model import Catalog
 from lib.delta.tables import Tables
-from lib.rows import frame_of
+from lib.local_frames import frame_of
 
 BATCHES = "ledger/batches"
 REMOVED = "ledger/removed_rows"

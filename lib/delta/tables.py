@@ -17,8 +17,8 @@ from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
 from lib.accountability import anchors
-from lib.contracts.contracts import Table
-from lib.rows import frame_of
+from lib.contracts.model import Table
+from lib.local_frames import frame_of
 
 BATCH = "_batch_id"
 READERS_KEEP = "interval 60 days"

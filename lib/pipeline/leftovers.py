@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lib import address
-from lib.accountability.requests import PLACES
+from lib.accountability.subject_requests import PLACES
 from lib.drafts import DRAFT, locked
 
 # What Delta's log stores make, of a table's log and of the lake's own files, and Hadoop's checksums of it.

@@ -14,19 +14,19 @@ from dataclasses import dataclass
 
 from lib import keys
 from lib.audit import audit
-from lib.build import bronze, conservation, judgement, transformations
+from lib.build import bronze, reconciliation, rule_counts, transformations
 from lib.build.layers import SUBJECTS, Layers
-from lib.contracts.contracts import BY_THE_ENGINE, Table
+from lib.contracts.model import BY_THE_ENGINE, Table
 from lib.delta.lake import Lake
 from lib.delta.ledger import Entry, as_of
 from lib.delta.publication import Publication, now
 from lib.errors import AuditFailed, LakehouseError, UsageError
 from lib.pipeline import recovery
-from lib.publication import operations, report
+from lib.publication import report, run_log
 from lib.rights import restrictions
 from lib.session import expect_rows
 from lib.sources import inputs
-from lib.sources.sources import load_source
+from lib.sources.mapping import load_source
 
 BYTES_A_ROW = 250  # of an export, roughly
 
@@ -54,7 +54,7 @@ class Result:
 
     publication: Publication | None
     batches: Sequence[Entry]
-    balances: Sequence[conservation.Balance]
+    balances: Sequence[reconciliation.Balance]
     message: str
 
 
@@ -65,10 +65,10 @@ class _Progress:
     job: str
     pending: Sequence[Entry]
     as_of: dt.date | None = None
-    balances: Sequence[conservation.Balance] = ()
-    judged: judgement.Judgement | None = None
+    balances: Sequence[reconciliation.Balance] = ()
+    judged: rule_counts.Judgement | None = None
     subjects: int = 0
-    findings: Sequence[audit.Finding] = ()
+    findings: Sequence[audit.CheckResult] = ()
     versions: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
@@ -193,13 +193,13 @@ def _silver(lake: Lake, layers: Layers, pending: Sequence[Entry], progress: _Pro
     layers.provide(bronze.table(lake).name, bronze.pending_rows(lake, pending))
     layers.build(before, {})
     with lake.steps.step("judgement"):
-        progress.judged = judgement.measure(layers.frame(judged.name), judged)
+        progress.judged = rule_counts.measure(layers.frame(judged.name), judged)
     layers.build([lake.catalog[SUBJECTS]], {})
     progress.subjects = layers.frame(SUBJECTS).count()
     layers.build([table for table in tables if table not in before and table.name != SUBJECTS], {})
     with lake.steps.step("conservation"):
-        progress.balances = conservation.balances(lake, pending)
-        conservation.require(progress.balances)
+        progress.balances = reconciliation.balances(lake, pending)
+        reconciliation.require(progress.balances)
     layers.release([*lake.catalog.layer("gold"), *lake.catalog.marts])
     return [
         dataclasses.replace(entry, newest_date=progress.judged.newest_dates.get(entry.batch_id)) for entry in pending
@@ -239,7 +239,7 @@ def _audit(lake: Lake, layers: Layers, progress: _Progress) -> None:
 
 
 def _record(lake: Lake, progress: _Progress, status: str, message: str) -> None:
-    outcome = operations.Outcome(
+    outcome = run_log.Outcome(
         job=progress.job,
         status=status,
         message=message,
@@ -251,7 +251,7 @@ def _record(lake: Lake, progress: _Progress, status: str, message: str) -> None:
         subjects=progress.subjects,
     )
     with lake.steps.step("record"):
-        operations.store(lake, outcome)
+        run_log.store(lake, outcome)
         lake.storage.write(_report_name(lake), report.render(_report(lake, outcome, progress)))
 
 
@@ -259,7 +259,7 @@ def _report_name(lake: Lake) -> str:
     return f"reports/{lake.run_id}.html"
 
 
-def _report(lake: Lake, outcome: operations.Outcome, progress: _Progress) -> report.Report:
+def _report(lake: Lake, outcome: run_log.Outcome, progress: _Progress) -> report.Report:
     sources = {entry.batch_id: entry.source for entry in progress.pending}
     violations = outcome.judgement.violations if outcome.judgement else {}
     return report.Report(
@@ -281,7 +281,7 @@ def _report(lake: Lake, outcome: operations.Outcome, progress: _Progress) -> rep
     )
 
 
-def _batch_line(source: str, balance: conservation.Balance) -> report.BatchLine:
+def _batch_line(source: str, balance: reconciliation.Balance) -> report.BatchLine:
     return report.BatchLine(
         batch_id=balance.batch_id,
         source=source,

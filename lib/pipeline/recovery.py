@@ -28,10 +28,10 @@ from lib.delta.deltalog import LOG
 from lib.delta.ledger import BATCHES, REMOVED, Entry
 from lib.delta.tables import BATCH
 from lib.errors import AuditFailed, UsageError
-from lib.sources import sources
+from lib.sources import mapping
 
 if TYPE_CHECKING:
-    from lib.contracts.contracts import Table
+    from lib.contracts.model import Table
     from lib.delta.lake import Lake
     from lib.sources.inputs import Batch
 
@@ -142,7 +142,7 @@ def _input(lake: Lake, batch: Entry) -> str:
     if len(batch.files) > 1:
         return "--input MANIFEST"
     with suppress(UsageError):  # the mapping itself may be lost
-        if sources.load_source(lake.settings.sources, batch.source, bronze.table(lake)).format == "table":
+        if mapping.load_source(lake.settings.sources, batch.source, bronze.table(lake)).format == "table":
             return f"--input DATABASE?table={batch.files[0]}"
     return f"--input {batch.files[0]}"
 

@@ -6,7 +6,7 @@ from pyspark.sql import functions as F
 
 from lib.build import bronze
 from lib.build.layers import Layers
-from lib.contracts.contracts import Table
+from lib.contracts.model import Table
 from lib.delta.lake import Lake
 from lib.delta.tables import BATCH
 from lib.pipeline import pipeline

@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as Grid
 
-from lib.build.conservation import OUTCOMES, Balance
+from lib.build.reconciliation import OUTCOMES, Balance
 from lib.delta.lake import Lake
 from lib.delta.publication import Publication
 from lib.pipeline.pipeline import Result

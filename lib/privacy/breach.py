@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from lib.contracts import census
-from lib.contracts.contracts import Table
+from lib.contracts import coverage
+from lib.contracts.model import Table
 from lib.delta.lake import Lake
 from lib.errors import UsageError
 
@@ -42,7 +42,7 @@ def scope(lake: Lake, places: Sequence[str]) -> list[Scope]:
 
     Raises `UsageError` for what is no table or version of this lake.
     """
-    stored = [table for table in census.stored_subjects(lake.catalog) if lake.tables.version(table) is not None]
+    stored = [table for table in coverage.stored_subjects(lake.catalog) if lake.tables.version(table) is not None]
     return [_scope(lake, place) for place in places or [table.path for table in stored]]
 
 

@@ -1,7 +1,7 @@
 """Erasure (Art. 17): persons leave every layer, every old version and log, and a scan over all bytes shows it.
 
 A request goes through phases, each of which may be done twice with the same result. What is done is kept in the
-request's file (`lib.accountability.requests`), so that a killed job goes on where it was:
+request's file (`lib.accountability.subject_requests`), so that a killed job goes on where it was:
 
 | phase | what it does |
 |---|---|
@@ -35,17 +35,17 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lib import keys
-from lib.accountability import auditlog, requests
-from lib.accountability.requests import Lost, Open
+from lib.accountability import auditlog, subject_requests
+from lib.accountability.subject_requests import Lost, SubjectRequest
 from lib.build import bronze
 from lib.build.transformations import transform
-from lib.contracts import census
-from lib.contracts.contracts import Table
+from lib.contracts import coverage
+from lib.contracts.model import Table
 from lib.delta import publication
 from lib.delta.lake import Lake
 from lib.errors import AuditFailed, UsageError
 from lib.pipeline import pipeline
-from lib.privacy import expiry, subjects, traces
+from lib.privacy import identifying_values, retention_due, subjects
 from lib.residue import residue
 from lib.rights import suppression
 from lib.rights.asked import IN_LAKE, Asked
@@ -97,7 +97,7 @@ class Finished:
     receipts: tuple[Receipt, ...] = ()
     gone: frozenset[str] = frozenset()
     lost: tuple[Lost, ...] = ()
-    fulfilled: tuple[Open, ...] = ()
+    fulfilled: tuple[SubjectRequest, ...] = ()
 
 
 NOTHING_OPEN = Finished()
@@ -111,7 +111,7 @@ def erase(lake: Lake, asked: Asked, *, grace: float, before: Finished = NOTHING_
     Raises `InputRefused` if a person is unknown (nothing is written, unless the known ones only are wanted),
     `AuditFailed` if a scan finds anything.
     """
-    census.require(lake.catalog)
+    coverage.require(lake.catalog)
     with lake.steps.step("find subjects"):
         found = subjects.known(lake, asked.ids)
     erased = _erased_before(lake, asked.ids)
@@ -150,7 +150,7 @@ def _forget(lake: Lake, lost: Sequence[Lost]) -> None:
             "Run erase_subjects with these persons too.",
         )
     for each in lost:
-        requests.forget(each.files)
+        subject_requests.forget(each.files)
 
 
 def lift_suppression(lake: Lake, asked: Asked) -> str:
@@ -179,9 +179,9 @@ def settle(lake: Lake) -> bool:
     return pending
 
 
-def prepared(lake: Lake, kind: str, known: Sequence[str], found: Mapping[str, Mapping[int, int]]) -> Open:
+def prepared(lake: Lake, kind: str, known: Sequence[str], found: Mapping[str, Mapping[int, int]]) -> SubjectRequest:
     """A request of that kind about known persons, whose rows by table are `found`; not begun yet."""
-    return Open(
+    return SubjectRequest(
         reference=auditlog.new_reference(),
         lake=lake.tables.root,
         started_at=publication.now(),
@@ -192,27 +192,27 @@ def prepared(lake: Lake, kind: str, known: Sequence[str], found: Mapping[str, Ma
     )
 
 
-def begin(lake: Lake, request: Open) -> Receipt:
+def begin(lake: Lake, request: SubjectRequest) -> Receipt:
     """Open a request and carry it out."""
     with lake.steps.step("collect traces"):
-        found = traces.of(lake, subjects.frame(lake, request.subjects)) if request.subjects else []
+        found = identifying_values.of(lake, subjects.frame(lake, request.subjects)) if request.subjects else []
         request.traces = [trace for trace in found if trace[1] not in _stays(lake)]
-    requests.save(lake.settings.secrets, request)
+    subject_requests.save(lake.settings.secrets, request)
     return carry_out(lake, request)
 
 
 def _stays(lake: Lake) -> set[str]:
     """The columns by which erased persons stay on lists: whoever is erased again stands there already."""
-    return {str(table.subject) for table in census.stored_subjects(lake.catalog) if "erase" in table.exempt}
+    return {str(table.subject) for table in coverage.stored_subjects(lake.catalog) if "erase" in table.exempt}
 
 
-def carry_out(lake: Lake, request: Open) -> Receipt:
+def carry_out(lake: Lake, request: SubjectRequest) -> Receipt:
     """Go through the phases that are not done yet, look for what is left, and write the receipt."""
     log = auditlog.of(lake.settings)
     log.append_once(f"{request.kind}_started", request.reference, {"subjects": len(request.subjects)})
     lake.tables.state(log.anchor())
     people = subjects.frame(lake, request.subjects)
-    requests.go_through(
+    subject_requests.go_through(
         lake.settings.secrets, request, _phases(lake, request, people), lake.steps, lasting=lake.base.advance
     )
     with lake.steps.step(f"{request.kind}: scan"):
@@ -226,13 +226,13 @@ def carry_out(lake: Lake, request: Open) -> Receipt:
         # Another run removes and looks again; whoever is to be found must still be known.
         request.partial = True
         request.done.remove("vacuum")
-        requests.save(lake.settings.secrets, request)
+        subject_requests.save(lake.settings.secrets, request)
     else:
-        requests.close(lake.settings.secrets, request)
+        subject_requests.close(lake.settings.secrets, request)
     return receipt
 
 
-def _phases(lake: Lake, request: Open, people: DataFrame) -> dict[str, Callable[[], None]]:
+def _phases(lake: Lake, request: SubjectRequest, people: DataFrame) -> dict[str, Callable[[], None]]:
     """What there is to do for a request, in this order."""
     first: dict[str, dict[str, Callable[[], None]]] = {
         "erasure": {"suppress": lambda: _suppress(lake, request.subjects)},
@@ -251,8 +251,8 @@ def _phases(lake: Lake, request: Open, people: DataFrame) -> dict[str, Callable[
     }
 
 
-def _expire(lake: Lake, request: Open) -> None:
-    for due in expiry.dated(lake, dt.date.fromisoformat(request.day)):
+def _expire(lake: Lake, request: SubjectRequest) -> None:
+    for due in retention_due.dated(lake, dt.date.fromisoformat(request.day)):
         lake.tables.delete_where(due.table, due.condition)
     _record_erased(lake)
 
@@ -263,7 +263,7 @@ def _suppress(lake: Lake, ids: Sequence[str]) -> None:
     suppression.add(lake, [subjects.pseudonym(one, key) for one in ids], today)
 
 
-def _anonymise(lake: Lake, request: Open, people: DataFrame) -> None:
+def _anonymise(lake: Lake, request: SubjectRequest, people: DataFrame) -> None:
     """Who had no row but in computed tables was erased by a request that is lost: those sales are lines already."""
     selling = people.where(~F.col(subjects.NUMBER).isin(request.absent)) if request.absent else people
     request.anonymous_lines = sum(_keep_anonymous(lake, table, selling) for table in _anonymous(lake))
@@ -373,8 +373,10 @@ def vacuum(lake: Lake, grace: float) -> None:
     lake.tables.vacuum(*(table for table in stored if not lake.base.is_read_as_it_was(table)))
 
 
-def _scan(lake: Lake, request: Open, people: DataFrame) -> Receipt:
-    wanted, left = traces.wanted(lake, people, request.traces) if request.subjects else (residue.Wanted(), 0)
+def _scan(lake: Lake, request: SubjectRequest, people: DataFrame) -> Receipt:
+    wanted, left = (
+        identifying_values.wanted(lake, people, request.traces) if request.subjects else (residue.Wanted(), 0)
+    )
     result = _scanned(lake, wanted)
     still = _still_there(lake, request)
     present = lake.base.published
@@ -403,11 +405,11 @@ def _scan(lake: Lake, request: Open, people: DataFrame) -> Receipt:
     )
 
 
-def _still_there(lake: Lake, request: Open) -> int:
+def _still_there(lake: Lake, request: SubjectRequest) -> int:
     """Rows that should be gone, asked of the current tables themselves, whatever the files say."""
     found = subjects.known(lake, request.subjects) if request.subjects else {}
     still = sum(sum(rows.values()) for path, rows in found.items() if not lake.catalog[path].exempt)
-    due = expiry.due_rows(lake, dt.date.fromisoformat(request.day)) if request.day else {}
+    due = retention_due.due_rows(lake, dt.date.fromisoformat(request.day)) if request.day else {}
     return still + sum(due.values())
 
 
@@ -427,7 +429,7 @@ def _status(result: residue.Scan, still: int) -> str:
 
 
 def _erasable(lake: Lake) -> list[Table]:
-    return [table for table in census.stored_subjects(lake.catalog) if "erase" not in table.exempt]
+    return [table for table in coverage.stored_subjects(lake.catalog) if "erase" not in table.exempt]
 
 
 def told(lake: Lake, finished: Sequence[Receipt]) -> str:

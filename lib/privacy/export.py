@@ -19,8 +19,8 @@ from typing import Any
 
 from lib import address
 from lib.accountability import auditlog
-from lib.contracts import census, register
-from lib.contracts.contracts import Table
+from lib.contracts import coverage, register
+from lib.contracts.model import Table
 from lib.delta.lake import Lake
 from lib.delta.publication import now
 from lib.drafts import own_draft
@@ -45,7 +45,7 @@ def export(lake: Lake, asked: Asked, out: Path) -> str:
     Raises `InputRefused` if a person is unknown (nothing is written, unless the known ones only are wanted),
     `UsageError` if `out` lies in the lake, `AuditFailed` if the audit log cannot take the entry: nothing is written.
     """
-    census.require(lake.catalog)
+    coverage.require(lake.catalog)
     _require_free(out, lake.tables.root)
     found = _rows(lake, asked.ids)
     known = asked.require([asked.ids[number] for number in found], IN_LAKE)
@@ -72,7 +72,7 @@ def _rows(lake: Lake, ids: Sequence[str]) -> dict[int, Rows]:
     """By number of the person in the request and by table, the rows; persons without any are left out."""
     people = subjects.frame(lake, ids)
     found: dict[int, Rows] = {}
-    for table in census.stored_subjects(lake.catalog):
+    for table in coverage.stored_subjects(lake.catalog):
         if lake.tables.version(table) is None:
             continue
         names = [column.name for column in table.stored]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from lib.accountability import auditlog, requests
+from lib.accountability import auditlog, subject_requests
 from lib.delta.lake import Lake
 from lib.errors import UsageError
-from lib.privacy import erasure, fulfilment
+from lib.privacy import erasure, subject_rights
 from lib.privacy.erasure import Finished
 
 
@@ -19,7 +19,7 @@ def resume(lake: Lake, *, partial: bool = False, anew: Collection[str] = ()) -> 
 
     Raises `UsageError` if another request is lost, `AuditFailed` if the audit log is not sound; nothing is written.
     """
-    found, lost = requests.surveyed(lake.settings.secrets, lake.tables.root)
+    found, lost = subject_requests.surveyed(lake.settings.secrets, lake.tables.root)
     for each in lost:
         if each.kind not in anew:
             raise UsageError(str(each), each.remedy)
@@ -27,8 +27,8 @@ def resume(lake: Lake, *, partial: bool = False, anew: Collection[str] = ()) -> 
         auditlog.of(lake.settings).require_ready()
     receipts, gone, fulfilled = [], set(), []
     for request in found:
-        if request.kind in fulfilment.KINDS:
-            fulfilment.carry_out(lake, request)
+        if request.kind in subject_rights.KINDS:
+            subject_rights.carry_out(lake, request)
             fulfilled.append(request)
         elif partial or not request.partial:
             receipts.append(erasure.carry_out(lake, request))
@@ -40,7 +40,7 @@ def resume(lake: Lake, *, partial: bool = False, anew: Collection[str] = ()) -> 
 
 def require_none(lake: Lake) -> None:
     """Raise `UsageError` if a request is under way: who it concerns may be in every publication so far."""
-    if any(not request.partial for request in requests.opened(lake.settings.secrets, lake.tables.root)):
+    if any(not request.partial for request in subject_requests.opened(lake.settings.secrets, lake.tables.root)):
         raise UsageError(
             "A request of persons is not done yet.", "Run the pipeline, which finishes it, and then this job."
         )

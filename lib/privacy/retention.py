@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 
-from lib.accountability import requests
-from lib.contracts import census
+from lib.accountability import subject_requests
+from lib.contracts import coverage
 from lib.delta.lake import Lake
-from lib.privacy import erasure, expiry, subjects
+from lib.privacy import erasure, retention_due, subjects
 from lib.privacy.erasure import NOTHING_OPEN, Finished
 
 JOB = "enforce_retention"
@@ -19,8 +19,8 @@ JOB = "enforce_retention"
 
 def preview(lake: Lake, as_of: dt.date) -> str:
     """Say what is due on `as_of`, and write nothing."""
-    census.require(lake.catalog)
-    return f"Due on {as_of}: {expiry.due(lake, as_of)}. Nothing has been written."
+    coverage.require(lake.catalog)
+    return f"Due on {as_of}: {retention_due.due(lake, as_of)}. Nothing has been written."
 
 
 def enforce(lake: Lake, as_of: dt.date, *, grace: float, before: Finished = NOTHING_OPEN) -> str:
@@ -28,13 +28,13 @@ def enforce(lake: Lake, as_of: dt.date, *, grace: float, before: Finished = NOTH
 
     Gives the last line. Raises `AuditFailed` if a scan finds anything.
     """
-    census.require(lake.catalog)
+    coverage.require(lake.catalog)
     erasure.settle(lake)
-    due = expiry.due(lake, as_of)
+    due = retention_due.due(lake, as_of)
     receipts = list(before.receipts)
     # A lost request may have deleted what was due, and not the older versions of it.
     if due.persons or any(due.rows.values()) or before.lost:
-        by_date = {each.table.path: each.condition for each in expiry.dated(lake, as_of)}
+        by_date = {each.table.path: each.condition for each in retention_due.dated(lake, as_of)}
         request = erasure.prepared(lake, "retention", due.persons, subjects.known(lake, due.persons, by_date))
         request.day, request.grace = as_of.isoformat(), grace
         for path, count in due.rows.items():
@@ -44,5 +44,5 @@ def enforce(lake: Lake, as_of: dt.date, *, grace: float, before: Finished = NOTH
     said = f"{done} {erasure.told(lake, receipts)}" if receipts else done
     for each in before.lost:
         if each.kind == "retention":
-            requests.forget(each.files)
+            subject_requests.forget(each.files)
     return said

@@ -13,8 +13,8 @@ from pyspark.sql import functions as F
 
 from lib import keys
 from lib.build import bronze
-from lib.contracts.census import stored_subjects
-from lib.contracts.contracts import SUBJECT_BY, Table
+from lib.contracts.coverage import stored_subjects
+from lib.contracts.model import SUBJECT_BY, Table
 from lib.delta.lake import Lake
 from lib.normal_form import trimmed
 from lib.rights import suppression

@@ -13,7 +13,7 @@ from importlib import resources
 from itertools import groupby
 from string import Template
 
-from lib.audit.findings import Finding
+from lib.audit.results import CheckResult
 
 PUBLISHED = "published"
 TEMPLATE = "report.html"
@@ -72,7 +72,7 @@ class Report:
     message: str
     batches: tuple[BatchLine, ...]
     violations: tuple[ViolationLine, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[CheckResult, ...]
     versions: Mapping[str, int]
     steps: tuple[StepLine, ...]
 
@@ -108,7 +108,7 @@ def _headline(report: Report) -> str:
     return "Published" if report.status == PUBLISHED else f"Not published: {report.status.replace('_', ' ')}"
 
 
-def _facts(report: Report, failed: Sequence[Finding]) -> str:
+def _facts(report: Report, failed: Sequence[CheckResult]) -> str:
     passed = len(report.findings) - len(failed)
     facts = {
         "As of": report.as_of or "not known",
@@ -123,7 +123,7 @@ def _facts(report: Report, failed: Sequence[Finding]) -> str:
     return "\n".join(f"<div><dt>{_escape(name)}</dt><dd>{_escape(fact)}</dd></div>" for name, fact in facts.items())
 
 
-def _failures(failed: Sequence[Finding]) -> str:
+def _failures(failed: Sequence[CheckResult]) -> str:
     if not failed:
         return ""
     head = ("Table", "Check", "Expected", "Observed", "Meaning")
@@ -131,7 +131,7 @@ def _failures(failed: Sequence[Finding]) -> str:
     return _section("What failed", _table("Checks that failed", head, lines))
 
 
-def _finding_cells(finding: Finding) -> list[_Cell]:
+def _finding_cells(finding: CheckResult) -> list[_Cell]:
     return [
         _Cell(finding.table, "name"),
         _Cell(finding.check, "name"),
@@ -172,18 +172,18 @@ def _rules(violations: Sequence[ViolationLine]) -> str:
     return _section("Broken row rules", _table("Rows that break each rule", head, lines, "No rule was broken."), text)
 
 
-def _audit(findings: Sequence[Finding]) -> str:
+def _audit(findings: Sequence[CheckResult]) -> str:
     by_table = {path: list(group) for path, group in groupby(sorted(findings, key=_table_of), key=_table_of)}
     ordered = sorted(by_table, key=lambda path: (all(finding.passed for finding in by_table[path]), path))
     parts = [_audited(path, by_table[path]) for path in ordered]
     return _section("Audit by table", "\n".join(parts) or "<p>Nothing was audited.</p>")
 
 
-def _table_of(finding: Finding) -> str:
+def _table_of(finding: CheckResult) -> str:
     return finding.table
 
 
-def _audited(path: str, findings: Sequence[Finding]) -> str:
+def _audited(path: str, findings: Sequence[CheckResult]) -> str:
     failed = sum(not finding.passed for finding in findings)
     mark = f'<span class="bad">✗ {failed} of {len(findings)} failed</span>' if failed else f"✓ {len(findings)} passed"
     head = ("", "Check", "Expected", "Observed", "Meaning")

@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from lib.contracts.contracts import Table
+from lib.contracts.model import Table
 from lib.delta import pins, publication
 from lib.delta.lake import Lake
 from lib.errors import AuditFailed

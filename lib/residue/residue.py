@@ -30,7 +30,7 @@ from lib.residue import columns, controls, escapes, spellings, unpacking
 from lib.residue.searcher import BLOCK, WINDOW, Searcher
 from lib.residue.unpacking import Opaque, Part, Torn
 
-__all__ = ["BLOCK", "WINDOW", "Finding", "Scan", "Wanted", "kind_of", "local_root", "scan", "verdict"]
+__all__ = ["BLOCK", "WINDOW", "ResidueHit", "Scan", "Wanted", "kind_of", "local_root", "scan", "verdict"]
 
 PRESENT, ABSENT, INCONCLUSIVE = "PRESENT", "ABSENT", "INCONCLUSIVE"
 MOST_LAYERS = 4  # of something packed in something packed
@@ -72,7 +72,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Finding:
+class ResidueHit:
     """A file that holds some of the values; `kind` says what sort of file it is. Which values is not kept."""
 
     path: str
@@ -90,7 +90,7 @@ class Scan:
 
     files: int = 0
     bytes: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[ResidueHit] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     reasons: dict[str, str] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
@@ -215,7 +215,7 @@ class _Place:
         for reason in reasons:
             self.result.leave(shown, reason)
         if named + hits:
-            self.result.findings.append(Finding(shown, kind_of(self.name), named + hits))
+            self.result.findings.append(ResidueHit(shown, kind_of(self.name), named + hits))
         return digest
 
     def _inside(self, roots: list[Path]) -> tuple[int, str, list[str]]:

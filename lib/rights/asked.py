@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from lib.contracts import contracts
+from lib.contracts import model
 from lib.errors import InputRefused, UsageError
 from lib.normal_form import is_spoilt, normal
 from lib.rights import listings
@@ -99,7 +99,7 @@ def require_unspoilt(found: Mapping[str, Sequence[int]]) -> None:
 @cache
 def _headers(contracts_in: Path, sources_in: Path) -> set[str]:
     """What a header of ids may be called: the contract's name of the column, and the names that the sources have."""
-    names = {str(table.subject) for table in contracts.load(contracts_in) if table.subject_by == BY_SOURCE}
+    names = {str(table.subject) for table in model.load(contracts_in) if table.subject_by == BY_SOURCE}
     mappings = [yaml.safe_load(file.read_text(encoding="utf-8")) or {} for file in sources_in.glob("*.yaml")]
     origins = [(mapping.get("columns") or {}).get(name) for mapping in mappings for name in names]
     return {normal(name).casefold() for name in [*names, *origins] if isinstance(name, str)}

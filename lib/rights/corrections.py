@@ -19,7 +19,7 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lib.contracts.contracts import Catalog, Column, Table
+from lib.contracts.model import Catalog, Column, Table
 from lib.delta.lake import Lake
 from lib.errors import UsageError
 from lib.normal_form import BLANKS, normal

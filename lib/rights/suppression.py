@@ -13,11 +13,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lib import keys
-from lib.contracts.contracts import Table
+from lib.contracts.model import Table
 from lib.delta.lake import Lake
 from lib.delta.tables import BATCH
 from lib.normal_form import trimmed
-from lib.sources.lines import FILE
+from lib.sources.row_positions import FILE
 
 SUPPRESSIONS = "rights/suppressions"
 ENTRY = "token"

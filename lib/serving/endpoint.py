@@ -25,12 +25,12 @@ from pyspark import SparkConf
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from lib.contracts.contracts import Catalog
+from lib.contracts.model import Catalog
 from lib.delta import pins, publication
 from lib.delta.publication import Publication
 from lib.errors import LakehouseError, UsageError
 from lib.serving import accounts as users
-from lib.serving import hostile
+from lib.serving import gate_selftest
 from lib.serving.accounts import Account, Accounts
 from lib.serving.roles import Roles
 from lib.serving.roles import load as load_roles
@@ -150,10 +150,10 @@ class Endpoint:
             self.say(
                 f"Passwords and rows travel as plain text to and from {host}; put a tunnel or TLS proxy before it."
             )
-        passed = list(self._gate.Server.selfTest(self.spark._jsparkSession, self._java_list(hostile.STATEMENTS)))
+        passed = list(self._gate.Server.selfTest(self.spark._jsparkSession, self._java_list(gate_selftest.STATEMENTS)))
         if passed:
             raise LakehouseError(
-                f"The gate let pass one of {len(hostile.STATEMENTS)} hostile statements: {passed[0]}.",
+                f"The gate let pass one of {len(gate_selftest.STATEMENTS)} hostile statements: {passed[0]}.",
                 "The port stays closed. Run ./spark-submit.sh --setup-only and start again; if it stays, report it.",
             )
         try:
@@ -168,7 +168,7 @@ class Endpoint:
             raise LakehouseError(f"The server could not be started at {host}:{port}: {cause}.") from error
         self.say(
             f"Ready: {len(self.views)} views at {host}:{port}, warm and self-tested "
-            f"({len(hostile.STATEMENTS)} hostile statements refused). Stop with Ctrl-C or SIGTERM."
+            f"({len(gate_selftest.STATEMENTS)} hostile statements refused). Stop with Ctrl-C or SIGTERM."
         )
 
     def _properties(self, host: str, port: int) -> dict[str, str]:
@@ -342,4 +342,4 @@ def require_free(host: str, port: int) -> None:
 
 def tell(text: str) -> None:
     """A line for the operator."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the endpoint's own lines, as those of lib/steps.py
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the endpoint's own lines, as those of lib/progress.py

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from lib.contracts.contracts import Catalog
+from lib.contracts.model import Catalog
 from lib.errors import UsageError
 from lib.serving.accounts import SERVICE
 

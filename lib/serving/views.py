@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from lib.contracts.contracts import Table
+from lib.contracts.model import Table
 from lib.serving.accounts import Account
 from lib.serving.roles import Role, Roles
 

@@ -18,7 +18,7 @@ from functools import reduce
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 
-from lib.rows import frame_of
+from lib.local_frames import frame_of
 
 SHORTEST, LONGEST = 13, 19
 

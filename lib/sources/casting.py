@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from lib.sources.sources import Source
+from lib.sources.mapping import Source
 
 NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)\z"
 WHOLE = r"^[+-]?(?:[0-9]+\.?0*|\.0+)\z"

@@ -14,9 +14,9 @@ from pyspark.sql import functions as F
 from lib.delta.tables import BATCH
 from lib.errors import AuditFailed, InputRefused
 from lib.sources import databases, record_counts
+from lib.sources.input_parts import Part
 from lib.sources.inputs import Batch
-from lib.sources.lines import FILE, ROW
-from lib.sources.parts import Part
+from lib.sources.row_positions import FILE, ROW
 
 Key = tuple[str, str]  # batch and file
 NOTHING = "Nothing has been loaded."

@@ -16,7 +16,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lib.errors import InputRefused, UsageError
-from lib.sources.lines import ROW, Placed, position_in_task
+from lib.sources.row_positions import ROW, Placed, position_in_task
 
 SCHEMES = ("sqlite", "postgresql")
 CHUNK = 50_000
@@ -92,7 +92,7 @@ def columns(spark: SparkSession, table: DatabaseTable) -> tuple[str, ...]:
 
 
 def table_records(spark: SparkSession, table: DatabaseTable, placed: Placed) -> DataFrame:
-    """The rows of a table as `lib.sources.records` gives them, by number: `_row`, else the order of their text."""
+    """The records of a table (`lib.sources.record_parsing`), numbered by `_row`, else by the order of their text."""
     header = placed.part.header
     numbered = _numbered(spark, table, header)
     return numbered.select(

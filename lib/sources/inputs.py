@@ -17,8 +17,8 @@ from lib.errors import InputRefused, UsageError
 from lib.files import File, Files
 from lib.sources import databases, manifests
 from lib.sources.cards import masked_names
-from lib.sources.parts import Part, check_columns, file_part
-from lib.sources.sources import Source
+from lib.sources.input_parts import Part, check_columns, file_part
+from lib.sources.mapping import Source
 
 ID_LENGTH = 32
 

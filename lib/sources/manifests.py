@@ -15,8 +15,8 @@ from pyspark.sql import SparkSession
 from lib.errors import InputRefused
 from lib.files import File, Files
 from lib.sources import databases
-from lib.sources.parts import Part, check_columns, file_part
-from lib.sources.sources import Layout, Source
+from lib.sources.input_parts import Part, check_columns, file_part
+from lib.sources.mapping import Layout, Source
 
 FORMAT, VERSION = "splitter-manifest", 1
 LARGEST = 1 << 24

@@ -1,6 +1,6 @@
 """How many records inputs hold, counted by file alone: no blocks, no tasks and no positions are looked at.
 
-So the count and the numbering of `lib.sources.lines` cannot be wrong for one reason.
+So the count and the numbering of `lib.sources.row_positions` cannot be wrong for one reason.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pyspark.sql import functions as F
 
 from lib.files import encoded, literal
 from lib.sources import databases
-from lib.sources.lines import NOT_BLANK, json_arrays
-from lib.sources.parts import Part
-from lib.sources.records import multiline_rows
+from lib.sources.input_parts import Part
+from lib.sources.record_parsing import multiline_rows
+from lib.sources.row_positions import NOT_BLANK, json_arrays
 
 COLUMNS = ("path", "rows")
 PATH = "_metadata.file_path"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from lib.contracts import contracts
-from lib.contracts.contracts import Catalog
+from lib.contracts import model
+from lib.contracts.model import Catalog
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -101,7 +101,7 @@ def read(folder: Path, visits: str = VISITS) -> Catalog:
     (folder / "clinic").mkdir(parents=True, exist_ok=True)
     (folder / "clinic" / "wards.yaml").write_text(WARDS, encoding="utf-8")
     (folder / "clinic" / "visits.yaml").write_text(visits, encoding="utf-8")
-    return contracts.load(folder)
+    return model.load(folder)
 
 
 @pytest.fixture

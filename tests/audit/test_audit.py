@@ -8,8 +8,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from lib.audit.audit import audit
-from lib.audit.findings import Finding
-from lib.contracts.contracts import Catalog
+from lib.audit.results import CheckResult
+from lib.contracts.model import Catalog
 from lib.delta.tables import Tables
 from lib.publication.report import Report, render
 from tests.audit.conftest import VISITS, read
@@ -43,7 +43,7 @@ def stage(tables: Tables, catalog: Catalog, *visits: str) -> dict[str, int]:
     return {path: version for path, version in written.items() if version is not None}
 
 
-def red(findings: tuple[Finding, ...]) -> dict[str, str]:
+def red(findings: tuple[CheckResult, ...]) -> dict[str, str]:
     return {finding.check: finding.observed for finding in findings if not finding.passed}
 
 
@@ -153,5 +153,5 @@ def test_no_value_of_a_row_leaves_the_audit(
         assert "98765" not in text
 
 
-def report(findings: tuple[Finding, ...]) -> Report:
+def report(findings: tuple[CheckResult, ...]) -> Report:
     return Report("r", "pipeline", "audit_failed", None, "", "", "", (), (), findings, {}, ())

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lib.audit.expectations import suite
-from lib.contracts.contracts import Catalog, Table
+from lib.contracts.model import Catalog, Table
 from lib.errors import UsageError
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from lib.audit.findings import Finding
+from lib.audit.results import CheckResult
 from lib.publication.report import BatchLine, Report, StepLine, ViolationLine, render
 
-PASSED = Finding("clinic/visits", "kind: required", passed=True, observed="as expected", expected="all", description="")
-FAILED = Finding(
+PASSED = CheckResult(
+    "clinic/visits", "kind: required", passed=True, observed="as expected", expected="all", description=""
+)
+FAILED = CheckResult(
     "clinic/wards", "key: ward_key", passed=False, observed="2 rows too many", expected="unique", description=""
 )
 RUN = Report(
@@ -72,7 +74,7 @@ def test_everything_is_escaped() -> None:
         **dict.fromkeys(("run_id", "job", "status", "as_of", "started_at", "finished_at", "message"), evil),
         batches=(dataclasses.replace(RUN.batches[0], batch_id=evil, source=evil),),
         violations=(ViolationLine(evil, evil, evil, 1, evil),),
-        findings=(Finding(evil, evil, passed=False, observed=evil, expected=evil, description=evil),),
+        findings=(CheckResult(evil, evil, passed=False, observed=evil, expected=evil, description=evil),),
         versions={evil: 1},
         steps=(StepLine(evil, 1),),
     )

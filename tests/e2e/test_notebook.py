@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lib.errors import UsageError
-from lib.publication.marts import published
+from lib.publication.reader import published
 from tests.e2e.lakes import PROJECT
 
 NOTEBOOK = PROJECT / "notebooks/explore_marts.ipynb"

@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from lib.build import rules
-from lib.contracts import contracts
+from lib.contracts import model
 from tests.e2e.lakes import PROJECT
 
 pytestmark = pytest.mark.spark
@@ -26,7 +26,7 @@ GOOD = {"purchase_date": dt.date(2023, 2, 1), "sign_up_date": dt.date(2023, 1, 1
 def test_a_value_that_is_cleared_is_not_judged_again(
     spark: SparkSession, changes: dict[str, dt.date], reason: str
 ) -> None:
-    events = contracts.load(PROJECT / "lakehouse")["events"]
+    events = model.load(PROJECT / "lakehouse")["events"]
     values: dict[str, object] = {**GOOD, **changes}
     schema = ", ".join(f"`{column.name}` {column.physical_type}" for column in events.columns)
     row = tuple(values.get(column.name) for column in events.columns)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from lib.contracts import contracts
-from lib.contracts.contracts import Table
+from lib.contracts import model
+from lib.contracts.model import Table
 from lib.delta.tables import Tables
-from lib.rows import frame_of
+from lib.local_frames import frame_of
 
 pytestmark = pytest.mark.spark
 
@@ -47,7 +47,7 @@ class Stays:
         self.spark = spark
         (folder / "contracts" / "clinic").mkdir(parents=True)
         (folder / "contracts" / "clinic" / "stays.yaml").write_text(CONTRACT, encoding="utf-8")
-        self.table: Table = contracts.load(folder / "contracts")["stays"]
+        self.table: Table = model.load(folder / "contracts")["stays"]
         self.tables = Tables(spark, str(folder / "lake"), "test")
         for file in range(FILES):
             self.tables.append(self.table, self._frame(BEFORE[file * 10 : file * 10 + 10]))

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 
 from pyhive import hive
 
-from lib.serving.hostile import BOMBS
+from lib.serving.gate_selftest import BOMBS
 
 HOST = "127.0.0.1"
 BOMBERS, GUESSERS, HALF_OPEN = 8, 8, 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lib.serving.hostile import BOMBS, STATEMENTS
+from lib.serving.gate_selftest import BOMBS, STATEMENTS
 from tests.endpoint.lakes import CANARY
 
 VIEW = "mart_sales.monthly"

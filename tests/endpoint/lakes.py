@@ -16,11 +16,11 @@ from typing import Any
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
-from lib.contracts import contracts
-from lib.contracts.contracts import Column, Table
+from lib.contracts import model
+from lib.contracts.model import Column, Table
 
 PROJECT = Path(__file__).resolve().parents[2]
-CATALOG = contracts.load(PROJECT / "lakehouse")
+CATALOG = model.load(PROJECT / "lakehouse")
 MARTS = [table for table in CATALOG if table.layer.startswith("mart_")]
 CANARY = "canary-7f3a9c"
 ROWS = 21

@@ -10,7 +10,7 @@ import pytest
 from pyhive.exc import Error
 from TCLIService import ttypes
 
-from lib.serving.hostile import BOMBS
+from lib.serving.gate_selftest import BOMBS
 from tests.endpoint.server import Server, refusal
 from tests.endpoint.test_many_clients import LIMIT_SECONDS, cpu_seconds
 

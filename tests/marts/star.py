@@ -13,8 +13,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lib.build import transformations
 from lib.build.transformations import transform
-from lib.contracts.contracts import Table, load
-from lib.rows import frame_of
+from lib.contracts.model import Table, load
+from lib.local_frames import frame_of
 
 CATALOG = load(Path("lakehouse"))
 REGIONS = ("Africa", "Americas", "Asia", "Europe", "Oceania", "Unknown")

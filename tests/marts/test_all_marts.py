@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import SparkSession
 
-from lib.contracts.contracts import Check
+from lib.contracts.model import Check
 from tests.marts.star import CATALOG, Activity, Sale, Star, User, everything_of
 
 pytestmark = pytest.mark.spark

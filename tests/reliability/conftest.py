@@ -17,14 +17,14 @@ from unittest import mock
 import pytest
 from pyspark.sql import SparkSession
 
-from lib.accountability import requests
-from lib.accountability.requests import Open
-from lib.contracts import contracts as catalogs
-from lib.contracts.contracts import Table
+from lib.accountability import subject_requests
+from lib.accountability.subject_requests import SubjectRequest
+from lib.contracts import model as catalogs
+from lib.contracts.model import Table
 from lib.delta import tables
 from lib.delta.lake import Lake, open_lake
+from lib.progress import Steps
 from lib.settings import load
-from lib.steps import Steps
 from tests.e2e.lakes import Died, Ending, Site, content, contracts, newest
 from tests.oracle.case import batch, row
 
@@ -193,7 +193,10 @@ def start(shop: Shop, earlier: Path) -> Path:
 def asked(shop: Shop, start: Path) -> Path:
     """The same with a request that a kill has left open, its person deleted and nothing published yet."""
     shop.begin(start)
-    with mock.patch.object(requests, "go_through", until("publish", requests.go_through)), pytest.raises(Died):
+    with (
+        mock.patch.object(subject_requests, "go_through", until("publish", subject_requests.go_through)),
+        pytest.raises(Died),
+    ):
         shop.erase(ASKED)
     return shop.kept("asked")
 
@@ -201,7 +204,9 @@ def asked(shop: Shop, start: Path) -> Path:
 def until(phase: str, real: Callable[..., None]) -> Callable[..., None]:
     """Phases up to one, at which the process ends."""
 
-    def go_through(folder: Path, request: Open, phases: Phases, steps: Steps, *, lasting: Callable[[], None]) -> None:
+    def go_through(
+        folder: Path, request: SubjectRequest, phases: Phases, steps: Steps, *, lasting: Callable[[], None]
+    ) -> None:
         real(folder, request, {**phases, phase: stop}, steps, lasting=lasting)
 
     return go_through

@@ -9,7 +9,7 @@ from typing import Any
 from unittest import mock
 
 from lib import drafts, keys, storage
-from lib.accountability import anchors, auditlog, requests
+from lib.accountability import anchors, auditlog, subject_requests
 from lib.delta import tables
 
 # Whatever changes a file of the lake or of its secrets.
@@ -23,8 +23,8 @@ EFFECTS: tuple[tuple[Any, str], ...] = (
     (tables.Tables, "delete"),
     (tables.Tables, "delete_where"),
     (tables.Tables, "_vacuum"),
-    (requests, "save"),
-    (requests, "forget"),
+    (subject_requests, "save"),
+    (subject_requests, "forget"),
     (auditlog.AuditLog, "_write_head"),
     (anchors, "write_file"),
     (keys, "_make"),

@@ -16,7 +16,7 @@ from lib.delta.base import Base
 from lib.delta.deltalog import Changes
 from lib.errors import AuditFailed, UsageError
 from lib.privacy import erasure
-from lib.publication import marts
+from lib.publication import reader
 from splitter.split import Order, split
 from tests.e2e.lakes import PROJECT, Site, newest
 from tests.reliability.conftest import DAY, ERASED, Content, Shop
@@ -207,7 +207,7 @@ def test_a_reader_is_told_when_a_mart_is_not_what_was_published(shop: Shop, star
             DAMAGES[damage](file, Path())
         read = []
         with suppress(AuditFailed):
-            read = sorted(map(repr, marts.published(shop.lake).arrow("mart_sales/trends").to_pylist()))
+            read = sorted(map(repr, reader.published(shop.lake).arrow("mart_sales/trends").to_pylist()))
         # A bit of a log may say nothing of files.
         assert read in (([], before) if pattern.startswith("_") else ([],))
 
@@ -248,7 +248,7 @@ def test_nothing_published_is_said_so(shop: Shop) -> None:
     shop.begin()
     shop.open()
     with pytest.raises(UsageError, match="Nothing is published in"):
-        marts.published(shop.lake)
+        reader.published(shop.lake)
 
 
 def test_a_rollback_lasts_though_files_had_to_be_read_again(shop: Shop, start: Path) -> None:

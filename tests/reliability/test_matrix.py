@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from lib.errors import LakehouseError
-from lib.publication import marts
+from lib.publication import reader
 from tests.reliability.conftest import NEXT, Content, Shop
 from tests.reliability.damage import DAMAGES, KINDS, tree
 
@@ -128,7 +128,7 @@ def of_job(lakes: Lakes, name: str, file: str, damage: str, job: str) -> str:
 def told(lakes: Lakes) -> Content | None:
     """What people read; None if they are told that it cannot be read."""
     try:
-        published = marts.published(lakes.shop.lake)
+        published = reader.published(lakes.shop.lake)
         return {mart: sorted(map(repr, published.arrow(mart).to_pylist())) for mart in published.tables}
     except LakehouseError:
         return None

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lib.contracts import census, contracts
+from lib.contracts import coverage, model
 from lib.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,16 +18,16 @@ Change = Callable[[dict[str, Any]], None]
 
 
 @pytest.fixture
-def altered(tmp_path: Path) -> Callable[[str, Change], contracts.Catalog]:
+def altered(tmp_path: Path) -> Callable[[str, Change], model.Catalog]:
     """The project's contracts, one of them changed."""
 
-    def change(path: str, how: Change) -> contracts.Catalog:
+    def change(path: str, how: Change) -> model.Catalog:
         folder = shutil.copytree(ROOT / "lakehouse", tmp_path / "lakehouse")
         file = folder / f"{path}.yaml"
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
         how(document["schema"][0])
         file.write_text(yaml.safe_dump(document), encoding="utf-8")
-        return contracts.load(folder)
+        return model.load(folder)
 
     return change
 
@@ -53,27 +53,27 @@ def without(name: str) -> Change:
     return take
 
 
-def open_points(catalog: contracts.Catalog) -> dict[str, tuple[str, ...]]:
-    return {f"{found.table.path}.{found.column.name}": found.missing for found in census.gaps(catalog)}
+def open_points(catalog: model.Catalog) -> dict[str, tuple[str, ...]]:
+    return {f"{found.table.path}.{found.column.name}": found.missing for found in coverage.gaps(catalog)}
 
 
 def test_every_personal_column_of_the_contracts_is_covered() -> None:
-    catalog = contracts.load(ROOT / "lakehouse")
-    census.require(catalog)
-    covered = {(c.table.path, c.column.name): c.reached for c in census.census(catalog)}
+    catalog = model.load(ROOT / "lakehouse")
+    coverage.require(catalog)
+    covered = {(c.table.path, c.column.name): c.reached for c in coverage.census(catalog)}
     assert covered["silver/users", "user_key"] == ("erase", "export", "retention")
     assert covered["gold/fact_sales", "durable_user_key"] == ("erase", "export", "retention")
     assert covered["bronze/sales_events", "user_id"] == ("erase", "export", "retention")
 
 
 def test_what_never_enters_needs_no_right() -> None:
-    catalog = contracts.load(ROOT / "lakehouse")
-    covered = {(c.table.path, c.column.name): c.reached for c in census.census(catalog)}
+    catalog = model.load(ROOT / "lakehouse")
+    covered = {(c.table.path, c.column.name): c.reached for c in coverage.census(catalog)}
     assert covered["bronze/sales_events", "email"] == ()
 
 
 def test_a_column_in_a_table_that_leads_to_nobody_is_found(
-    altered: Callable[[str, Change], contracts.Catalog],
+    altered: Callable[[str, Change], model.Catalog],
 ) -> None:
     catalog = altered("gold/dim_product", column("buyer_email"))
     assert open_points(catalog) == {
@@ -82,11 +82,11 @@ def test_a_column_in_a_table_that_leads_to_nobody_is_found(
         )
     }  # fmt: skip
     with pytest.raises(UsageError, match=r"gold/dim_product\.buyer_email lacks purpose"):
-        census.require(catalog)
+        coverage.require(catalog)
 
 
 def test_a_purpose_alone_does_not_make_a_row_reachable(
-    altered: Callable[[str, Change], contracts.Catalog],
+    altered: Callable[[str, Change], model.Catalog],
 ) -> None:
     stated = {"purpose": "Any", "legalBasis": "Consent", "retention": "P1Y", "retentionFrom": "last_activity"}
     assert open_points(altered("gold/dim_product", column("buyer_email", **stated))) == {
@@ -106,7 +106,7 @@ def test_a_purpose_alone_does_not_make_a_row_reachable(
     ],
 )
 def test_what_a_contract_leaves_out_is_found(
-    altered: Callable[[str, Change], contracts.Catalog], taken: str, missing: tuple[str, ...]
+    altered: Callable[[str, Change], model.Catalog], taken: str, missing: tuple[str, ...]
 ) -> None:
     assert set(open_points(altered("silver/users", without(taken))).values()) == {missing}
 
@@ -122,7 +122,7 @@ def test_what_a_contract_leaves_out_is_found(
     ],
 )
 def test_a_value_that_no_job_understands_is_refused(
-    altered: Callable[[str, Change], contracts.Catalog], name: str, value: object, message: str
+    altered: Callable[[str, Change], model.Catalog], name: str, value: object, message: str
 ) -> None:
     def put(schema: dict[str, Any]) -> None:
         without(name)(schema)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from lib.contracts import contracts
+from lib.contracts import model
 from lib.errors import InputRefused, UsageError
 from lib.rights import corrections
 
-CATALOG = contracts.load(Path(__file__).resolve().parents[2] / "lakehouse")
+CATALOG = model.load(Path(__file__).resolve().parents[2] / "lakehouse")
 BRONZE = CATALOG["bronze/sales_events"]
 
 

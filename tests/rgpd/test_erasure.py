@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from lib.accountability import anchors, requests
+from lib.accountability import anchors, subject_requests
 from lib.accountability.auditlog import audit_log
 from lib.build import bronze
 from lib.delta.tables import Tables
@@ -177,7 +177,7 @@ def test_older_publications_can_no_longer_be_rolled_back_to(shop: Shop, erased: 
 
 
 def test_the_request_and_its_identifiers_are_gone(shop: Shop, erased: Erased) -> None:
-    assert requests.opened(shop.site.folder / "secrets", str(erased.lake)) == []
+    assert subject_requests.opened(shop.site.folder / "secrets", str(erased.lake)) == []
     kept = [f for f in (shop.site.folder / "secrets").rglob("*") if f.is_file() and ADA.encode() in f.read_bytes()]
     assert kept == []
 

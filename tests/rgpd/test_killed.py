@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lib.accountability import requests
+from lib.accountability import subject_requests
 from lib.accountability.auditlog import audit_log
-from lib.steps import Steps
+from lib.progress import Steps
 from tests.e2e.lakes import Died, content, records
 from tests.oracle.case import batch, row
 from tests.rgpd.conftest import ERASED, MARKED, UNKNOWN, Erased, Shop, receipt
@@ -42,7 +42,7 @@ def check(shop: Shop, lake: Path, erased: Erased) -> None:
     assert len(records(lake, "silver/erased_sales")) == LINES
     assert records(lake, "bronze/sales_events") == records(erased.lake, "bronze/sales_events")
     assert holding(lake, *LONG_IDS, *MARKED, *(pseudonym(shop, one) for one in ERASED)) == []
-    assert requests.opened(shop.site.folder / "secrets", str(lake)) == []
+    assert subject_requests.opened(shop.site.folder / "secrets", str(lake)) == []
     events = [entry["event"] for entry in audit_log(str(lake), shop.site.folder / "secrets").entries()]
     assert events == ["erasure_started", "erasure_complete"]
 
@@ -73,15 +73,15 @@ def test_killed_after_any_phase_it_ends_the_same(
 ) -> None:
     """The worst moment: a phase is through, and its mark is not yet on the disk."""
     lake = shop.copy(before, f"killed-after-{phase}")
-    real = requests.save
+    real = subject_requests.save
 
-    def save(folder: Path, request: requests.Open) -> None:
+    def save(folder: Path, request: subject_requests.SubjectRequest) -> None:
         if request.done[-1:] == [phase]:
             raise Died
         real(folder, request)
 
     with monkeypatch.context() as patched:
-        patched.setattr(requests, "save", save)
+        patched.setattr(subject_requests, "save", save)
         with pytest.raises(Died):
             shop.erase(lake, *ERASED, UNKNOWN, known_only=True)
     assert shop.erase(lake, *ERASED, UNKNOWN, known_only=True).code == 3
@@ -105,11 +105,11 @@ Phases = Mapping[str, Callable[[], None]]
 
 def interrupt(shop: Shop, lake: Path, phase: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The job in this process, stopped at the border before a phase; all of its request's files then empty."""
-    real = requests.go_through
+    real = subject_requests.go_through
 
     def go_through(
         folder: Path,
-        request: requests.Open,
+        request: subject_requests.SubjectRequest,
         phases: Mapping[str, Callable[[], None]],
         steps: Steps,
         *,
@@ -118,7 +118,7 @@ def interrupt(shop: Shop, lake: Path, phase: str, monkeypatch: pytest.MonkeyPatc
         real(folder, request, {**phases, phase: stop}, steps, lasting=lasting)
 
     with monkeypatch.context() as patched:
-        patched.setattr(requests, "go_through", go_through)
+        patched.setattr(subject_requests, "go_through", go_through)
         with pytest.raises(Died):
             shop.erase(lake, *ERASED)
     files = request_files(shop, lake)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from pycanon import anonymity
 
-from lib.contracts.contracts import Catalog
+from lib.contracts.model import Catalog
 from tests.e2e.lakes import newest, records
 from tests.rgpd.conftest import ADA, CHILD, HIDDEN, MINOR, OTHER_TWIN, Erased, Shop
 from tests.rgpd.test_erasure import holding, pseudonym

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from lib.contracts import contracts, register
+from lib.contracts import model, register
 from lib.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACTS = ROOT / "lakehouse"
-CATALOG = contracts.load(CONTRACTS)
+CATALOG = model.load(CONTRACTS)
 FRENCH = register.translations(CONTRACTS)
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lib.accountability import requests
+from lib.accountability import subject_requests
 from lib.accountability.auditlog import audit_log
-from lib.privacy import erasure, expiry
+from lib.privacy import erasure, retention_due
 from lib.rights import restrictions
 from splitter.split import Order, split
 from tests.e2e.lakes import Ending, commits, newest, records
@@ -118,7 +118,7 @@ def test_killed_and_run_again_an_inactive_person_is_gone_to_the_byte_and_the_act
     # Who becomes active again may come again: nobody is suppressed.
     assert not (lake / "rights").exists()
     assert sorted(events(shop, lake)) == ["inputs_purged", "retention_complete", "retention_started"]
-    assert requests.opened(shop.site.folder / "secrets", str(lake)) == []
+    assert subject_requests.opened(shop.site.folder / "secrets", str(lake)) == []
     again = enforce(shop, lake, "--as-of", DAY)
     assert again.last_line == f"Retention as of {DAY}: 0 persons by last activity and no rows by date."
 
@@ -139,7 +139,7 @@ def check_later(shop: Shop, lake: Path, inactive: Path) -> None:
     assert [record["user_id"] for record in records(lake, "bronze/sales_events")] == [LIMIT]
     assert records(lake, "silver/quarantine") == []
     assert sales(lake) == sales(inactive)
-    assert requests.opened(shop.site.folder / "secrets", str(lake)) == []
+    assert subject_requests.opened(shop.site.folder / "secrets", str(lake)) == []
     assert events(shop, lake) == ["retention_started", "retention_complete"]
 
 
@@ -166,17 +166,17 @@ def test_who_restricted_the_use_is_not_due(shop: Shop, inactive: Path) -> None:
     lake = shop.open(shop.copy(inactive, "restricted-retention"))
     restrictions.record(lake, [OLD], restrictions.RESTRICTION, TODAY)
     restrictions.record(lake, [LIMIT], restrictions.OBJECTION, TODAY)
-    due = expiry.due(lake, dt.date.fromisoformat("2026-08-26"))
+    due = retention_due.due(lake, dt.date.fromisoformat("2026-08-26"))
     assert (LIMIT in due.persons, OLD in due.persons, due.kept) == (True, False, 1)
 
 
 def test_the_period_of_who_was_never_active_begins_with_the_load(shop: Shop, inactive: Path) -> None:
     lake = shop.open(inactive)
     end = TODAY.replace(year=TODAY.year + 3)
-    assert UNDATED not in expiry.due(lake, end).persons
-    assert UNDATED in expiry.due(lake, end + dt.timedelta(days=2)).persons
-    assert expiry.due_rows(lake, end)["bronze/sales_events"] == 0
-    assert expiry.due_rows(lake, end + dt.timedelta(days=2))["bronze/sales_events"] == 1
+    assert UNDATED not in retention_due.due(lake, end).persons
+    assert UNDATED in retention_due.due(lake, end + dt.timedelta(days=2)).persons
+    assert retention_due.due_rows(lake, end)["bronze/sales_events"] == 0
+    assert retention_due.due_rows(lake, end + dt.timedelta(days=2))["bronze/sales_events"] == 1
 
 
 def test_rows_that_count_from_their_own_date_go_by_it(shop: Shop, inactive: Path) -> None:
@@ -184,8 +184,8 @@ def test_rows_that_count_from_their_own_date_go_by_it(shop: Shop, inactive: Path
     loaded = waiting[0]["quarantined_on"]
     assert isinstance(loaded, dt.date)
     lake = shop.open(inactive)
-    assert expiry.due_rows(lake, loaded + dt.timedelta(days=90))["silver/quarantine"] == 0
-    assert expiry.due_rows(lake, loaded + dt.timedelta(days=91))["silver/quarantine"] == len(waiting)
+    assert retention_due.due_rows(lake, loaded + dt.timedelta(days=90))["silver/quarantine"] == 0
+    assert retention_due.due_rows(lake, loaded + dt.timedelta(days=91))["silver/quarantine"] == len(waiting)
 
 
 def test_a_day_that_is_none_is_refused(shop: Shop, inactive: Path) -> None:

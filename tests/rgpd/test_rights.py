@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lib.accountability.auditlog import audit_log
-from lib.privacy import fulfilment
+from lib.privacy import subject_rights
 from lib.rights import restrictions
 from tests.e2e.lakes import Died, Ending, commits, content, records
 from tests.oracle.case import batch, row
@@ -236,7 +236,7 @@ def test_what_a_killed_job_was_to_take_back_may_be_asked_for_again(
         raise Died
 
     with monkeypatch.context() as patched:
-        patched.setattr(fulfilment, "_publish", stop)
+        patched.setattr(subject_rights, "_publish", stop)
         with pytest.raises(Died):
             ask(shop, "restrict_subject", lake, ADA, TWIN, lift=True)
     ending = ask(shop, "restrict_subject", lake, ADA, TWIN, lift=True)

@@ -11,10 +11,10 @@ from typing import Protocol
 import pytest
 from pyspark.sql import Row, SparkSession
 
-from lib.contracts import contracts
-from lib.contracts.contracts import Table
+from lib.contracts import model
+from lib.contracts.model import Table
 from lib.sources import inputs, readers
-from lib.sources.sources import Source, load_source
+from lib.sources.mapping import Source, load_source
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -32,7 +32,7 @@ def bronze(tmp_path_factory: pytest.TempPathFactory) -> Table:
     folder = tmp_path_factory.mktemp("contracts")
     (folder / "bronze").mkdir()
     shutil.copy(ROOT / "lakehouse/bronze/sales_events.yaml", folder / "bronze")
-    return contracts.load(folder)["sales_events"]
+    return model.load(folder)["sales_events"]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from pyspark.sql import SparkSession
 
-from lib.rows import frame_of
+from lib.local_frames import frame_of
 from lib.sources.cards import masked_names, masked_or_null
 from tests.oracle.card import mask
 

@@ -24,7 +24,7 @@ from lib.rights import suppression
 from lib.settings import load
 from lib.sources import completeness, inputs, readers
 from lib.sources.inputs import Batch
-from lib.sources.sources import Source, load_source
+from lib.sources.mapping import Source, load_source
 from tests.sources.conftest import ROOT
 
 pytestmark = pytest.mark.spark

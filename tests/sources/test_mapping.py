@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lib.contracts.contracts import Table
+from lib.contracts.model import Table
 from lib.errors import UsageError
-from lib.sources.sources import Layout, Origin, Source, load_source
+from lib.sources.mapping import Layout, Origin, Source, load_source
 
 HERE = Path(__file__).parent
 Load = Callable[[str], Source]

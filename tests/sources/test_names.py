@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 
 from lib.errors import InputRefused
 from lib.sources import inputs
-from lib.sources.sources import Source
+from lib.sources.mapping import Source
 from tests.sources.conftest import Read
 
 pytestmark = pytest.mark.spark

@@ -10,9 +10,9 @@ import pytest
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
-from lib.contracts.contracts import Table
+from lib.contracts.model import Table
 from lib.normal_form import is_spoilt, normal, spoilt, trimmed
-from lib.sources.sources import Source
+from lib.sources.mapping import Source
 from tests.sources.test_typed import PLAIN, typed
 
 pytestmark = pytest.mark.spark

@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from lib.sources.lines import Placed, array_elements, placed_lines
-from lib.sources.parts import Part
-from lib.sources.records import multiline_records
-from lib.sources.sources import Layout
+from lib.sources.input_parts import Part
+from lib.sources.mapping import Layout
+from lib.sources.record_parsing import multiline_records
+from lib.sources.row_positions import Placed, array_elements, placed_lines
 
 pytestmark = pytest.mark.spark
 Records = dict[str, list[str]]

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from lib.contracts.contracts import Table
+from lib.contracts.model import Table
 from lib.errors import InputRefused, LakehouseError, UsageError
 from lib.sources import inputs, readers
-from lib.sources.sources import Source, load_source
+from lib.sources.mapping import Source, load_source
 
 pytestmark = pytest.mark.spark
 Load = Callable[[str], Source]

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from pyspark.sql import Row, SparkSession
 
-from lib.contracts.contracts import Table
+from lib.contracts.model import Table
 from lib.errors import InputRefused
 from lib.sources import databases, inputs, readers
-from lib.sources.sources import Source
+from lib.sources.mapping import Source
 from tests.sources.conftest import LOADED, ROOT, Read
 
 pytestmark = pytest.mark.spark

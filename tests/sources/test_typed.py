@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from pyspark.sql import Row, SparkSession
 
-from lib.contracts.contracts import Table
+from lib.contracts.model import Table
 from lib.sources import readers
 from lib.sources.casting import form
-from lib.sources.sources import Source, load_source
+from lib.sources.mapping import Source, load_source
 
 pytestmark = pytest.mark.spark
 Load = Callable[[str], Source]

@@ -24,7 +24,7 @@ import yaml
 from deltalake import DeltaTable
 from pyhive import hive
 
-from lib.contracts import contracts
+from lib.contracts import model
 from lib.dashboards import specs
 from lib.dashboards.client import Client
 from lib.dashboards.provision import ASSETS, Place, administrator, provision
@@ -33,7 +33,7 @@ from lib.settings import PROJECT, Settings, load
 from tests.endpoint.server import free_port
 from tests.superset import odd_names
 
-CATALOG = contracts.load(PROJECT / "lakehouse")
+CATALOG = model.load(PROJECT / "lakehouse")
 ROLES = roles.load(PROJECT / "conf/roles.yaml", CATALOG)
 DASHBOARDS = {dashboard.slug: dashboard for dashboard in specs.load(ASSETS, CATALOG).dashboards}
 SEES = {

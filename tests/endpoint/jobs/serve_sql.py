@@ -7,12 +7,12 @@ import sys
 
 from jobs import serve_sql
 from lib import cli
-from lib.serving import endpoint, hostile
+from lib.serving import endpoint, gate_selftest
 
 if os.environ["LAKEHOUSE_TEST_GATE"] == "off":
     endpoint.SPARK["spark.sql.extensions"] = "io.delta.sql.DeltaSparkSessionExtension"
 if os.environ["LAKEHOUSE_TEST_SELF_TEST"] == "off":
-    hostile.STATEMENTS = ()
+    gate_selftest.STATEMENTS = ()
 
 if __name__ == "__main__":
     sys.exit(cli.run(serve_sql.main, serve_sql.arguments()))

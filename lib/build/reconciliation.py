@@ -9,7 +9,7 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lib.contracts.contracts import Table
+from lib.contracts.model import Table
 from lib.delta.lake import Lake
 from lib.delta.ledger import Entry
 from lib.delta.tables import BATCH

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lib.contracts.contracts import RIGHTS, Catalog, Column, Table
+from lib.contracts.model import RIGHTS, Catalog, Column, Table
 from lib.errors import UsageError
 
 
@@ -50,7 +50,7 @@ def require(catalog: Catalog) -> None:
     if found:
         raise UsageError(
             f"Personal data that the contracts leave open: {'; '.join(map(str, found))}.",
-            "State it in the contract; lib/contracts/contracts.py lists the properties.",
+            "State it in the contract; lib/contracts/model.py lists the properties.",
         )
 
 

@@ -6,12 +6,12 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lib.build.conservation import Balance
-from lib.build.judgement import Judgement
-from lib.contracts.contracts import Table
+from lib.build.reconciliation import Balance
+from lib.build.rule_counts import Judgement
+from lib.contracts.model import Table
 from lib.delta.lake import Lake
 from lib.delta.publication import Publication, now
-from lib.rows import frame_of
+from lib.local_frames import frame_of
 
 RUNS = "mart_operations/runs"
 QUALITY = "mart_operations/quality"

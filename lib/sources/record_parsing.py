@@ -14,9 +14,9 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lib.files import literal
-from lib.sources.lines import Placed, metadata, with_places
-from lib.sources.parts import Part
-from lib.sources.sources import Layout
+from lib.sources.input_parts import Part
+from lib.sources.mapping import Layout
+from lib.sources.row_positions import Placed, metadata, with_places
 
 PLACE = ("_file", "_row", "_batch_id", "_extract_date")
 MOST_FIELDS = 20_000  # more make Spark's CSV parser fail the job, with the row in its message

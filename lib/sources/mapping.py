@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from lib.contracts.contracts import Column, Table
+from lib.contracts.model import Column, Table
 from lib.errors import UsageError
 
 FORMATS = ("csv", "jsonl", "json", "table")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """The outcome of one check of one table.
 
     `observed` and `expected` speak of counts, names and types, never of a value that stands in a row.

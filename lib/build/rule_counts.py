@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lib.contracts.contracts import RowRule, Table
+from lib.contracts.model import RowRule, Table
 from lib.delta.tables import BATCH
 
 

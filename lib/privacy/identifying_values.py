@@ -12,8 +12,8 @@ from pyspark.sql import functions as F
 
 from lib import keys
 from lib.build import bronze
-from lib.contracts.census import stored_subjects
-from lib.contracts.contracts import Catalog, Column, Table
+from lib.contracts.coverage import stored_subjects
+from lib.contracts.model import Catalog, Column, Table
 from lib.delta.lake import Lake
 from lib.privacy import subjects
 from lib.residue.residue import WINDOW, Wanted

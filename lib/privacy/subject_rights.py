@@ -16,10 +16,10 @@ import datetime as dt
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from lib.accountability import auditlog, requests
-from lib.accountability.requests import Open
+from lib.accountability import auditlog, subject_requests
+from lib.accountability.subject_requests import SubjectRequest
 from lib.build import bronze
-from lib.contracts import census
+from lib.contracts import coverage
 from lib.delta import publication
 from lib.delta.lake import Lake
 from lib.delta.tables import BATCH
@@ -84,14 +84,14 @@ def _known(lake: Lake, ids: Sequence[str]) -> set[str]:
 
 
 def _fulfil(lake: Lake, wanted: _Wanted, stated: Sequence[list[str | None]] = ()) -> str:
-    census.require(lake.catalog)
+    coverage.require(lake.catalog)
     able = {*wanted.holding, *wanted.finished}
     persons = wanted.asked.require(able, wanted.what)
     request = erasure.prepared(lake, wanted.kind, [one for one in persons if one in wanted.holding], {})
     request.lift, request.corrections = wanted.lift, list(stated)
     if request.subjects:
         erasure.settle(lake)
-        requests.save(lake.settings.secrets, request)
+        subject_requests.save(lake.settings.secrets, request)
         carry_out(lake, request)
     reference = request.reference if request.subjects else wanted.finished[persons[0]]
     done = "lifted for" if request.lift else "done for"
@@ -100,20 +100,22 @@ def _fulfil(lake: Lake, wanted: _Wanted, stated: Sequence[list[str | None]] = ()
     return wanted.asked.told(said, persons, wanted.what)
 
 
-def carry_out(lake: Lake, request: Open) -> None:
+def carry_out(lake: Lake, request: SubjectRequest) -> None:
     """Go through the phases that are not done yet, enter it into the audit log, and forget whom it was about.
 
     Raises `AuditFailed` if the log is not sound; nothing is written then.
     """
     log = auditlog.of(lake.settings)
     log.require_ready()
-    requests.go_through(lake.settings.secrets, request, _phases(lake, request), lake.steps, lasting=lake.base.advance)
+    subject_requests.go_through(
+        lake.settings.secrets, request, _phases(lake, request), lake.steps, lasting=lake.base.advance
+    )
     event = f"{request.kind}_{'lifted' if request.lift else 'done'}"
     log.append_once(event, request.reference, {"subjects": len(request.subjects)})
-    requests.close(lake.settings.secrets, request)
+    subject_requests.close(lake.settings.secrets, request)
 
 
-def _phases(lake: Lake, request: Open) -> dict[str, Callable[[], None]]:
+def _phases(lake: Lake, request: SubjectRequest) -> dict[str, Callable[[], None]]:
     if request.kind == RECTIFICATION:
         return {
             "record": lambda: _correct(lake, request),
@@ -123,21 +125,21 @@ def _phases(lake: Lake, request: Open) -> dict[str, Callable[[], None]]:
     return {"record": lambda: _restrict(lake, request), "publish": lambda: _publish(lake, request)}
 
 
-def _restrict(lake: Lake, request: Open) -> None:
+def _restrict(lake: Lake, request: SubjectRequest) -> None:
     if request.lift:
         restrictions.lift(lake, request.subjects, request.kind)
     else:
         restrictions.record(lake, request.subjects, request.kind, _day(request))
 
 
-def _correct(lake: Lake, request: Open) -> None:
+def _correct(lake: Lake, request: SubjectRequest) -> None:
     if request.lift:
         corrections.lift(lake, request.subjects)
     else:
         corrections.record(lake, request.corrections, _day(request))
 
 
-def _day(request: Open) -> dt.date:
+def _day(request: SubjectRequest) -> dt.date:
     return dt.date.fromisoformat(request.started_at[:10])
 
 
@@ -152,7 +154,7 @@ def _reopen(lake: Lake, ids: Sequence[str]) -> None:
     lake.ledger.record(dataclasses.replace(entry, published_run=None) for entry in again)
 
 
-def _publish(lake: Lake, request: Open) -> None:
+def _publish(lake: Lake, request: SubjectRequest) -> None:
     """Publish what follows. What was published before this instant cannot be rolled back to, whatever happens next."""
     publication.withdraw_earlier(lake.storage)
     pipeline.run(lake, pipeline.Request(job=request.kind, refresh=request.kind != RECTIFICATION))

@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from lib import durations, keys
 from lib.build import bronze
-from lib.contracts.contracts import LAST_ACTIVITY, Table
+from lib.contracts.model import LAST_ACTIVITY, Table
 from lib.delta.lake import Lake
 from lib.durations import Duration
 from lib.errors import UsageError

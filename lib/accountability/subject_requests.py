@@ -17,7 +17,7 @@ from typing import Any
 
 from lib import address, drafts
 from lib.errors import UsageError
-from lib.steps import Steps
+from lib.progress import Steps
 
 PLACES = ("requests", "requests-copy")  # apart, so that what befalls one folder leaves the other
 # The kinds of requests that a job takes up anew, whatever of them is lost, and how.
@@ -28,7 +28,7 @@ AGAIN = {
 
 
 @dataclass
-class Open:
+class SubjectRequest:
     """A request under way.
 
     `kind` says what it is about: `erasure`, `retention` (the end of a period; `day` is its as-of date), `restriction`,
@@ -74,7 +74,7 @@ class Lost:
         return f"Remove {' and '.join(map(str, self.files))}, run the pipeline with --rebuild, and ask anew."
 
 
-def opened(folder: Path, lake: str) -> list[Open]:
+def opened(folder: Path, lake: str) -> list[SubjectRequest]:
     """The requests of this lake that are not done, in the order of their beginning.
 
     Raises `UsageError` if one of them cannot be read.
@@ -85,11 +85,12 @@ def opened(folder: Path, lake: str) -> list[Open]:
     return found
 
 
-def surveyed(folder: Path, lake: str) -> tuple[list[Open], list[Lost]]:
+def surveyed(folder: Path, lake: str) -> tuple[list[SubjectRequest], list[Lost]]:
     """The requests of this lake that are not done, in the order of their beginning, and those that are lost."""
     prints = address.digests(lake)
     names = {file.name for place in PLACES for one in prints for file in (folder / place).glob(f"{one}-*.json")}
-    found: dict[str, Open] = {}  # by reference: a request may stand under today's name and under an earlier one
+    # By reference: a request may stand under today's name and under an earlier one.
+    found: dict[str, SubjectRequest] = {}
     lost = []
     for name in sorted(names):
         files = tuple(folder / place / name for place in PLACES)
@@ -102,7 +103,12 @@ def surveyed(folder: Path, lake: str) -> tuple[list[Open], list[Lost]]:
 
 
 def go_through(
-    folder: Path, request: Open, phases: Mapping[str, Callable[[], None]], steps: Steps, *, lasting: Callable[[], None]
+    folder: Path,
+    request: SubjectRequest,
+    phases: Mapping[str, Callable[[], None]],
+    steps: Steps,
+    *,
+    lasting: Callable[[], None],
 ) -> None:
     """Carry out the phases that are not done yet, each marked as done when it is: killed, it begins there again.
 
@@ -117,7 +123,7 @@ def go_through(
             save(folder, request)
 
 
-def save(folder: Path, request: Open) -> None:
+def save(folder: Path, request: SubjectRequest) -> None:
     """Write the request's file and its copy, each in one step; both are on the disk when this returns."""
     stated = dataclasses.asdict(request)
     text = json.dumps({"request": stated, "sha256": _digest(stated)})
@@ -125,7 +131,7 @@ def save(folder: Path, request: Open) -> None:
         drafts.write(folder / place / _name(request), text.encode())
 
 
-def close(folder: Path, request: Open) -> None:
+def close(folder: Path, request: SubjectRequest) -> None:
     """Remove the request's file and its copy, and with them the last place that knows whom it was about."""
     earlier = [folder / PLACES[0] / name for name in _earlier_names(request)]
     forget([*(folder / place / _name(request) for place in PLACES), *earlier])
@@ -140,14 +146,14 @@ def forget(files: Iterable[Path]) -> None:
             drafts.sync(file.parent)
 
 
-def _read(file: Path) -> Open | None:
+def _read(file: Path) -> SubjectRequest | None:
     """The request that a file states; None if a power cut, or anybody, has left it otherwise than it was written."""
     try:
         document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         if "request" not in document:
-            return Open(**document)  # as an earlier release wrote it
+            return SubjectRequest(**document)  # as an earlier release wrote it
         stated = document["request"]
-        return Open(**stated) if document["sha256"] == _digest(stated) else None
+        return SubjectRequest(**stated) if document["sha256"] == _digest(stated) else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
@@ -156,12 +162,12 @@ def _digest(stated: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()
 
 
-def _name(request: Open) -> str:
+def _name(request: SubjectRequest) -> str:
     """Says the kind, so that it is known even of a file that has lost its content."""
     return f"{address.digests(request.lake)[0]}-{request.kind}-{request.reference}.json"
 
 
-def _earlier_names(request: Open) -> list[str]:
+def _earlier_names(request: SubjectRequest) -> list[str]:
     """How earlier releases named it: without its kind, after whatever spelling of the lake it was begun under."""
     return [f"{one}-{request.reference}.json" for one in address.digests(request.lake)]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from lib.errors import InputRefused
 from lib.files import File, Files
-from lib.sources.sources import CSV, Layout, Source, nearest
+from lib.sources.mapping import CSV, Layout, Source, nearest
 
 HEAD = 1 << 16
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")

@@ -20,7 +20,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lib.files import encoded, literal
-from lib.sources.parts import Part
+from lib.sources.input_parts import Part
 
 # Blank as Spark's CSV reader has it: nothing but control characters and spaces. Nearly every line's first byte tells.
 NOT_BLANK = r"value >= '!' or value rlike '[^\\x00-\\x20]'"
