@@ -33,8 +33,8 @@ def main(options: Namespace) -> str:
     from lib import benchmark
     from lib.audit import audit
     from lib.session import session
-    from splitter.sample import batch_paths, write_sample
-    from splitter.sample_plan import Plan
+    from splitter.sample.export import batch_paths, write_sample
+    from splitter.sample.plan import Plan
 
     marker = options.work / ".benchmark"
     if options.work.exists() and not marker.exists():

@@ -106,8 +106,8 @@ def by_source(given: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
 def _sample(lake: str) -> Path:
     """Generate a small invented export beside the lake and split it; gives the splitter's manifest."""
     from lib import address
-    from splitter.sample import write_sample
-    from splitter.sample_plan import Plan
+    from splitter.sample.export import write_sample
+    from splitter.sample.plan import Plan
     from splitter.split import Order, split
 
     folder = (address.local_path(lake) or Path("data/lake")).parent / "sample"

@@ -17,8 +17,8 @@ from lakehouse.cohorts import Exact
 from lakehouse.cohorts import shown as shown_cohorts
 from lakehouse.membership import BALANCES, Members, told
 from lakehouse.small_cells import Line, Split, split, withheld
-from splitter.sample import write_sample
-from splitter.sample_plan import Plan
+from splitter.sample.export import write_sample
+from splitter.sample.plan import Plan
 from tests.oracle import Batch, compute
 from tests.oracle import told as oracle
 from tests.oracle.case import batch, user

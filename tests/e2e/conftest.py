@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from splitter.sample import batch_paths, write_sample
-from splitter.sample_plan import Plan
+from splitter.sample.export import batch_paths, write_sample
+from splitter.sample.plan import Plan
 from tests.e2e.lakes import Site
 from tests.oracle import Batch
 

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from splitter.sample import main, write_sample
-from splitter.sample_catalogue import COUNTRIES, COUNTRY_REGIONS, COUNTRY_WEIGHTS, PRODUCTS
-from splitter.sample_plan import Plan
-from splitter.sample_rows import HEADER, luhn_cards, typed_card
+from splitter.sample.__main__ import main
+from splitter.sample.catalogue import COUNTRIES, COUNTRY_REGIONS, COUNTRY_WEIGHTS, PRODUCTS
+from splitter.sample.export import write_sample
+from splitter.sample.plan import Plan
+from splitter.sample.rows import HEADER, luhn_cards, typed_card
 
 SMALL = Plan(rows=1000, seed=7)
 THREE = Plan(rows=1000, seed=7, batches=3, later_fraction=0.1)
@@ -220,7 +221,7 @@ def test_the_command_says_where_the_truth_is(tmp_path: Path, capsys: pytest.Capt
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     """Peak of a run over two blocks of users against one of six, in processes of their own."""
     program = (
-        "import resource, sys; from splitter.sample import main; main(sys.argv[1:]);"
+        "import resource, sys; from splitter.sample.__main__ import main; main(sys.argv[1:]);"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     peaks = []

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from splitter import sample_layout
-from splitter.sample import write_sample
-from splitter.sample_catalogue import COUNTRIES, COUNTRY_REGIONS, REGIONS
-from splitter.sample_plan import Plan
+from splitter.sample import layout
+from splitter.sample.catalogue import COUNTRIES, COUNTRY_REGIONS, REGIONS
+from splitter.sample.export import write_sample
+from splitter.sample.plan import Plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -236,7 +236,7 @@ PLANS = [
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: f"{plan.rows}-rows-seed-{plan.seed}")
 def test_truth_equals_a_recount_after_every_batch(tmp_path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small blocks of users, so that a small sample has many."""
-    monkeypatch.setattr(sample_layout, "BLOCK_USERS", 128)
+    monkeypatch.setattr(layout, "BLOCK_USERS", 128)
     truth = json.loads(write_sample(plan, tmp_path / "sample.csv").read_text("utf-8"))
     found = Recount()
     for batch, after in zip(truth["batches"], truth["after"], strict=True):

@@ -4,76 +4,18 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import json
 import sys
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from splitter.ground_truth import GroundTruth
-from splitter.sample_plan import EPOCH, Plan
-from splitter.sample_pools import draw_pools
-from splitter.sample_rows import HEADER, Writer, blocks
+from splitter.sample.export import write_sample
+from splitter.sample.plan import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 MOST_ROWS, MOST_BATCHES, MOST_DEFECTS, MOST_DAYS = 100_000_000, 100, 20, 366
-
-
-def write_sample(plan: Plan, out: Path, *, date_in_name: bool = False) -> Path:
-    """Writes the CSV files and the truth file; returns the truth file's path. Nothing half-written stays behind."""
-    paths = batch_paths(plan, out, date_in_name=date_in_name)
-    writer, truth = Writer(plan, draw_pools(plan.seed, multiline=plan.multiline)), GroundTruth(plan)
-    with _replacing(paths) as files:
-        for file in files:
-            file.write(f"{HEADER}\n".encode())
-        for block in blocks(plan):
-            truth.add(block)
-            for batch, lines in writer.lines(block):
-                files[batch].write(lines)
-            _progress(truth.rows_so_far, plan)
-    return _write_truth(truth.report([path.name for path in paths]), truth_path(out))
-
-
-def batch_paths(plan: Plan, out: Path, *, date_in_name: bool) -> list[Path]:
-    """FILE for one batch, FILE-1 ... FILE-K (before the suffix) for several; then, on request, _YYYY-MM-DD."""
-    names = []
-    for batch, extract in enumerate(plan.extracts.tolist(), 1):
-        number = f"-{batch}" if plan.batches > 1 else ""
-        day = f"_{EPOCH + dt.timedelta(extract)}" if date_in_name else ""
-        names.append(out.with_name(f"{out.stem}{number}{day}{out.suffix}"))
-    return names
-
-
-def truth_path(out: Path) -> Path:
-    return out.with_name(f"{out.stem}-truth.json")
-
-
-@contextmanager
-def _replacing(paths: Sequence[Path]) -> Iterator[list[BinaryIO]]:
-    """Files that appear under their names only when all of them are complete."""
-    parts = [path.with_name(f".{path.name}.part") for path in paths]
-    try:
-        with ExitStack() as stack:
-            yield [stack.enter_context(part.open("wb")) for part in parts]
-        for part, path in zip(parts, paths, strict=True):
-            part.replace(path)
-    finally:
-        for part in parts:
-            part.unlink(missing_ok=True)
-
-
-def _write_truth(report: dict[str, object], path: Path) -> Path:
-    path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return path
-
-
-def _progress(rows: int, plan: Plan) -> None:
-    if sys.stderr.isatty():
-        total = plan.rows + plan.later_rows * (plan.batches - 1)
-        sys.stderr.write(f"\r{rows:,} of {total:,} rows" + ("\n" if rows == total else ""))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from splitter.sample_catalogue import (
+from splitter.sample.catalogue import (
     CHANNEL_WEIGHTS,
     COUNTRIES_UNKNOWN,
     COUNTRY_WEIGHTS,
     SEGMENTS_OUTSIDE,
     STATUSES_OUTSIDE,
 )
-from splitter.sample_layout import CHANGED, MOVED, REPEAT, Layout, between
-from splitter.sample_purchases import kinds, spoiled_days
+from splitter.sample.layout import CHANGED, MOVED, REPEAT, Layout, between
+from splitter.sample.purchases import kinds, spoiled_days
 
 if TYPE_CHECKING:
-    from splitter.sample_plan import Plan
-    from splitter.sample_random import Flags, Ints
+    from splitter.sample.draws import Flags, Ints
+    from splitter.sample.plan import Plan
 
 AGES_OUT = np.array([150, 12, -3, 14, 4, 111, 0, 7], dtype=np.int64)
 SEGMENT_CARD = len(SEGMENTS_OUTSIDE) + 1

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from splitter.sample_catalogue import UNKNOWN_REGION
-from splitter.sample_checks import ADULT, Checked
+from splitter.sample.catalogue import UNKNOWN_REGION
+from splitter.sample.checks import ADULT, Checked
 
 if TYPE_CHECKING:
-    from splitter.sample_random import Flags, Ints
+    from splitter.sample.draws import Flags, Ints
 
 NEVER = np.int64(2**40)
 NEVER_YET = np.int64(-(2**40))

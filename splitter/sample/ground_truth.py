@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from splitter.sample_catalogue import CATEGORIES, CATEGORIES_OUTSIDE, PRODUCTS, REGIONS
-from splitter.sample_checks import COLUMNS_OUTSIDE, FIRST_COPY, OPERAND_MISSING, REASONS, Checked
-from splitter.sample_known import NEVER, Known, accepted_days
-from splitter.sample_plan import EPOCH, MARGIN_DAYS, Plan
-from splitter.sample_users import INACTIVE_DAYS
+from splitter.sample.catalogue import CATEGORIES, CATEGORIES_OUTSIDE, PRODUCTS, REGIONS
+from splitter.sample.checks import COLUMNS_OUTSIDE, FIRST_COPY, OPERAND_MISSING, REASONS, Checked
+from splitter.sample.known import NEVER, Known, accepted_days
+from splitter.sample.plan import EPOCH, MARGIN_DAYS, Plan
+from splitter.sample.users import INACTIVE_DAYS
 
 if TYPE_CHECKING:
-    from splitter.sample_random import Ints
-    from splitter.sample_rows import Block
+    from splitter.sample.draws import Ints
+    from splitter.sample.rows import Block
 
 CATEGORY_NAMES = (*CATEGORIES, *CATEGORIES_OUTSIDE)
 USER_FIGURES = ("users", "users_with_sign_up", "users_churned", "users_declared_churned", "minors")

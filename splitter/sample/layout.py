@@ -14,8 +14,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from splitter.sample_plan import Plan
-    from splitter.sample_random import Flags, Ints
+    from splitter.sample.draws import Flags, Ints
+    from splitter.sample.plan import Plan
 
 BLOCK_USERS = 8192
 _BATCH_SHIFT = 40

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from splitter.sample_catalogue import COUNTRY_REGIONS, PRODUCTS, UNKNOWN_REGION
-from splitter.sample_purchases import NAME_CARD, Purchases
-from splitter.sample_users import SEGMENT_CARD, Stories
+from splitter.sample.catalogue import COUNTRY_REGIONS, PRODUCTS, UNKNOWN_REGION
+from splitter.sample.purchases import NAME_CARD, Purchases
+from splitter.sample.users import SEGMENT_CARD, Stories
 
 if TYPE_CHECKING:
-    from splitter.sample_layout import Layout
-    from splitter.sample_random import Flags, Ints
-    from splitter.sample_rows import Block
+    from splitter.sample.draws import Flags, Ints
+    from splitter.sample.layout import Layout
+    from splitter.sample.rows import Block
 
 REASONS = (
     "row_malformed",

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from splitter.sample_random import Dice, Ints
+from splitter.sample.draws import Dice, Ints
 
 EPOCH = dt.date(1970, 1, 1)
 HISTORY_DAYS = 1095

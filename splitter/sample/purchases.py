@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from splitter.sample_catalogue import CATEGORIES_OUTSIDE, PRODUCTS
-from splitter.sample_layout import LATE, Layout
+from splitter.sample.catalogue import CATEGORIES_OUTSIDE, PRODUCTS
+from splitter.sample.layout import LATE, Layout
 
 if TYPE_CHECKING:
-    from splitter.sample_plan import Plan
-    from splitter.sample_random import Ints
+    from splitter.sample.draws import Ints
+    from splitter.sample.plan import Plan
 
 NAME_EMPTY, NAME_BLANK, NAME_CARD = 1, 2, 3
 DATES_INVALID = ("", "not a date", "2023-02-30", "1999-12-31", "31/12/2022", "2022-13-01", "9999-12-31")

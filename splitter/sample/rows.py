@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from splitter import sample_catalogue as catalogue
-from splitter.sample_layout import Layout, layouts
-from splitter.sample_plan import EPOCH, MARGIN_DAYS, Plan
-from splitter.sample_pools import Pools, Texts, texts
-from splitter.sample_purchases import (
+from splitter.sample import catalogue
+from splitter.sample.layout import Layout, layouts
+from splitter.sample.plan import EPOCH, MARGIN_DAYS, Plan
+from splitter.sample.pools import Pools, Texts, texts
+from splitter.sample.purchases import (
     DATES_INVALID,
     NAME_BLANK,
     NAME_CARD,
@@ -23,12 +23,12 @@ from splitter.sample_purchases import (
     purchase_days,
     purchases,
 )
-from splitter.sample_users import SEGMENT_CARD, People, Stories, people, stories
+from splitter.sample.users import SEGMENT_CARD, People, Stories, people, stories
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from splitter.sample_random import Ints
+    from splitter.sample.draws import Ints
 
 HEADER = (
     "ID,Name,Age,Gender,City,Country,CreditCard,FullAddress,UserSignUpDate,UserLastPurchaseDate,UserStatus,"

@@ -1,0 +1,1 @@
+"""An invented shop: its export, with planted defects, and the ground truth of what is in it."""
