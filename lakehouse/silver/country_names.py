@@ -8,7 +8,6 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from lakehouse.countries import iso_codes
-from lib.errors import InputRefused
 
 # More different texts than this are no countries: the mapping has taken the wrong column.
 MOST_NAMES = 20_000
@@ -19,12 +18,12 @@ def transform(tables: Mapping[str, DataFrame]) -> DataFrame:
 
     The distinct texts pass through the driver, since the library that knows them is a Python one.
 
-    Raises `InputRefused` if there are more texts than there can be spellings of countries.
+    Raises `ValueError` (what is wrong, what to do) if there are more texts than there can be spellings of countries.
     """
     rows = tables["sales_events"].select("country").where("country is not null").distinct().limit(MOST_NAMES + 1)
     names = sorted(row.country for row in rows.collect())
     if len(names) > MOST_NAMES:
-        raise InputRefused(
+        raise ValueError(
             f"The column mapped to 'country' holds more than {MOST_NAMES:,} different texts.",
             "Map the column that holds country names or ISO codes.",
         )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import importlib.util
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
 from lib.contracts.model import Table
-from lib.errors import UsageError
+from lib.errors import InputRefused, UsageError
 from lib.parameters import bound
 
 COMMENT = re.compile(r"--[^\n]*")
@@ -22,13 +22,15 @@ def transform(spark: SparkSession, table: Table, parameters: Mapping[str, Any]) 
     """The table's rows, computed from temporary views that bear its inputs' names.
 
     SQL may name `parameters` and the contract's own as `:name`; a Python file has one function `transform`, from
-    the inputs by name to a frame.
+    the inputs by name to a frame. It knows nothing of the engine: a `ValueError` of two texts, what is wrong and what
+    to do, refuses the input.
+
+    Raises `InputRefused` then.
     """
     if table.transformation is None:
         raise UsageError(f"{table.path} has no transformation.", "Put a .sql or .py file of its name beside it.")
     if table.transformation.suffix == ".py":
-        frame: DataFrame = _function(table.transformation)({name: spark.table(name) for name in table.inputs})
-        return frame
+        return _computed(_function(table.transformation), {name: spark.table(name) for name in table.inputs})
     text = COMMENT.sub("", table.transformation.read_text(encoding="utf-8"))
     return spark.sql(bound(text, {**parameters, **table.parameters}, table.path))
 
@@ -36,6 +38,15 @@ def transform(spark: SparkSession, table: Table, parameters: Mapping[str, Any]) 
 def as_of(day: dt.date) -> dict[str, Any]:
     """The parameters that say until which day a mart looks: as a date, and as the integer that dates are joined by."""
     return {"as_of": day, "as_of_key": int(f"{day:%Y%m%d}")}
+
+
+def _computed(function: Callable[[Mapping[str, DataFrame]], DataFrame], inputs: Mapping[str, DataFrame]) -> DataFrame:
+    try:
+        return function(inputs)
+    except ValueError as error:
+        if len(error.args) == len(("what", "remedy")):
+            raise InputRefused(*error.args) from None
+        raise
 
 
 def _function(file: Path) -> Any:

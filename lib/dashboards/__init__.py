@@ -1,1 +1,1 @@
-"""Dashboards as code: assets and roles are brought into Superset, and what is gone from the code is gone there."""
+"""Superset, provisioned from code: its databases, roles, dashboards and row-level security."""
