@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import subprocess
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from pyhive.exc import Error
 
 from tests.endpoint.assault import attacked
+from tests.endpoint.idle import assert_idle
 from tests.endpoint.load import measure
 from tests.endpoint.server import HOST, Server, refusal
 
@@ -21,7 +20,7 @@ pytestmark = pytest.mark.e2e
 HEAVY = "select count(*) from {0} a, {0} b, {0} c, {0} d, {0} e, {0} f, {0} g where a.units + g.units < b.units".format(
     "mart_sales.trends"
 ).replace("units", "revenue")
-LIMIT_SECONDS = 45
+LONGEST = "a statement that takes longer than 45 s"
 
 
 @pytest.mark.long
@@ -68,22 +67,17 @@ def test_a_heavy_query_is_ended_and_starves_nobody(server: Server) -> None:
         except Error as error:
             told.append(refusal(error))
 
-    began = time.monotonic()
     thread = threading.Thread(target=heavy)
     thread.start()
     time.sleep(3)
     with contextlib.closing(server.connect("executive")):
         measured = measure(HOST, server.port, "executive", server.passwords["executive"], clients=2, queries=7)
     print(f"beside a heavy query: {measured.summary()}")  # noqa: T201 - shown by pytest -rP
+    assert thread.is_alive(), "the others were answered after it, or it was not heavy"
     assert measured.errors == []
-    assert max(measured.seconds) < LIMIT_SECONDS / 2
     thread.join()
-    assert time.monotonic() - began < LIMIT_SECONDS + 10
-    assert len(told) == 1
-    time.sleep(3)
-    before = cpu_seconds(server)
-    time.sleep(3)
-    assert cpu_seconds(server) - before < 2, "the query's tasks go on after its end"
+    assert [LONGEST in each for each in told] == [True], told
+    assert_idle(server)
 
 
 def heap_mib(server: Server) -> float:
@@ -95,9 +89,3 @@ def heap_mib(server: Server) -> float:
     found = re.search(r"used (\d+)K", told)
     assert found is not None
     return int(found.group(1)) / 1024
-
-
-def cpu_seconds(server: Server) -> float:
-    """Processor time that the server has used."""
-    fields = Path(f"/proc/{server.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

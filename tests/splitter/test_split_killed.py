@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -91,10 +92,17 @@ def test_killed_while_publishing(tmp_path: Path, rename: int) -> None:
     succeeds(source, 3)
 
 
+@pytest.fixture
+def heeding_ctrl_c() -> Iterator[None]:
+    """Tests that run in the background ignore SIGINT, and so would their children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeding_ctrl_c")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped(large: Path, number: signal.Signals) -> None:
-    # Whoever runs the tests in the background has them ignore SIGINT, and their children too.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command(large), cwd=ROOT, stderr=subprocess.PIPE, text=True)
     wait_for(large.parent / "out" / STAGED / "part.jsonl", 1 << 20)
     process.send_signal(number)
