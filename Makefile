@@ -26,6 +26,7 @@ lint: setup ## format, lint, types and import rules
 	$(run) ruff check
 	.venv/bin/shellcheck --external-sources spark-submit.sh superset/*.sh superset/containers/*.sh .ci/run
 	$(run) mypy
+	$(run) mypy --config-file superset/mypy.toml
 	.venv/bin/lint-imports --no-cache
 
 check: lint test-unit ## lint, and the tests without Spark (under two minutes)

@@ -43,7 +43,7 @@ def measure(
         lake = open_lake(spark, settings)
         before = _commits(lake)
         request = pipeline.Request("benchmark", {source: [str(path)]}, extract_date=day)
-        seconds[name] = _timed(lambda lake=lake, request=request: _run(lake, request))  # type: ignore[misc]
+        seconds[name] = _timed(lambda lake=lake, request=request: _run(lake, request))  # type: ignore[misc]  # the loop's variables, bound
         runs[name] = {"commits": _commits(lake) - before, "steps": _steps(lake)}
     erased = _erased(open_lake(spark, settings), erase) if erase else {}
     if erase:

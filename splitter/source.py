@@ -37,7 +37,7 @@ class _HashedBytes(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # of the kinds of buffers, the one that is passed
         count = self._file.readinto(buffer) or 0
         self.hash.update(buffer[:count])
         self.bytes += count

@@ -96,3 +96,19 @@ def test_the_lakehouse_may_import_no_engine_in_any_folder(tmp_path: Path, name: 
         tmp_path, TOOLS / "ruff", "check", "--no-cache", "--select", "TID251", "--output-format", "concise", "."
     )
     assert found.count("TID251") == len(folders) + 1
+
+
+def test_every_exception_to_a_rule_has_its_reason() -> None:
+    """On the same line: `# noqa: CODE - why` and `# type: ignore[code]  # why`."""
+    bare = re.compile(r"# (?:type: ignore(?:\[[a-z, -]*\])?|noqa(?:: [A-Z0-9, ]+)?)\s*$")
+    folders = ("lib", "jobs", "lakehouse", "splitter", "superset", "tests")
+    files = [file for folder in folders for file in (PROJECT / folder).rglob("*.py")]
+    found = [
+        f"{file.relative_to(PROJECT)}:{number}"
+        for file in files
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1)
+        if bare.search(line)
+    ]
+    assert (len(files) > 200, found) == (True, [])
+    assert bare.search("x = 1  # noqa: E501")
+    assert bare.search("x = 1  # type: ignore[misc]")

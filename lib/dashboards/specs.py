@@ -177,7 +177,7 @@ def _require_columns(dashboard: Dashboard, catalog: Catalog) -> None:
 
 
 def _made(kind: type[Part], stated: Mapping[str, Any], where: str) -> Part:
-    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
+    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]  # a dataclass, which no annotation can say
     for name in set(stated) - set(known):
         raise UsageError(f"{where}: '{name}' is unknown.", _nearest(name, list(known)))
     needed = {f.name for f in known.values() if f.default is MISSING and f.default_factory is MISSING}

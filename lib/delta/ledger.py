@@ -122,7 +122,7 @@ def as_of(entries: Iterable[Entry]) -> dt.date | None:
 
 def _entry(row: dict[str, object]) -> Entry:
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
-    entry = Entry(**values)  # type: ignore[arg-type]
+    entry = Entry(**values)  # type: ignore[arg-type]  # the contract has its types
     # Spark gives the time of the machine's own zone, without saying so.
     return dataclasses.replace(entry, loaded_at=entry.loaded_at.astimezone(dt.timezone.utc))
 

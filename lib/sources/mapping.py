@@ -210,7 +210,7 @@ def is_readable(encoding: object) -> bool:
             return True
         ascii_bytes = bytes(range(128))
         text = bytes(range(256)).decode(info.name, "replace")
-        return len(text) == 256 and ascii_bytes.decode(info.name) == ascii_bytes.decode("ascii")  # noqa: PLR2004
+        return len(text) == 256 and ascii_bytes.decode(info.name) == ascii_bytes.decode("ascii")  # noqa: PLR2004 - all bytes
     except (LookupError, UnicodeError):
         return False
 

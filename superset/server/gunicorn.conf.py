@@ -15,7 +15,7 @@ control_socket_disable = True  # it would lie in the home of whoever starts it, 
 def post_fork(server: Any, _worker: Any) -> None:
     """Let each worker open connections of its own: those that the application opened before are of all of them."""
     import upkeep  # noqa: PLC0415 - the settings are read before Superset is
-    from superset.extensions import db  # noqa: PLC0415
+    from superset.extensions import db  # noqa: PLC0415 - in the worker, after the fork
 
     app = server.app.wsgi()
     with app.app_context():

@@ -22,13 +22,13 @@ MOST_ERRORS = 10
 PLAIN = ("gunicorn", "alembic", "answers", "journal", "upkeep")
 
 
-class Events(AbstractEventLogger):  # type: ignore[misc]
+class Events(AbstractEventLogger):
     """Keeps user, action, numbers of dashboard and chart, time and duration."""
 
     def log(self, user_id: int | None, action: str, *_: Any, **stated: Any) -> None:
         """Write one row, whatever the request held."""
         from superset.extensions import db  # noqa: PLC0415 - the settings are read before
-        from superset.models.core import Log  # noqa: PLC0415
+        from superset.models.core import Log  # noqa: PLC0415 - needs the settings
 
         if action == TELEMETRY:
             return
@@ -71,7 +71,7 @@ def _kinds(error: BaseException) -> list[str]:
     return found
 
 
-class Configurator(LoggingConfigurator):  # type: ignore[misc]
+class Configurator(LoggingConfigurator):
     """Sends every logger's lines to the standard error, in that form."""
 
     def configure_logging(self, _app_config: Any, _debug_mode: bool) -> None:  # noqa: FBT001 - the order is Superset's

@@ -27,7 +27,7 @@ def proves(secret: str, password: str) -> bool:
     return hmac.compare_digest(digest.hex(), expected)
 
 
-class SecurityManager(SupersetSecurityManager):  # type: ignore[misc]
+class SecurityManager(SupersetSecurityManager):
     """Superset's own, but for the check of a password and for how long a login holds."""
 
     def auth_user_db(self, username: str, password: str) -> Any:

@@ -65,7 +65,7 @@ class Collected:
         return self.began + (SECONDS_OF_HEAD if END not in self.data else SECONDS_OF_ALL)
 
 
-class Unreader(SocketUnreader):  # type: ignore[misc]
+class Unreader(SocketUnreader):
     """Reads from a connection until a given time."""
 
     ends = 0.0
@@ -82,10 +82,11 @@ class Unreader(SocketUnreader):  # type: ignore[misc]
             self.sock.settimeout(before)
 
 
-class Connection(TConn):  # type: ignore[misc]
+class Connection(TConn):
     """A connection whose requests have been collected."""
 
     data, ends = b"", 0.0
+    initialized: bool
     linger: Callable[[Any], None] | None = None
 
     def close(self, graceful: bool = False) -> None:  # noqa: FBT001, FBT002 - as gunicorn calls it
@@ -108,7 +109,7 @@ class Connection(TConn):  # type: ignore[misc]
         unreader.ends, self.data = self.ends, b""
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]
+class Worker(ThreadWorker):
     """Gunicorn's with threads, which get whole requests."""
 
     def __init__(self, *stated: Any, **named: Any) -> None:

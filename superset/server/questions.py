@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import steps
 
@@ -247,7 +247,7 @@ def _saved(part: Any) -> Iterator[Mapping[str, Any]]:
             yield from _saved(each)
 
 
-def _refuse(why: str) -> None:
+def _refuse(why: str) -> NoReturn:
     from superset.exceptions import QueryObjectValidationError  # noqa: PLC0415 - needs the settings
 
     raise QueryObjectValidationError(NOT_OURS.format(why))

@@ -33,7 +33,7 @@ def prefix() -> str:
     return f"lakehouse_{served()}_"
 
 
-class FileResults(FileSystemCache):  # type: ignore[misc]
+class FileResults(FileSystemCache):
     """Results in files, one folder for one server."""
 
     def _get_filename(self, key: str) -> str:

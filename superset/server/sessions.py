@@ -43,7 +43,7 @@ def _begin(_app: Flask, user: Any) -> None:
 
 def brings_a_token() -> bool:
     """Whether this request names a token of the API."""
-    return request.headers.get("Authorization", "").startswith("Bearer ")
+    return str(request.headers.get("Authorization", "")).startswith("Bearer ")
 
 
 def holds(user: Any) -> bool:

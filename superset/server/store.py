@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -113,7 +112,7 @@ class Store:
     def _count(self, name: str, limit: Limit) -> float | None:
         """None if another process counted at the same time."""
         now = time.time()
-        with _unless_added_meanwhile(), self.engine.begin() as connection:
+        with suppress(IntegrityError), self.engine.begin() as connection:
             connection.execute(EXPIRED, {"id": name, "now": now})
             row = connection.execute(READ, {"id": name, "now": now}).fetchone()
             seen, free_at = (0, 0.0) if row is None else (int(row[0]), float(row[1]))
@@ -134,14 +133,6 @@ def _written(connection: Connection, new: dict[str, object], seen: int | None) -
         connection.execute(ADDED, new)
         return True
     return bool(connection.execute(COUNTED, {**new, "seen": seen}).rowcount)
-
-
-@contextmanager
-def _unless_added_meanwhile() -> Iterator[None]:
-    try:
-        yield
-    except IntegrityError:
-        return
 
 
 def opened(address: str) -> Store:

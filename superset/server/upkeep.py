@@ -82,8 +82,8 @@ def tidy() -> None:
 def _over(session: Any) -> list[Any]:
     """The rows whose period is over. Superset writes some times in UTC and some as the server's clock shows them."""
     from superset.key_value.models import KeyValueEntry  # noqa: PLC0415 - the settings are read before
-    from superset.models.core import Log  # noqa: PLC0415
-    from superset.models.sql_lab import Query  # noqa: PLC0415
+    from superset.models.core import Log  # noqa: PLC0415 - needs the settings
+    from superset.models.sql_lab import Query  # noqa: PLC0415 - needs the settings
 
     now = dt.datetime.now()  # noqa: DTZ005 - as Superset does
     links = now - dt.timedelta(days=DAYS_OF_LINKS)

@@ -202,9 +202,9 @@ CHANGED: Mapping[str, Callable[[Any], Any]] = {
 def own_states_only() -> None:
     """Give the filters that somebody has set to nobody else, also if the key is known."""
     from superset.commands.dashboard.filter_state.get import GetFilterStateCommand  # noqa: PLC0415 - after the settings
-    from superset.extensions import cache_manager  # noqa: PLC0415
-    from superset.temporary_cache.utils import cache_key  # noqa: PLC0415
-    from superset.utils.core import get_user_id  # noqa: PLC0415
+    from superset.extensions import cache_manager  # noqa: PLC0415 - needs the settings
+    from superset.temporary_cache.utils import cache_key  # noqa: PLC0415 - needs the settings
+    from superset.utils.core import get_user_id  # noqa: PLC0415 - needs the settings
 
     given = GetFilterStateCommand.get
 

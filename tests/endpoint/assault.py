@@ -41,7 +41,7 @@ def guesses(port: int, until: float) -> None:
     """Wrong passwords for accounts that exist and for some that do not; from another address than the honest."""
     while time.monotonic() < until:
         name = random.choice(NAMES)  # noqa: S311 - no secret
-        answer = f"\0{name}\0wrong {random.random()}".encode()  # noqa: S311
+        answer = f"\0{name}\0wrong {random.random()}".encode()  # noqa: S311 - no secret
         with contextlib.suppress(OSError), socket.create_connection((HOST, port), 10, ("127.0.0.2", 0)) as connection:
             connection.sendall(b"\1\0\0\0\5PLAIN\2" + len(answer).to_bytes(4, "big") + answer)
             connection.recv(100)

@@ -93,7 +93,7 @@ def main() -> None:
         what = "select 1" if asked is FLOOR else "marts"
         print(f"{clients} clients, {what}: {measured.summary()}", flush=True)  # noqa: T201 - what it is for
         for text in measured.errors[:5]:
-            print(text)  # noqa: T201
+            print(text)  # noqa: T201 - a program of its own
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def test_a_long_statement_is_ended_and_leaves_nothing_behind(server: Server, sta
 @pytest.mark.parametrize("background", [False, True])
 @pytest.mark.parametrize("statement", [LONG_PLAN, LONG_PATTERN], ids=["plan", "pattern"])
 @pytest.mark.timeout(300)
-def test_what_a_client_began_ends_when_the_client_has_gone(server: Server, statement: str, background: bool) -> None:  # noqa: FBT001
+def test_what_a_client_began_ends_when_the_client_has_gone(server: Server, statement: str, background: bool) -> None:  # noqa: FBT001 - a parameter of the test
     connection = server.connect("sales_analyst")
     begin(connection, statement, background=background)
     time.sleep(3)

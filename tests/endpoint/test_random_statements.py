@@ -97,7 +97,7 @@ def ask(connection: object, statement: str, result: Storm) -> None:
 
 def check(server: Server, count: int) -> None:
     result = storm(server, count, SEED)
-    print(f"{count} random statements, {result.answered} answered, {result.lost} connections lost")  # noqa: T201
+    print(f"{count} random statements, {result.answered} answered, {result.lost} connections lost")  # noqa: T201 - shown by pytest -rP
     assert result.leaks == []
     assert result.answered > count / 100
     assert result.lost <= count / 100

@@ -115,7 +115,7 @@ def test_equal(connection: Any, duck: duckdb.DuckDBPyConnection, value: str) -> 
 
 @shared
 @given(values=st.lists(texts, min_size=1, max_size=4), negated=st.booleans())
-def test_in(connection: Any, duck: duckdb.DuckDBPyConnection, values: list[str], negated: bool) -> None:  # noqa: FBT001
+def test_in(connection: Any, duck: duckdb.DuckDBPyConnection, values: list[str], negated: bool) -> None:  # noqa: FBT001 - a parameter of the test
     word = "not in" if negated else "in"
     listed = ", ".join(map(spark, values))
     marks = ", ".join("?" * len(values))

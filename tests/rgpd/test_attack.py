@@ -21,9 +21,9 @@ def plain(text: str) -> str:
 
 def guesses() -> list[Guess]:
     """What can be tried without the key: plain hashes, public salts, and keys that people really choose."""
-    salted: list[Guess] = [lambda text, salt=salt: plain(salt + text) for salt in ("", "salt", "pepper")]  # type: ignore[misc]
+    salted: list[Guess] = [lambda text, salt=salt: plain(salt + text) for salt in ("", "salt", "pepper")]  # type: ignore[misc]  # the loop's variable, bound
     weak = (b"", b"\0" * 32, b"secret", b"changeme", bytes(range(32)))
-    keyed: list[Guess] = [lambda text, key=key: pseudonym(text, key) for key in weak]  # type: ignore[misc]
+    keyed: list[Guess] = [lambda text, key=key: pseudonym(text, key) for key in weak]  # type: ignore[misc]  # the loop's variable, bound
     return salted + keyed
 
 

@@ -128,7 +128,7 @@ def test_restricted_persons_are_in_no_user_mart_and_nothing_is_deleted(
 def test_their_sales_stay_without_attributes(corrected: Path, exercised: Path) -> None:
     assert sales(exercised) == sales(corrected)
     assert restricted_sales(exercised) == [("10.0000", -1, None), ("21.1000", -1, None), ("99.9900", -1, None)]
-    buyers = [{r["period_start"].year: r["buyers"] for r in records(lake, "mart_sales/buyers")  # type: ignore[attr-defined]
+    buyers = [{r["period_start"].year: r["buyers"] for r in records(lake, "mart_sales/buyers")  # type: ignore[attr-defined]  # rows are of any type
                if (r["period"], r["region"], r["category"]) == ("year", "All", "All")}
               for lake in (corrected, exercised)]  # fmt: skip
     assert buyers == [{2022: 1, 2023: 78}, {2023: 76}]

@@ -150,7 +150,7 @@ def test_a_defect_of_the_reading(lake: Lake, tmp_path: Path, monkeypatch: pytest
     true_read = readers.read
 
     def read(spark: SparkSession, source: Source, batches: Sequence[Batch], *others: object) -> DataFrame:
-        return defect(true_read(spark, source, batches, *others))  # type: ignore[arg-type]
+        return defect(true_read(spark, source, batches, *others))  # type: ignore[arg-type]  # passed on as they came
 
     source = described(lake, CSV)
     files = (written(tmp_path / "a.csv", 200), written(tmp_path / "b.csv", 70))
@@ -176,7 +176,7 @@ def test_a_file_that_grows_while_it_is_loaded(lake: Lake, tmp_path: Path, monkey
     def check(*arguments: object) -> dict[str, int]:
         with file.open("a", encoding="utf-8") as stream:
             stream.write("6,x\n")
-        return true_check(*arguments)  # type: ignore[arg-type]
+        return true_check(*arguments)  # type: ignore[arg-type]  # passed on as they came
 
     monkeypatch.setattr(completeness, "require_complete", check)
     with pytest.raises(AuditFailed, match=r"a\.csv holds 6 records, but 5 rows of it are in bronze"):
@@ -191,7 +191,7 @@ def test_a_file_that_vanishes_while_it_is_loaded(lake: Lake, tmp_path: Path, mon
 
     def check(*arguments: object) -> dict[str, int]:
         file.unlink()
-        return true_check(*arguments)  # type: ignore[arg-type]
+        return true_check(*arguments)  # type: ignore[arg-type]  # passed on as they came
 
     monkeypatch.setattr(completeness, "require_complete", check)
     with pytest.raises(AnalysisException, match="PATH_NOT_FOUND"):
@@ -219,7 +219,7 @@ def test_a_row_that_is_lost_beside_suppressed_ones(lake: Lake, tmp_path: Path, m
     true_keep_out = suppression.keep_out
 
     def keep_out(*arguments: object) -> tuple[DataFrame, dict[completeness.Key, int]]:
-        entering, out = true_keep_out(*arguments)  # type: ignore[arg-type]
+        entering, out = true_keep_out(*arguments)  # type: ignore[arg-type]  # passed on as they came
         return entering.where("_row <> 5"), out
 
     monkeypatch.setattr(suppression, "keep_out", keep_out)

@@ -31,7 +31,7 @@ def typed(spark: SparkSession, bronze: Table, source: Source, texts: Mapping[str
     rows = [[at if name == "_row" else None for name in names] for at in range(count)]
     for name, values in texts.items():
         for at, value in enumerate(values):
-            rows[at][names.index(name)] = value  # type: ignore[call-overload]
+            rows[at][names.index(name)] = value  # type: ignore[call-overload]  # a row of any type
     frame = spark.createDataFrame(rows, bronze.schema.replace(" not null", ""))
     return readers.typed(frame, source, bronze).orderBy("_row").collect()
 

@@ -58,7 +58,7 @@ class Seen:
 
 def log_in(browser: Browser, stack: Stack, user: str) -> BrowserContext:
     """Log in as a person does."""
-    context = browser.new_context(viewport=TALL, locale="en-US", timezone_id="UTC")  # type: ignore[arg-type]
+    context = browser.new_context(viewport=TALL, locale="en-US", timezone_id="UTC")  # type: ignore[arg-type]  # a dictionary of two sizes
     page = context.new_page()
     page.goto(f"{stack.url}/login/")
     page.fill('[data-test="username-input"]', user)

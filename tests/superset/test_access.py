@@ -19,5 +19,5 @@ from lib.serving.roles import Role, Roles
 )
 def test_a_rule_names_its_values_as_spark_reads_them(rows: tuple[str, ...] | None, clause: str) -> None:
     role = Role("anyone", ("mart_sales",), rows)
-    access = Access(None, None, Roles("region", {role.name: role}))  # type: ignore[arg-type]
+    access = Access(None, None, Roles("region", {role.name: role}))  # type: ignore[arg-type]  # neither is asked
     assert access._clause(role) == clause

@@ -89,7 +89,7 @@ def test_an_address_that_cannot_be_looked_up_is_refused(tmp_path: Path, path: st
         ('[{"timeRange": "Last 99999 years"}]', False),
     ],
 )
-def test_a_time_range_that_takes_long_is_not_looked_up(tmp_path: Path, q: str, can_be_read: bool) -> None:  # noqa: FBT001
+def test_a_time_range_that_takes_long_is_not_looked_up(tmp_path: Path, q: str, can_be_read: bool) -> None:  # noqa: FBT001 - a parameter of the test
     code = f"import json, bounds; print(json.dumps(bounds.is_period({q!r})))"
     assert _ran(code, tmp_path) == can_be_read
 

@@ -41,7 +41,7 @@ def times() -> Iterator[dict[str, list[float]]]:
         ordered = sorted(seconds)
         if ordered:
             p95 = ordered[math.ceil(len(ordered) * 0.95) - 1]
-            print(f"{name}: n={len(ordered)} median={ordered[len(ordered) // 2]:.2f} s p95={p95:.2f} s")  # noqa: T201
+            print(f"{name}: n={len(ordered)} median={ordered[len(ordered) // 2]:.2f} s p95={p95:.2f} s")  # noqa: T201 - shown by pytest -rP
 
 
 @pytest.mark.parametrize("slug", DASHBOARDS)
@@ -151,7 +151,7 @@ def test_a_region_chosen_in_the_filter_holds_for_every_chart(stack: Stack, brows
 def test_the_first_screen_of_a_laptop_shows_the_figures(stack: Stack, browser: Browser, pictures: Path) -> None:
     context = log_in(browser, stack, "executive")
     seen = look(context, stack, "sales")
-    seen.page.set_viewport_size(LAPTOP)  # type: ignore[arg-type]
+    seen.page.set_viewport_size(LAPTOP)  # type: ignore[arg-type]  # a dictionary of two sizes
     for chart in ("revenue", "orders", "order_value", "buyers", "last_year", "trend"):
         box = seen.chart(stack.chart_ids["sales", chart]).bounding_box()
         assert box is not None
