@@ -6,7 +6,7 @@ Nothing to change means no commit. Every write returns the version that holds it
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import unquote
@@ -303,8 +303,3 @@ def _fingerprint(frame: DataFrame, side: int) -> DataFrame:
     return frame.agg(
         F.lit(side).alias("side"), F.count("*").alias("rows"), F.sum(low).alias("low"), F.sum(high).alias("high")
     )
-
-
-def named(tables: Iterable[Table]) -> str:
-    """The paths of some tables, for messages."""
-    return ", ".join(table.path for table in tables)
