@@ -55,7 +55,7 @@ TEXT
 }
 
 # Splits the command line into spark_options, job and job_options.
-spark_options=() job_options=() extra_jars='' extra_modules='' master='' own_properties='' own_local_dir=''
+job='' spark_options=() job_options=() extra_jars='' extra_modules='' master='' own_properties='' own_local_dir=''
 take_spark_option() { # NAME VALUE
   case $1 in
     --jars) extra_jars+=",$2" ;;
@@ -71,8 +71,13 @@ take_spark_option() { # NAME VALUE
   esac
 }
 
+# The job may stand anywhere: a word that names one, unless it is the value of the option before it.
+is_job() { # WORD PREVIOUS
+  [[ -z $job && $1 =~ ^[A-Za-z0-9_]+$ && -f $jobs_dir/$1.py && ($2 != -* || $2 == *=*) ]]
+}
+
 route() {
-  local name
+  local name previous=''
   while (($#)); do
     name=${1%%=*}
     case $name in
@@ -90,9 +95,14 @@ route() {
         else
           take_spark_option "$1" "$2"
         fi
+        previous=$2
         shift 2
         ;;
-      *) job_options+=("$1") && shift ;;
+      *)
+        if is_job "$1" "$previous"; then job=$1; else job_options+=("$1"); fi
+        previous=$1
+        shift
+        ;;
     esac
   done
 }
@@ -311,11 +321,11 @@ main() {
     --setup-only) set_up && return ;;
   esac
   route "$@"
-  job=$default_job
-  if [[ ${job_options[0]:--} != -* ]]; then
+  if [[ -z $job && ${job_options[0]:--} != -* ]]; then
     job=${job_options[0]}
     job_options=("${job_options[@]:1}")
   fi
+  job=${job:-$default_job}
   require_job
   set_up
   set_environment

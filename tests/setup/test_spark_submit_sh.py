@@ -182,6 +182,22 @@ def test_options_of_spark_submit_may_stand_anywhere(stubbed: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "job", "options"),
+    [
+        ("--conf conf/x.yaml leave --to r1", "leave", "--conf conf/x.yaml --to r1"),
+        ("--lake=data/x leave", "leave", "--lake=data/x"),
+        ("--source leave --input a", "pipeline", "--source leave --input a"),
+        ("leave --to pipeline", "leave", "--to pipeline"),
+        ("leave add pipeline", "leave", "add pipeline"),
+    ],
+)
+def test_the_job_may_stand_anywhere(stubbed: Path, words: str, job: str, options: str) -> None:
+    assert submitted(stubbed, *words.split()) == [job, f"jobs/{job}.py", *options.split()]
+    before = submitted(stubbed, "--master", "local[1]", *words.split())
+    assert before == [job, "--master", "local[1]", f"jobs/{job}.py", *options.split()]
+
+
 def test_conf_with_a_file_belongs_to_the_job(stubbed: Path) -> None:
     given = submitted(stubbed, "leave", "--conf", "conf/docker.yaml", "--conf", "spark.ui.enabled=true")
     assert given == ["leave", "--conf", "spark.ui.enabled=true", "jobs/leave.py", "--conf", "conf/docker.yaml"]
