@@ -70,10 +70,11 @@ def test_a_heavy_query_is_ended_and_starves_nobody(server: Server) -> None:
     thread = threading.Thread(target=heavy)
     thread.start()
     time.sleep(3)
+    assert server.rows("executive", "select count(*) from mart_sales.monthly")
+    assert thread.is_alive(), "another one was answered after it, or it was not heavy"
     with contextlib.closing(server.connect("executive")):
         measured = measure(HOST, server.port, "executive", server.passwords["executive"], clients=2, queries=7)
     print(f"beside a heavy query: {measured.summary()}")  # noqa: T201 - shown by pytest -rP
-    assert thread.is_alive(), "the others were answered after it, or it was not heavy"
     assert measured.errors == []
     thread.join()
     assert [LONGEST in each for each in told] == [True], told
