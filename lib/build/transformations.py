@@ -44,8 +44,9 @@ def _computed(function: Callable[[Mapping[str, DataFrame]], DataFrame], inputs: 
     try:
         return function(inputs)
     except ValueError as error:
-        if len(error.args) == len(("what", "remedy")):
-            raise InputRefused(*error.args) from None
+        match error.args:
+            case (str(what), str(remedy)):
+                raise InputRefused(what, remedy) from None
         raise
 
 
