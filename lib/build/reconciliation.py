@@ -26,6 +26,7 @@ class Balance:
     """
 
     batch_id: str
+    source: str
     rows_in: int
     outcomes: dict[str, int] = field(default_factory=dict)
 
@@ -46,8 +47,8 @@ def balances(lake: Lake, entries: Sequence[Entry]) -> list[Balance]:
     found = {(row[BATCH], row["outcome"]): row["rows"] for row in reduce(DataFrame.unionAll, counted).collect()}
     found |= lake.ledger.removed()
     return [
-        Balance(entry.batch_id, entry.rows, {name: found.get((entry.batch_id, name), 0) for name in OUTCOMES})
-        for entry in entries
+        Balance(one.batch_id, one.source, one.rows, {name: found.get((one.batch_id, name), 0) for name in OUTCOMES})
+        for one in entries
     ]
 
 

@@ -22,7 +22,8 @@ from lib.delta.ledger import Entry, as_of
 from lib.delta.publication import Publication, now
 from lib.errors import AuditFailed, LakehouseError, UsageError
 from lib.pipeline import recovery
-from lib.publication import report, run_log
+from lib.publication import run_log
+from lib.publication.report import Report, render
 from lib.rights import restrictions
 from lib.session import expect_rows
 from lib.sources import inputs
@@ -252,43 +253,11 @@ def _record(lake: Lake, progress: _Progress, status: str, message: str) -> None:
     )
     with lake.steps.step("record"):
         run_log.store(lake, outcome)
-        lake.storage.write(_report_name(lake), report.render(_report(lake, outcome, progress)))
+        shown = Report(
+            lake.run_id, lake.started_at, outcome, progress.findings, progress.versions, tuple(lake.steps.done)
+        )
+        lake.storage.write(_report_name(lake), render(shown))
 
 
 def _report_name(lake: Lake) -> str:
     return f"reports/{lake.run_id}.html"
-
-
-def _report(lake: Lake, outcome: run_log.Outcome, progress: _Progress) -> report.Report:
-    sources = {entry.batch_id: entry.source for entry in progress.pending}
-    violations = outcome.judgement.violations if outcome.judgement else {}
-    return report.Report(
-        run_id=lake.run_id,
-        job=outcome.job,
-        status=outcome.status,
-        as_of=outcome.as_of.isoformat() if outcome.as_of else None,
-        started_at=f"{lake.started_at:%Y-%m-%d %H:%M:%SZ}",
-        finished_at=f"{outcome.finished_at:%Y-%m-%d %H:%M:%SZ}",
-        message=outcome.message,
-        batches=tuple(_batch_line(sources[balance.batch_id], balance) for balance in outcome.balances),
-        violations=tuple(
-            report.ViolationLine(judged_table(lake).path, rule.code, rule.consequence, count, rule.description)
-            for rule, count in violations.items()
-        ),
-        findings=tuple(progress.findings),
-        versions=progress.versions,
-        steps=tuple(report.StepLine(step.name, step.seconds) for step in lake.steps.done),
-    )
-
-
-def _batch_line(source: str, balance: reconciliation.Balance) -> report.BatchLine:
-    return report.BatchLine(
-        batch_id=balance.batch_id,
-        source=source,
-        rows_in=balance.rows_in,
-        accepted=balance.outcomes["accepted"],
-        quarantined=balance.outcomes["quarantined"],
-        duplicates=balance.outcomes["duplicate"],
-        suppressed=balance.outcomes["suppressed"],
-        erased=balance.outcomes["erased"],
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from lib.audit.results import CheckResult
 from lib.contracts.model import Catalog
 from lib.delta.tables import Tables
 from lib.publication.report import Report, render
+from lib.publication.run_log import Outcome
 from tests.audit.conftest import VISITS, read
 
 pytestmark = pytest.mark.spark
@@ -154,4 +156,6 @@ def test_no_value_of_a_row_leaves_the_audit(
 
 
 def report(findings: tuple[CheckResult, ...]) -> Report:
-    return Report("r", "pipeline", "audit_failed", None, "", "", "", (), (), findings, {}, ())
+    now = dt.datetime.now(dt.timezone.utc)
+    outcome = Outcome("pipeline", "audit_failed", "", now, None, (), None, None, 0)
+    return Report("r", now, outcome, findings, {}, ())

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import re
+from types import SimpleNamespace
+from typing import Any, cast
 
 from lib.audit.results import CheckResult
-from lib.publication.report import BatchLine, Report, StepLine, ViolationLine, render
+from lib.build.reconciliation import OUTCOMES, Balance
+from lib.build.rule_counts import Judgement
+from lib.contracts.model import RowRule, Table
+from lib.progress import Step
+from lib.publication.report import Report, render
+from lib.publication.run_log import Outcome
+
+
+def rule(code: str) -> RowRule:
+    return RowRule(code, "true", (), "visits", "flag", None, (), f"about {code}")
+
 
 PASSED = CheckResult(
     "clinic/visits", "kind: required", passed=True, observed="as expected", expected="all", description=""
@@ -14,23 +27,29 @@ PASSED = CheckResult(
 FAILED = CheckResult(
     "clinic/wards", "key: ward_key", passed=False, observed="2 rows too many", expected="unique", description=""
 )
+VISITS = cast("Table", SimpleNamespace(path="clinic/visits"))
 RUN = Report(
     run_id="run-1",
-    job="pipeline",
-    status="published",
-    as_of="2024-02-01",
-    started_at="2024-02-02 10:00:00",
-    finished_at="2024-02-02 10:01:15",
-    message="2 tables are published.",
-    batches=(BatchLine("batch-1", "clinic", 10, 6, 1, 1, 1, 1),),
-    violations=(
-        ViolationLine("clinic/visits", "rare", "flag", 1, "r"),
-        ViolationLine("clinic/visits", "often", "flag", 9, "o"),
+    started_at=dt.datetime(2024, 2, 2, 10, 0, 0, tzinfo=dt.timezone.utc),
+    outcome=Outcome(
+        job="pipeline",
+        status="published",
+        message="2 tables are published.",
+        finished_at=dt.datetime(2024, 2, 2, 10, 1, 15, tzinfo=dt.timezone.utc),
+        as_of=dt.date(2024, 2, 1),
+        balances=[Balance("batch-1", "clinic", 10, dict(zip(OUTCOMES, (6, 1, 1, 1, 1), strict=True)))],
+        judgement=Judgement({"batch-1": 10}, {rule("rare"): 1, rule("often"): 9}, {}),
+        judged=VISITS,
+        subjects=7,
     ),
-    findings=(PASSED,),
+    results=(PASSED,),
     versions={"clinic/wards": 4},
-    steps=(StepLine("audit", 75.2),),
+    steps=(Step("audit", 75.2, 3),),
 )
+
+
+def with_outcome(**changes: Any) -> Report:
+    return dataclasses.replace(RUN, outcome=dataclasses.replace(RUN.outcome, **changes))
 
 
 def text_of(page: str) -> str:
@@ -43,17 +62,18 @@ def test_a_published_run_says_so_with_its_figures() -> None:
     assert "Published 2 tables are published. As of 2024-02-01 Source rows 10 Checks passed 1 of 1" in text
     assert "Duration 1 min 15 s" in text
     assert "batch-1 clinic 10 6 1 1 1 1 ✓ adds up" in text
-    assert "clinic/wards 4" in text
+    assert "Started 2024-02-02 10:00:00Z Finished 2024-02-02 10:01:15Z Run run-1 Job pipeline" in text
+    assert "clinic/wards 4 Duration Duration of each step Step Time audit 75.2 s" in text
     assert "What failed" not in text
 
 
 def test_rows_that_do_not_add_up_are_marked() -> None:
-    lost = dataclasses.replace(RUN.batches[0], accepted=5)
-    assert "✗ does not add up" in text_of(render(dataclasses.replace(RUN, batches=(lost,))))
+    lost = Balance("batch-1", "clinic", 10, dict(zip(OUTCOMES, (5, 1, 1, 1, 1), strict=True)))
+    assert "✗ does not add up" in text_of(render(with_outcome(balances=[lost])))
 
 
 def test_what_failed_comes_first() -> None:
-    page = render(dataclasses.replace(RUN, status="audit_failed", findings=(PASSED, FAILED)))
+    page = render(dataclasses.replace(with_outcome(status="audit_failed"), results=(PASSED, FAILED)))
     text = text_of(page)
     assert "Not published: audit failed" in text
     assert text.index("What failed") < text.index("2 rows too many") < text.index("Rows by outcome")
@@ -64,23 +84,28 @@ def test_what_failed_comes_first() -> None:
 
 def test_the_most_broken_rule_comes_first() -> None:
     text = text_of(render(RUN))
+    assert "often about often flag clinic/visits 9" in text
     assert text.index("often") < text.index("rare")
 
 
 def test_everything_is_escaped() -> None:
     evil = "<script>alert('&')</script>"
+    worst = dataclasses.replace(rule(evil), consequence=evil)
     run = dataclasses.replace(
-        RUN,
-        **dict.fromkeys(("run_id", "job", "status", "as_of", "started_at", "finished_at", "message"), evil),
-        batches=(dataclasses.replace(RUN.batches[0], batch_id=evil, source=evil),),
-        violations=(ViolationLine(evil, evil, evil, 1, evil),),
-        findings=(CheckResult(evil, evil, passed=False, observed=evil, expected=evil, description=evil),),
+        with_outcome(
+            **dict.fromkeys(("job", "status", "message"), evil),
+            balances=[Balance(evil, evil, 0, dict.fromkeys(OUTCOMES, 0))],
+            judgement=Judgement({}, {worst: 1}, {}),
+            judged=SimpleNamespace(path=evil),
+        ),
+        run_id=evil,
+        results=(CheckResult(evil, evil, passed=False, observed=evil, expected=evil, description=evil),),
         versions={evil: 1},
-        steps=(StepLine(evil, 1),),
+        steps=(Step(evil, 1, 1),),
     )
     page = render(run)
     assert "<script" not in page
-    assert "&lt;script&gt;alert(&#x27;&amp;&#x27;)&lt;/script&gt;" in page
+    assert "&lt;script&gt;alert(&#39;&amp;&#39;)&lt;/script&gt;" in page
 
 
 def test_the_page_needs_nothing_from_outside() -> None:
@@ -88,7 +113,8 @@ def test_the_page_needs_nothing_from_outside() -> None:
 
 
 def test_a_run_without_anything_is_still_a_page() -> None:
-    empty = dataclasses.replace(RUN, as_of=None, batches=(), violations=(), findings=(), versions={}, steps=())
+    nothing = with_outcome(as_of=None, balances=(), judgement=None)
+    empty = dataclasses.replace(nothing, results=(), versions={}, steps=())
     text = text_of(render(empty))
     for said in ("As of not known", "No batch was processed.", "No rule was broken.", "Nothing was audited."):
         assert said in text
