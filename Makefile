@@ -24,7 +24,7 @@ format: setup ## format the code
 lint: setup ## format, lint, types and import rules
 	$(run) ruff format --check
 	$(run) ruff check
-	.venv/bin/shellcheck --external-sources spark-submit.sh superset/*.sh superset/containers/*.sh .ci/run
+	.venv/bin/shellcheck --external-sources spark-submit.sh superset/*.sh superset/containers/*.sh tests/superset/*.sh .ci/run
 	$(run) mypy
 	$(run) mypy --config-file superset/mypy.toml
 	.venv/bin/lint-imports --no-cache

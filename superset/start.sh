@@ -20,8 +20,6 @@ superset_is_ready() {
 
 # Superset asks for other versions of what the lakehouse uses, so it has an environment of its own.
 install_superset() {
-  local uv
-  uv=$(find_uv)
   "$uv" venv --quiet --no-project --clear --python "$venv/bin/python" "$superset_venv" &&
     "$uv" pip sync --quiet --compile-bytecode --require-hashes --python "$superset_venv/bin/python" "$superset_requirements"
 }

@@ -6,16 +6,12 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 source "$root/conf/setup/setup.sh"
 
 lock_packages() {
-  local uv
-  uv=$(command -v uv || printf '%s' "$venv/bin/uv")
   (cd "$root" && "$uv" pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal \
     --fork-strategy fewest --python-version 3.10 --extra dev pyproject.toml --output-file "$requirements" >/dev/null)
 }
 
 # With what was published after it, Superset does not start: its packages are those of a day on which it did.
 lock_superset() {
-  local uv
-  uv=$(command -v uv || printf '%s' "$venv/bin/uv")
   (cd "$root/superset" && "$uv" pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal \
     --fork-strategy fewest --python-version 3.10 --exclude-newer 2026-06-15 requirements.in \
     --output-file requirements.txt >/dev/null)

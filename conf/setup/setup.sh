@@ -5,6 +5,7 @@
 readonly setup_dir=${root:?}/conf/setup
 readonly requirements=$setup_dir/requirements.txt
 readonly venv=$root/.venv
+readonly uv=$venv/bin/uv
 readonly jars=$root/.jars
 readonly setup_log=$jars/setup.log
 readonly needed_mb=2500
@@ -55,16 +56,13 @@ venv_is_ready() {
 
 # The environment in which packages may be replaced one by one: finished once, and its Python still runs.
 venv_is_usable() {
-  [[ -f $venv/.stamp && $(<"$venv/.stamp") == *" $root "* ]] && python_fits "$venv/bin/python"
+  [[ -f $venv/.stamp && $(<"$venv/.stamp") == *" $root "* && -x $uv ]] && python_fits "$venv/bin/python"
 }
 
 create_venv() {
   local python
   python=$(find_python) || exit 2
   rm -rf -- "$venv"
-  if command -v uv >/dev/null; then
-    uv venv --quiet --no-project --python "$(command -v "$python")" "$venv" && return
-  fi
   "$python" -m venv "$venv" && return
   rm -rf -- "$venv"
   return 1
@@ -75,23 +73,11 @@ pin_of() {
   awk -v name="$1==" 'index($0, name) == 1 { on = 1 } on { print; if ($0 !~ /\\$/) exit }' "$requirements"
 }
 
-# uv installs in a third of pip's time. It is one of the pinned packages, so its hash is known too.
-find_uv() {
-  if command -v uv; then return; fi
-  if [[ ! -x $venv/bin/uv ]]; then
-    "$venv/bin/python" -m pip install --quiet --no-deps --require-hashes -r <(pin_of uv) || return 1
-  fi
-  printf '%s' "$venv/bin/uv"
-}
-
+# uv, one of the pinned packages, installs all others in a third of pip's time; pip installs uv, and goes then.
 install_packages() {
-  local uv
   rm -f -- "$venv/.stamp"
-  if uv=$(find_uv); then
-    "$uv" pip sync --quiet --compile-bytecode --require-hashes --python "$venv/bin/python" "$requirements" && return
-  fi
-  "$venv/bin/python" -m pip --version || "$venv/bin/python" -m ensurepip
-  "$venv/bin/python" -m pip install --quiet --require-hashes -r "$requirements"
+  [[ -x $uv ]] || "$venv/bin/python" -m pip install --quiet --no-deps --require-hashes -r <(pin_of uv) || return 1
+  "$uv" pip sync --quiet --compile-bytecode --require-hashes --python "$venv/bin/python" "$requirements"
 }
 
 set_up_venv() {

@@ -1,4 +1,4 @@
-"""The containers of `superset/docker-compose.yml`, started by `superset/with-podman.sh`, as a stack for the tests."""
+"""The containers of `superset/docker-compose.yml`, started by `with-podman.sh` beside this, as a stack for tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lib.settings import PROJECT
 from tests.endpoint.server import free_port
 from tests.superset.stack import Stack
 
-SCRIPT = PROJECT / "superset/with-podman.sh"
+SCRIPT = PROJECT / "tests/superset/with-podman.sh"
 CHOSEN = os.environ.get("LAKEHOUSE_TEST_STACK") == "containers"
 
 

@@ -4,7 +4,7 @@
 # each when what it needs is healthy or has done its part, and waits. See usage.
 set -euo pipefail
 
-root=$(cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.." && pwd)
+root=$(cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/../.." && pwd)
 readonly root
 readonly compose=$root/superset/docker-compose.yml
 readonly work=${LAKEHOUSE_PODMAN_WORK:-$root/data/podman}
@@ -15,7 +15,7 @@ readonly seconds_to_start=${LAKEHOUSE_SECONDS_TO_START:-900}
 
 usage() {
   cat <<'TEXT'
-Usage: superset/with-podman.sh build | up | logins | down | clean
+Usage: tests/superset/with-podman.sh build | up | logins | down | clean
 
   build   make the base image and the images of the services (minutes; needs a network)
   up      start all, until the dashboards can be opened; says how long each service took
