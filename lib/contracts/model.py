@@ -16,6 +16,8 @@ the tables that it `remembers`, cut to the subjects; `engine`: written by the en
 | table | `subjectBy` | how that column does: `source_id`, `pseudonym`, `hashed_pseudonym` (xxhash64 of it), or \
 `suppression_token` |
 | table | `activity` | date columns on which the data subject was active: the newest of all is the last activity |
+| table | `processingActivity` | its activity in `processing_activities.yaml`, whose purpose, legal basis, data \
+subjects and retention are the table's unless it states its own |
 | table | `dataSubjects`, `dataCategories` | of whom it speaks, and what: for the record of processing activities |
 | table | `exempt` | rights that do not reach its rows, with the reason: right -> reason |
 | table | `declarations` | what a source must or may say of its rows: name -> allowed values, the first being the \
@@ -61,8 +63,10 @@ TABLE_PROPERTIES = {
     "load", "inputs", "remembers", "transformation", "parameters", "parametersOf", "subject", "persist",
     "declarations", "unknownMember", "restrictedMember", "outcome", "purpose", "legalBasis", "retention",
     "retentionFrom", "treatment",
-    "subjectBy", "activity", "dataSubjects", "dataCategories", "exempt",
+    "subjectBy", "activity", "dataSubjects", "dataCategories", "exempt", "processingActivity",
 }  # fmt: skip
+ACTIVITIES = "processing_activities.yaml"  # beside the folders of tables
+ACTIVITY_PROPERTIES = {"purpose", "legalBasis", "dataSubjects", "retention", "retentionFrom"}
 COLUMN_PROPERTIES = {"purpose", "legalBasis", "retention", "retentionFrom", "treatment", "truncateTo"}
 RULE_PROPERTIES = {"appliesTo", "consequence", "clears", "columns"}
 
@@ -228,7 +232,27 @@ def load(folder: Path) -> Catalog:
     files = sorted(folder.glob("*/*.yaml"))
     if not files:
         raise UsageError(f"No contracts are in {folder}.", "Check the deployment's setting 'contracts'.")
-    return Catalog(_in_loading_order(_with_parameters([_table(file) for file in files])))
+    activities = _activities(folder / ACTIVITIES)
+    return Catalog(_in_loading_order(_with_parameters([_table(file, activities) for file in files])))
+
+
+def _activities(file: Path) -> dict[str, dict[str, Any]]:
+    """The processing activities by name; none without the file."""
+    document = (_parsed(file) if file.exists() else None) or {}
+    if not isinstance(document, dict) or not all(isinstance(stated, dict) for stated in document.values()):
+        raise UsageError(f"{file} is no list of processing activities.", "Write it as NAME: {purpose: ..., ...}.")
+    for name, stated in document.items():
+        for key in stated:
+            _require_known(key, ACTIVITY_PROPERTIES, f"{file}: {name}:")
+    return document
+
+
+def _with_activity(custom: dict[str, Any], activities: Mapping[str, Mapping[str, Any]], file: Path) -> dict[str, Any]:
+    """What a table states, and its activity where the table itself says nothing."""
+    if "processingActivity" not in custom:
+        return custom
+    _require_known(custom["processingActivity"], activities, f"{file}: processingActivity")
+    return {**activities[custom["processingActivity"]], **custom}
 
 
 def _with_parameters(tables: Sequence[Table]) -> list[Table]:
@@ -261,10 +285,10 @@ def _in_loading_order(tables: Iterable[Table]) -> tuple[Table, ...]:
         raise UsageError(f"Contracts read each other in a circle: {' -> '.join(error.args[1])}.") from error
 
 
-def _table(file: Path) -> Table:
+def _table(file: Path, activities: Mapping[str, Mapping[str, Any]]) -> Table:
     document = _read(file)
     schema = document["schema"][0]
-    custom = _custom(schema, TABLE_PROPERTIES, file)
+    custom = _with_activity(_custom(schema, TABLE_PROPERTIES, file), activities, file)
     if custom.get("load", "full") not in LOADS:
         raise UsageError(f"{file}: load '{custom['load']}' is unknown.", _nearest(custom["load"], LOADS))
     _require_known(custom.get("subjectBy", SUBJECT_BY[0]), SUBJECT_BY, f"{file}: subjectBy")
@@ -393,11 +417,15 @@ def _transformation(file: Path, custom: Mapping[str, Any]) -> Path | None:
     return next((path for path in beside if path.exists()), None)
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _parsed(file: Path) -> Any:
     try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise UsageError(f"{file} is not YAML: {' '.join(str(error).split())}") from error
+
+
+def _read(file: Path) -> dict[str, Any]:
+    document = _parsed(file)
     problems = sorted(_standard().iter_errors(document), key=lambda problem: list(map(str, problem.path)))
     if problems:
         raise UsageError(f"{file} does not follow the Open Data Contract Standard: {_place(problems[0])}.")

@@ -44,11 +44,16 @@ def column(name: str, **custom: str) -> Change:
     return add
 
 
+ACTIVITIES = yaml.safe_load((ROOT / "lakehouse/processing_activities.yaml").read_text(encoding="utf-8"))
+
+
 def without(name: str) -> Change:
-    """Take a custom property from the table."""
+    """Take a custom property from the table, which states its processing activity itself then."""
 
     def take(schema: dict[str, Any]) -> None:
-        schema["customProperties"] = [each for each in schema["customProperties"] if each["property"] != name]
+        stated = {each["property"]: each["value"] for each in schema["customProperties"]}
+        stated = {**ACTIVITIES[stated.pop("processingActivity")], **stated}
+        schema["customProperties"] = [{"property": k, "value": v} for k, v in stated.items() if k != name]
 
     return take
 
@@ -124,9 +129,54 @@ def test_what_a_contract_leaves_out_is_found(
 def test_a_value_that_no_job_understands_is_refused(
     altered: Callable[[str, Change], model.Catalog], name: str, value: object, message: str
 ) -> None:
-    def put(schema: dict[str, Any]) -> None:
-        without(name)(schema)
-        schema["customProperties"].append({"property": name, "value": value})
-
     with pytest.raises(UsageError, match=message):
-        altered("silver/users", put)
+        altered("silver/users", stating(name, value))
+
+
+def stating(name: str, value: object) -> Change:
+    """Let a table state a property beside its activity."""
+
+    def put(schema: dict[str, Any]) -> None:
+        others = [each for each in schema["customProperties"] if each["property"] != name]
+        schema["customProperties"] = [*others, {"property": name, "value": value}]
+
+    return put
+
+
+def test_what_a_table_states_itself_counts_before_its_activity(altered: Callable[[str, Change], model.Catalog]) -> None:
+    catalog = altered("silver/users", stating("purpose", "Another"))
+    by_name = {column.name: column for column in catalog["users"].columns}
+    stated = by_name["user_key"].purpose, by_name["user_key"].legal_basis, by_name["user_key"].retention
+    assert stated == ("Another", "Legitimate interest, Art. 6(1)(f) GDPR", "P3Y")
+    assert catalog["purchases"].columns[0].purpose == "Statistics on sales and on the use of the shop"
+
+
+def test_an_activity_that_nobody_describes_is_refused(altered: Callable[[str, Change], model.Catalog]) -> None:
+    with pytest.raises(UsageError, match=r"processingActivity 'statistic' is unknown\. Did you mean 'statistics'"):
+        altered("silver/users", stating("processingActivity", "statistic"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("statistics: {purposes: Any}", "statistics: 'purposes' is unknown. Did you mean 'purpose'"),
+        ("statistics: Any", "is no list of processing activities"),
+        ("- statistics", "is no list of processing activities"),
+        ("a: [", "is not YAML"),
+        ("", "processingActivity 'statistics' is unknown"),
+    ],
+)
+def test_activities_that_cannot_be_read_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    folder = shutil.copytree(ROOT / "lakehouse", tmp_path / "lakehouse")
+    (folder / "processing_activities.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=message):
+        model.load(folder)
+
+
+def test_what_an_activity_leaves_out_is_missing_in_each_of_its_tables(tmp_path: Path) -> None:
+    folder = shutil.copytree(ROOT / "lakehouse", tmp_path / "lakehouse")
+    left = {name: {k: v for k, v in stated.items() if k != "purpose"} for name, stated in ACTIVITIES.items()}
+    (folder / "processing_activities.yaml").write_text(yaml.safe_dump(left), encoding="utf-8")
+    catalog = model.load(folder)
+    assert set(open_points(catalog).values()) == {("purpose",)}
+    assert len({name.rpartition(".")[0] for name in open_points(catalog)}) > 8
