@@ -25,7 +25,7 @@ def main(options: Namespace) -> str:
     settings = cli.settings(options)
     catalog = model.load(settings.contracts)
     coverage.require(catalog)
-    files = register.write(catalog, register.translations(settings.contracts), options.out)
+    files = register.write(catalog, options.out)
     return f"The record of processing activities is in {' and '.join(map(str, files))}."
 
 

@@ -17,7 +17,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from lib import errors
-from lib.contracts import model
+from lib.contracts import model, pages
 from lib.sources.mapping import load_source
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -101,14 +101,19 @@ def test_the_exit_codes_are_those_of_the_errors() -> None:
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", README, flags=re.MULTILINE)} == {0, *known}
 
 
-def test_every_table_and_no_other_stands_in_the_list() -> None:
-    section = README.split("## What the lake holds")[1].split("\n## ")[0]
-    rows = [line.split("|")[2] for line in section.splitlines() if line.startswith("|")]
-    stored, steps = (re.findall(r"`(\w+)`", part) for part in ("".join(rows), section.rpartition("|")[2]))
-    assert sorted(stored) == sorted(table.name for table in CATALOG if not table.is_view)
-    assert sorted(name for name in steps if name in {table.name for table in CATALOG}) == sorted(
-        table.name for table in CATALOG if table.is_view
-    )
+def test_the_page_of_tables_is_made_from_the_contracts() -> None:
+    written = (ROOT / "docs/tables.md").read_text(encoding="utf-8")
+    assert written == pages.tables(CATALOG), "run: ./spark-submit.sh describe_tables --out docs/tables.md"
+
+
+def test_the_page_of_tables_names_each_table_and_its_columns_once() -> None:
+    document = pages.tables(CATALOG)
+    assert [document.count(f"\n## {table.path}\n") for table in CATALOG if not table.is_view] == [1] * 31
+    assert "`gold/buyer_counts`" in document.split("which are not stored:")[1].split("\n")[0]
+    section = document.split("\n## mart_sales/trends\n")[1].split("\n## ")[0]
+    names = [line.split("`")[1] for line in section.splitlines() if line.startswith("| `")]
+    assert names == [column.name for column in CATALOG["trends"].stored]
+    assert "| `day` (key) | date |" in section
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

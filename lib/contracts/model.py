@@ -19,6 +19,8 @@ the tables that it `remembers`, cut to the subjects; `engine`: written by the en
 | table | `processingActivity` | its activity in `processing_activities.yaml`, whose purpose, legal basis, data \
 subjects and retention are the table's unless it states its own |
 | table | `dataSubjects`, `dataCategories` | of whom it speaks, and what: for the record of processing activities |
+| table | `french` | its texts that the record of processing activities shows: English -> French; a text that several \
+tables share is translated once |
 | table | `exempt` | rights that do not reach its rows, with the reason: right -> reason |
 | table | `declarations` | what a source must or may say of its rows: name -> allowed values, the first being the \
 default; known to rules and transformations as columns of that name |
@@ -63,10 +65,10 @@ TABLE_PROPERTIES = {
     "load", "inputs", "remembers", "transformation", "parameters", "parametersOf", "subject", "persist",
     "declarations", "unknownMember", "restrictedMember", "outcome", "purpose", "legalBasis", "retention",
     "retentionFrom", "treatment",
-    "subjectBy", "activity", "dataSubjects", "dataCategories", "exempt", "processingActivity",
+    "subjectBy", "activity", "dataSubjects", "dataCategories", "exempt", "processingActivity", "french",
 }  # fmt: skip
 ACTIVITIES = "processing_activities.yaml"  # beside the folders of tables
-ACTIVITY_PROPERTIES = {"purpose", "legalBasis", "dataSubjects", "retention", "retentionFrom"}
+ACTIVITY_PROPERTIES = {"purpose", "legalBasis", "dataSubjects", "retention", "retentionFrom", "french"}
 COLUMN_PROPERTIES = {"purpose", "legalBasis", "retention", "retentionFrom", "treatment", "truncateTo"}
 RULE_PROPERTIES = {"appliesTo", "consequence", "clears", "columns"}
 
@@ -161,6 +163,7 @@ class Table:
     data_subjects: str
     data_categories: tuple[str, ...]
     exempt: Mapping[str, str]
+    french: Mapping[str, str]
 
     @property
     def layer(self) -> str:
@@ -219,6 +222,16 @@ class Catalog:
         return tuple(table for table in self.tables if table.layer in layers)
 
     @property
+    def french(self) -> dict[str, str]:
+        """The French of the contracts' texts, by their English. Raises `UsageError` if two contracts differ."""
+        found: dict[str, str] = {}
+        for table in self.tables:
+            for text, french in table.french.items():
+                if found.setdefault(text, french) != french:
+                    raise UsageError(f"{table.path} has another French text for '{text}' than an earlier contract.")
+        return found
+
+    @property
     def marts(self) -> tuple[Table, ...]:
         """The tables that are published for reading."""
         return tuple(table for table in self.tables if table.layer.startswith("mart_") and table.load != "engine")
@@ -252,7 +265,8 @@ def _with_activity(custom: dict[str, Any], activities: Mapping[str, Mapping[str,
     if "processingActivity" not in custom:
         return custom
     _require_known(custom["processingActivity"], activities, f"{file}: processingActivity")
-    return {**activities[custom["processingActivity"]], **custom}
+    activity = activities[custom["processingActivity"]]
+    return {**activity, **custom, "french": {**activity.get("french", {}), **custom.get("french", {})}}
 
 
 def _with_parameters(tables: Sequence[Table]) -> list[Table]:
@@ -302,7 +316,7 @@ def _table(file: Path, activities: Mapping[str, Mapping[str, Any]]) -> Table:
         path=f"{file.parent.name}/{file.stem}",
         name=schema["name"],
         kind=schema.get("physicalType", "table"),
-        description=" ".join(schema.get("description", "").split()),
+        description=_folded(schema.get("description", "")),
         grain=schema.get("dataGranularityDescription", ""),
         columns=tuple(_column(entry, custom, file) for entry in schema["properties"]),
         rules=tuple(_rule(entry, file) for entry in quality if entry["type"] == "custom"),
@@ -324,6 +338,7 @@ def _table(file: Path, activities: Mapping[str, Mapping[str, Any]]) -> Table:
         data_subjects=custom.get("dataSubjects", ""),
         data_categories=tuple(custom.get("dataCategories", ())),
         exempt=custom.get("exempt", {}),
+        french={_folded(text): _folded(french) for text, french in custom.get("french", {}).items()},
     )
 
 
@@ -340,7 +355,7 @@ def _column(entry: Mapping[str, Any], table: Mapping[str, Any], file: Path) -> C
         name=entry["name"],
         logical_type=entry.get("logicalType", "string"),
         physical_type=entry.get("physicalType", "string"),
-        description=" ".join(entry.get("description", "").split()),
+        description=_folded(entry.get("description", "")),
         required=entry.get("required", False) or entry.get("primaryKey", False),
         primary_key=entry.get("primaryKey", False),
         classification=entry.get("classification", "none"),
@@ -356,6 +371,10 @@ def _column(entry: Mapping[str, Any], table: Mapping[str, Any], file: Path) -> C
         encrypted_name=entry.get("encryptedName"),
         semantic_type=entry.get("semanticType", "column"),
     )
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _require_known(value: str, known: Iterable[str], place: str) -> None:

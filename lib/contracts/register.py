@@ -18,7 +18,6 @@ from lib.contracts.coverage import Coverage, census
 from lib.contracts.model import RIGHTS, Catalog, Column, Table
 from lib.errors import UsageError
 
-TRANSLATIONS = "french.yaml"
 DOCUMENTS = {"en": "register.md", "fr": "registre.md"}
 WORDS = Path(__file__).with_suffix(".yaml")
 LANGUAGES = ("en", "fr")
@@ -45,7 +44,7 @@ class Words:
         if self.language == "en" or not english:
             return english
         if english not in self.french:
-            raise UsageError(f"'{english}' has no French text.", f"Add it to {TRANSLATIONS} beside the contracts.")
+            raise UsageError(f"'{english}' has no French text.", "Add it to the contract, under 'french'.")
         return self.french[english]
 
     def period(self, text: str) -> str:
@@ -59,16 +58,6 @@ def _own() -> dict[str, dict[str, list[str]]]:
     """The document's own texts: name -> one text per language."""
     stated: dict[str, dict[str, list[str]]] = yaml.safe_load(WORDS.read_text(encoding="utf-8"))
     return stated
-
-
-def translations(contracts: Path) -> dict[str, str]:
-    """The French texts beside the contracts, by their English text. Raises `UsageError` if they cannot be read."""
-    file = contracts / TRANSLATIONS
-    try:
-        stated = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise UsageError(f"The translations {file} cannot be read.", "Check the deployment's 'contracts'.") from error
-    return {" ".join(key.split()): " ".join(str(value).split()) for key, value in stated.items()}
 
 
 def texts(catalog: Catalog) -> tuple[str, ...]:
@@ -87,13 +76,13 @@ def document(catalog: Catalog, words: Words) -> str:
     return "\n".join(line for part in parts for line in part(catalog, words)).rstrip() + "\n"
 
 
-def write(catalog: Catalog, french: Mapping[str, str], folder: Path) -> list[Path]:
+def write(catalog: Catalog, folder: Path) -> list[Path]:
     """Write the document in each language; gives the files."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for language, name in DOCUMENTS.items():
         file = folder / name
-        file.write_text(document(catalog, Words(language, french)), encoding="utf-8")
+        file.write_text(document(catalog, Words(language, catalog.french)), encoding="utf-8")
         files.append(file)
     return files
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from lib.errors import UsageError
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACTS = ROOT / "lakehouse"
 CATALOG = model.load(CONTRACTS)
-FRENCH = register.translations(CONTRACTS)
+FRENCH = CATALOG.french
 
 
 def row(document: str, first: str) -> list[str]:
@@ -27,6 +28,13 @@ def row(document: str, first: str) -> list[str]:
 def test_every_text_has_its_translation_and_no_translation_is_left_over() -> None:
     assert set(register.texts(CATALOG)) == set(FRENCH)
     assert [text for text, french in FRENCH.items() if not french] == []
+
+
+def test_two_translations_of_one_text_are_an_error() -> None:
+    first, *others = CATALOG.tables
+    differing = dataclasses.replace(first, french={"Observation day": "Journée"})
+    with pytest.raises(UsageError, match="has another French text for 'Observation day'"):
+        _ = model.Catalog((differing, *others)).french
 
 
 def test_a_missing_translation_is_an_error() -> None:
