@@ -1,6 +1,6 @@
 """The audit of staged versions, before anybody may read them.
 
-Asked is what the contracts promise: columns and types, what every row must meet (Great Expectations), keys and
+It checks what the contracts promise: columns and types, what every row must meet (Great Expectations), keys and
 relationships, and the contracts' own SQL checks. Findings hold counts and names, never a value of a row.
 """
 
