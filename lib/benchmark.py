@@ -98,7 +98,7 @@ def _copy(spark: SparkSession, file: Path, target: str) -> None:
 
 
 def _commits(lake: Lake) -> int:
-    versions = [lake.tables.version(table) for table in lake.catalog if not table.is_view]
+    versions = [lake.tables.version(table) for table in lake.catalog.stored]
     return sum(version + 1 for version in versions if version is not None)
 
 

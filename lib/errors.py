@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 # Of a process that a signal has ended, as shells count: Ctrl-C, a terminal that has gone, SIGTERM. The lake is as sound
 # as before, and the same command again goes on.
 INTERRUPTED, HUNG_UP, TERMINATED = 130, 129, 143
@@ -44,3 +47,11 @@ class LakeBusy(LakehouseError):
     """Another job holds the lake's lock."""
 
     exit_code = 5
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A remedy for a name that is not known: the nearest one, or all that there are."""
+    names = sorted(known) if isinstance(known, (set, frozenset)) else list(known)
+    folded = {candidate.casefold(): candidate for candidate in names}
+    match = difflib.get_close_matches(name.casefold(), folded, n=1)
+    return f"Did you mean '{folded[match[0]]}'?" if match else f"Known: {', '.join(names) or 'none'}."

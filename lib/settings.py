@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from lib import address
-from lib.errors import UsageError
+from lib.errors import UsageError, nearest
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -44,8 +43,7 @@ def load(file: Path, lake: str | None = None) -> Settings:
         raise UsageError(f"The deployment file {file} cannot be read: {error}.", "Check the option --conf.") from error
     known = [field.name for field in dataclasses.fields(Settings)]
     for name in set(stated) - set(known):
-        near = difflib.get_close_matches(name, known, n=1)
-        raise UsageError(f"{file}: setting '{name}' is unknown.", f"Did you mean '{near[0]}'?" if near else "")
+        raise UsageError(f"{file}: setting '{name}' is unknown.", nearest(name, known))
     for name in {"lake", "contracts", "sources", "secrets"} - set(stated):
         raise UsageError(f"{file}: setting '{name}' is missing.")
     return Settings(

@@ -52,7 +52,7 @@ def audit(
     question would be about other columns. Findings come in the order of the catalog.
     """
     spark = _session(tables.spark)
-    stored = [table for table in catalog if not table.is_view]
+    stored = catalog.stored
     frames = {table.name: _frame(spark, tables, table, versions) for table in stored}
     changed = [table for table in stored if table.path in versions and (only is None or table.path in only)]
     shapes = [_shape(table, frames[table.name]) for table in changed]

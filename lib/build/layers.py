@@ -113,7 +113,7 @@ class Layers:
             version = tables.replace_subjects(table, frame, self._scope(table))
         else:
             frame = self._with_members(table, frame)
-            version = tables.replace(table, frame, files=1 if table.layer.startswith("mart_") else None)
+            version = tables.replace(table, frame, files=1 if table.is_mart else None)
         if version is not None:
             self.versions[table.path] = version
             self._frames[table.name] = self._kept(table, tables.read(table, version))

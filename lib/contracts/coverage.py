@@ -56,7 +56,7 @@ def require(catalog: Catalog) -> None:
 
 def stored_subjects(catalog: Catalog) -> tuple[Table, ...]:
     """The stored tables whose rows lead to a data subject, in the order of the catalog."""
-    return tuple(table for table in catalog if not table.is_view and table.subject and table.subject_by)
+    return tuple(table for table in catalog.stored if table.subject and table.subject_by)
 
 
 def _coverage(table: Table, column: Column) -> Coverage:

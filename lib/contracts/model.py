@@ -36,7 +36,6 @@ table, or `last_activity` of the data subject |
 
 from __future__ import annotations
 
-import difflib
 import importlib.resources
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -50,7 +49,7 @@ import yaml
 from jsonschema import Draft201909Validator, ValidationError
 
 from lib import durations
-from lib.errors import UsageError
+from lib.errors import UsageError, nearest
 from lib.parameters import bound
 
 LOADS = ("batch", "subject", "full", "anonymous", "engine")
@@ -176,6 +175,11 @@ class Table:
         return self.kind == "view"
 
     @property
+    def is_mart(self) -> bool:
+        """Whether people may read it: a table of a mart, `mart_operations` included."""
+        return self.layer.startswith("mart_")
+
+    @property
     def stored(self) -> tuple[Column, ...]:
         """The columns that exist in the lake."""
         return tuple(column for column in self.columns if column.enters)
@@ -215,11 +219,21 @@ class Catalog:
             if name in (table.name, table.path):
                 return table
         known = [table.name for table in self.tables]
-        raise UsageError(f"There is no table '{name}' in the contracts.", _nearest(name, known))
+        raise UsageError(f"There is no table '{name}' in the contracts.", nearest(name, known))
 
     def layer(self, *layers: str) -> tuple[Table, ...]:
         """The tables of the given layers, in loading order."""
         return tuple(table for table in self.tables if table.layer in layers)
+
+    @property
+    def readable(self) -> tuple[Table, ...]:
+        """The tables that people may read: the published marts, and what the runs did."""
+        return tuple(table for table in self.tables if table.is_mart)
+
+    @property
+    def stored(self) -> tuple[Table, ...]:
+        """The tables that are more than a step of the computation."""
+        return tuple(table for table in self.tables if not table.is_view)
 
     @property
     def french(self) -> dict[str, str]:
@@ -233,8 +247,8 @@ class Catalog:
 
     @property
     def marts(self) -> tuple[Table, ...]:
-        """The tables that are published for reading."""
-        return tuple(table for table in self.tables if table.layer.startswith("mart_") and table.load != "engine")
+        """The tables that a run publishes."""
+        return tuple(table for table in self.tables if table.is_mart and table.load != "engine")
 
 
 def load(folder: Path) -> Catalog:
@@ -292,7 +306,7 @@ def _in_loading_order(tables: Iterable[Table]) -> tuple[Table, ...]:
     graph = {table.name: [name for name in table.inputs if name != table.name] for table in by_name.values()}
     for name, inputs in graph.items():
         for missing in set(inputs) - set(by_name):
-            raise UsageError(f"Contract '{name}' reads '{missing}', which has none.", _nearest(missing, by_name))
+            raise UsageError(f"Contract '{name}' reads '{missing}', which has none.", nearest(missing, by_name))
     try:
         return tuple(by_name[name] for name in TopologicalSorter(graph).static_order())
     except CycleError as error:
@@ -304,7 +318,7 @@ def _table(file: Path, activities: Mapping[str, Mapping[str, Any]]) -> Table:
     schema = document["schema"][0]
     custom = _with_activity(_custom(schema, TABLE_PROPERTIES, file), activities, file)
     if custom.get("load", "full") not in LOADS:
-        raise UsageError(f"{file}: load '{custom['load']}' is unknown.", _nearest(custom["load"], LOADS))
+        raise UsageError(f"{file}: load '{custom['load']}' is unknown.", nearest(custom["load"], LOADS))
     _require_known(custom.get("subjectBy", SUBJECT_BY[0]), SUBJECT_BY, f"{file}: subjectBy")
     for right in custom.get("exempt", {}):
         _require_known(right, RIGHTS, f"{file}: exempt right")
@@ -348,7 +362,7 @@ def _column(entry: Mapping[str, Any], table: Mapping[str, Any], file: Path) -> C
     if treatment not in TREATMENTS:
         raise UsageError(
             f"{file}: column '{entry['name']}' has the unknown treatment '{treatment}'.",
-            _nearest(treatment, TREATMENTS),
+            nearest(treatment, TREATMENTS),
         )
     links = entry.get("relationships", [])
     return Column(
@@ -379,7 +393,7 @@ def _folded(text: str) -> str:
 
 def _require_known(value: str, known: Iterable[str], place: str) -> None:
     if value not in known:
-        raise UsageError(f"{place} '{value}' is unknown.", _nearest(value, known))
+        raise UsageError(f"{place} '{value}' is unknown.", nearest(value, known))
 
 
 def _require_retention(schema: Mapping[str, Any], table: Mapping[str, Any], file: Path) -> None:
@@ -422,7 +436,7 @@ def _check(entry: Mapping[str, Any]) -> Check:
 def _custom(entry: Mapping[str, Any], known: set[str], file: Path) -> dict[str, Any]:
     found = {item["property"]: item["value"] for item in entry.get("customProperties", [])}
     for name in sorted(set(found) - known):
-        raise UsageError(f"{file}: custom property '{name}' is unknown.", _nearest(name, known))
+        raise UsageError(f"{file}: custom property '{name}' is unknown.", nearest(name, known))
     return found
 
 
@@ -462,8 +476,3 @@ def _place(error: ValidationError) -> str:
 def _standard() -> Draft201909Validator:
     text = importlib.resources.files("open_data_contract_standard").joinpath("schema.json").read_text(encoding="utf-8")
     return Draft201909Validator(json.loads(text))
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    match = difflib.get_close_matches(name, list(known), n=1)
-    return f"Did you mean '{match[0]}'?" if match else f"Known: {', '.join(sorted(known))}."

@@ -16,7 +16,7 @@ def tables(catalog: Catalog) -> str:
 
 
 def _lines(catalog: Catalog) -> Iterator[str]:
-    stored = sorted((table for table in catalog if not table.is_view), key=_place)
+    stored = sorted(catalog.stored, key=_place)
     yield from ("# The tables", "", MADE, "", "| layer | table | content |", "|---|---|---|")
     yield from (f"| {t.layer} | [`{t.name}`](#{_anchor(t)}) | {_cell(t.grain)} |" for t in stored)
     steps = ", ".join(f"`{table.path}`" for table in sorted(catalog, key=_place) if table.is_view)

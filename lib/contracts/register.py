@@ -186,7 +186,7 @@ def _purposes(catalog: Catalog) -> tuple[str, ...]:
 
 def _tables(catalog: Catalog) -> tuple[Table, ...]:
     """The tables that store personal data, by layer and name, so that the document does not follow loading order."""
-    found = [table for table in catalog if not table.is_view and table.personal]
+    found = [table for table in catalog.stored if table.personal]
     return tuple(sorted(found, key=lambda table: table.path))
 
 

@@ -106,7 +106,7 @@ class Access:
 
     def rules(self, ids: Mapping[str, int], datasets: Mapping[str, int]) -> list[Rule]:
         """All rules: first what denies, then what each role sees."""
-        tables = [table for table in self.catalog if table.layer.startswith("mart_")]
+        tables = self.catalog.readable
         everywhere = tuple(sorted(datasets[table.path] for table in tables))
         found = [Rule("Nobody, without a rule of the role", "Base", NO_ROW, everywhere, ())]
         for role in self.roles.by_name.values():

@@ -35,7 +35,7 @@ def uuid(kind: str, name: str = "") -> str:
 
 def documents(assets: Assets, catalog: Catalog, address: str) -> Documents:
     """All files of the bundle, by name. `address` is the SQL endpoint's, with the service account's name."""
-    tables = [table for table in catalog if table.layer.startswith("mart_")]
+    tables = catalog.readable
     files: dict[str, Mapping[str, Any]] = {"databases/lakehouse.yaml": _database(address)}
     for table in tables:
         files[f"datasets/lakehouse/{table.layer}_{table.name}.yaml"] = _dataset(table, assets.metrics)

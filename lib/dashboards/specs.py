@@ -6,7 +6,6 @@ meaning) is not said here.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, TypeVar
 import yaml
 
 from lib.contracts.model import Catalog, Table
-from lib.errors import UsageError
+from lib.errors import UsageError, nearest
 
 Part = TypeVar("Part")
 
@@ -173,13 +172,13 @@ def _require_columns(dashboard: Dashboard, catalog: Catalog) -> None:
     for table, name in stated:
         known = [column.name for column in catalog[table].stored]
         if name not in known:
-            raise UsageError(f"Dashboard '{dashboard.slug}': {table} has no column '{name}'.", _nearest(name, known))
+            raise UsageError(f"Dashboard '{dashboard.slug}': {table} has no column '{name}'.", nearest(name, known))
 
 
 def _made(kind: type[Part], stated: Mapping[str, Any], where: str) -> Part:
     known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]  # a dataclass, which no annotation can say
     for name in set(stated) - set(known):
-        raise UsageError(f"{where}: '{name}' is unknown.", _nearest(name, list(known)))
+        raise UsageError(f"{where}: '{name}' is unknown.", nearest(name, list(known)))
     needed = {f.name for f in known.values() if f.default is MISSING and f.default_factory is MISSING}
     for name in sorted(needed - set(stated)):
         raise UsageError(f"{where}: '{name}' is missing.")
@@ -191,8 +190,3 @@ def _read(file: Path) -> dict[str, Any]:
         return dict(yaml.safe_load(file.read_text(encoding="utf-8")))
     except (OSError, yaml.YAMLError, TypeError, ValueError) as error:
         raise UsageError(f"The assets {file} cannot be read: {' '.join(str(error).split())}.") from error
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    match = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean '{match[0]}'?" if match else f"Known: {', '.join(known)}."

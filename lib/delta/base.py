@@ -69,14 +69,14 @@ class Base:
             self.said.append(f"{publication.CURRENT} was restored from the lake's history.")
         publication.mend_history(self.storage)
         self._restore_operations()
-        changed = [self._settle(table) for table in self._stored()]
+        changed = [self._settle(table) for table in self.catalog.stored]
         if any(changed):
             self.tables.forget()
         self._compare_with_published()
 
     def _compare_with_published(self) -> None:
         """State what is damaged of versions that people read and that are not the newest, as after a rollback."""
-        for table in self._stored():
+        for table in self.catalog.stored:
             if self.published and table.path not in self.damages and self.is_read_as_it_was(table):
                 differing = pins.differences(self.storage, table.path, self.published.pins[table.path])
                 if differing:
@@ -104,9 +104,6 @@ class Base:
         with suppress(LakehouseError):
             return publication.parsed(self.storage.read(publication.CURRENT) or "") == found
         return False
-
-    def _stored(self) -> list[Table]:
-        return [table for table in self.catalog if not table.is_view]
 
     def _settle(self, table: Table) -> bool:
         """Bring one table back to its pin; whether anything was written."""
@@ -227,7 +224,7 @@ class Base:
 
     def is_restorable(self, table: Table) -> bool:
         """Whether the pins themselves hold the table's rows, or nobody needs them."""
-        return table.path in self.ledger.paths or table.layer.startswith("mart_")
+        return table.path in self.ledger.paths or table.is_mart
 
     # --- when what a job wrote is to last
 
@@ -290,7 +287,7 @@ class Base:
     def _pinned(self, only: Collection[str] | None) -> dict[str, Pin]:
         """New pins of the tables whose newest version has none yet; all that they name is on the disk."""
         found, written = {}, []
-        for table in self._stored():
+        for table in self.catalog.stored:
             if only is None or table.path in only:
                 listed = self.storage.names(f"{table.path}/{LOG}")
                 newest = max(deltalog.versions(listed), default=None)

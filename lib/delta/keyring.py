@@ -173,7 +173,7 @@ class Keyring:
 
     def _tables_by(self, kind: str) -> list[Table]:
         """The tables whose rows lead to a person by this kind of key."""
-        return [table for table in self.catalog if not table.is_view and table.subject_by == kind]
+        return [table for table in self.catalog.stored if table.subject_by == kind]
 
 
 def _distinct(stored: Iterable[Table], tables: Tables) -> DataFrame:

@@ -261,7 +261,7 @@ def properties(table: Table) -> dict[str, str]:
         "delta.checkpointInterval": "20",
         **_statistics(table),
     }
-    if table.layer.startswith("mart_"):
+    if table.is_mart:
         stated |= {"delta.deletedFileRetentionDuration": READERS_KEEP, "delta.logRetentionDuration": READERS_KEEP}
     return stated
 

@@ -223,7 +223,7 @@ def _gold_and_marts(lake: Lake, layers: Layers, day: dt.date, entries: Sequence[
 
 
 def _versions(lake: Lake) -> dict[str, int]:
-    versions = {table.path: lake.tables.version(table) for table in lake.catalog if not table.is_view}
+    versions = {table.path: lake.tables.version(table) for table in lake.catalog.stored}
     return {path: version for path, version in versions.items() if version is not None}
 
 

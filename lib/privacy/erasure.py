@@ -368,7 +368,7 @@ def vacuum(lake: Lake, grace: float) -> None:
     """Give running queries time to end, then remove the files of all older versions."""
     time.sleep(grace)
     # What the engine itself writes of runs and batches holds no person's rows, in no version.
-    stored = [table for table in lake.catalog if not table.is_view and (table.load != "engine" or table.subject)]
+    stored = [table for table in lake.catalog.stored if (table.load != "engine" or table.subject)]
     # What people still read stays, until something newer is published.
     lake.tables.vacuum(*(table for table in stored if not lake.base.is_read_as_it_was(table)))
 
@@ -380,7 +380,7 @@ def _scan(lake: Lake, request: SubjectRequest, people: DataFrame) -> Receipt:
     result = _scanned(lake, wanted)
     still = _still_there(lake, request)
     present = lake.base.published
-    versions = {table.path: lake.tables.version(table) for table in lake.catalog if not table.is_view}
+    versions = {table.path: lake.tables.version(table) for table in lake.catalog.stored}
     return Receipt(
         reference=request.reference,
         kind=request.kind,

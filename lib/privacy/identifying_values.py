@@ -49,7 +49,7 @@ def wanted(lake: Lake, people: DataFrame, found: Sequence[Sequence[str]]) -> tup
     is a statistic once the line is anonymous. The keys of the subjects are always looked for.
     """
     traces = lake.spark.createDataFrame([tuple(each) for each in found], SHAPE)
-    nameless = [table for table in lake.catalog if not table.is_view and not table.subject]
+    nameless = [table for table in lake.catalog.stored if not table.subject]
     statistics = _all(lake, (_exploded(lake.tables.read(table), _texts(table)) for table in nameless))
     kept = {row[FOLDED] for row in _among(statistics, traces).collect()}
     keys = subjects.values(people)

@@ -85,7 +85,7 @@ def dated(lake: Lake, as_of: dt.date) -> list[Dated]:
 
 def _periods(lake: Lake) -> list[tuple[Table, str, Duration]]:
     """By table, what each of its periods counts from; the shortest comes first."""
-    stored = [table for table in lake.catalog if not table.is_view and lake.tables.version(table) is not None]
+    stored = [table for table in lake.catalog.stored if lake.tables.version(table) is not None]
     stated = [
         (table, column.retention_from, durations.parse(column.retention))
         for table in stored

@@ -8,7 +8,6 @@ in a full rebuild as well; bronze keeps what the source said.
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from pyspark.sql import functions as F
 
 from lib.contracts.model import Catalog, Column, Table
 from lib.delta.lake import Lake
-from lib.errors import UsageError
+from lib.errors import UsageError, nearest
 from lib.normal_form import BLANKS, normal
 from lib.rights import listings
 from lib.rights.asked import Asked, require_unspoilt
@@ -86,11 +85,7 @@ def _of_line(number: int, line: str, subject: str, columns: Mapping[str, Column]
         raise UsageError(f"Line {number} names nobody.", f"State '{subject}'.")
     for name, value in stated.items():
         if name not in columns:
-            near = difflib.get_close_matches(name, columns, n=1)
-            raise UsageError(
-                f"Line {number}: '{name}' cannot be corrected.",
-                f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(columns)}.",
-            )
+            raise UsageError(f"Line {number}: '{name}' cannot be corrected.", nearest(name, columns))
         yield one, name, _checked(number, columns[name], value)
 
 

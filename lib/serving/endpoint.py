@@ -238,7 +238,7 @@ class Endpoint:
 
     def _versions(self, published: list[Publication]) -> dict[str, int]:
         """The published tables that have a contract in a mart; nothing else is ever shown."""
-        marts = {table.path for table in self.catalog if table.layer.startswith("mart_")}
+        marts = {table.path for table in self.catalog.readable}
         return {path: v for p in published for path, v in p.tables.items() if path in marts}
 
     def _require_as_published(self, published: Sequence[Publication], versions: Mapping[str, int]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import yaml
 
 from lib.contracts.model import Catalog
-from lib.errors import UsageError
+from lib.errors import UsageError, nearest
 from lib.serving.accounts import SERVICE
 
 ALL = "all"
@@ -45,7 +44,7 @@ class Roles:
     def require(self, name: str) -> str:
         """The name, if there is a role (or the service's) of it; else `UsageError`."""
         if name not in self.by_name and name != SERVICE:
-            raise UsageError(f"There is no role '{name}'.", _nearest(name, [*self.by_name, SERVICE]))
+            raise UsageError(f"There is no role '{name}'.", nearest(name, [*self.by_name, SERVICE]))
         return name
 
 
@@ -53,7 +52,7 @@ def load(file: Path, catalog: Catalog) -> Roles:
     """Read the roles. Raises `UsageError` for whatever names no mart, no column or no value of it."""
     stated = _mapping(_read(file), KEYS, str(file))
     column, reserved = stated.get("column", ""), {str(value) for value in stated.get("only_for_all") or ()}
-    marts = sorted({table.layer for table in catalog if table.layer.startswith("mart_")})
+    marts = sorted({table.layer for table in catalog.readable})
     values = _values(catalog, column)
     if values is None:
         raise UsageError(f"{file}: no mart has the column '{column}'.")
@@ -80,14 +79,14 @@ def _role(name: str, entry: Mapping[str, Any], where: str) -> Role:
 
 def _values(catalog: Catalog, name: str) -> set[str] | None:
     """The values that the contracts list for the column; None if no mart has it."""
-    columns = [c for table in catalog if table.layer.startswith("mart_") for c in table.stored if c.name == name]
+    columns = [c for table in catalog.readable for c in table.stored if c.name == name]
     return {str(value) for column in columns for value in column.values} if columns else None
 
 
 def _require_known(names: Iterable[str], known: list[str], where: str) -> None:
     for name in names:
         if name not in known:
-            raise UsageError(f"{where} '{name}' is not one that a role can name.", _nearest(str(name), known))
+            raise UsageError(f"{where} '{name}' is not one that a role can name.", nearest(str(name), known))
 
 
 def _mapping(entry: Any, keys: set[str] | None, where: str) -> Mapping[str, Any]:
@@ -95,7 +94,7 @@ def _mapping(entry: Any, keys: set[str] | None, where: str) -> Mapping[str, Any]
         raise UsageError(f"{where} is not a mapping of names to values.")
     for key in entry:
         if keys is not None and key not in keys:
-            raise UsageError(f"{where}: '{key}' is unknown.", _nearest(str(key), sorted(keys)))
+            raise UsageError(f"{where}: '{key}' is unknown.", nearest(str(key), sorted(keys)))
     return entry
 
 
@@ -104,8 +103,3 @@ def _read(file: Path) -> Any:
         return yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise UsageError(f"The roles {file} cannot be read: {' '.join(str(error).split())}.") from error
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    match = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean '{match[0]}'?" if match else f"Known: {', '.join(known)}."

@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lib.errors import InputRefused
+from lib.errors import InputRefused, nearest
 from lib.files import File, Files
-from lib.sources.mapping import CSV, Layout, Source, nearest
+from lib.sources.mapping import CSV, Layout, Source
 
 HEAD = 1 << 16
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")

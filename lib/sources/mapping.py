@@ -6,9 +6,8 @@ Everything in the file is checked at once, against the bronze contract; `docs/so
 from __future__ import annotations
 
 import codecs
-import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import yaml
 
 from lib.contracts.model import Column, Table
-from lib.errors import UsageError
+from lib.errors import UsageError, nearest
 
 FORMATS = ("csv", "jsonl", "json", "table")
 KINDS = ("expression", "constant")
@@ -151,14 +150,6 @@ def load_source(folder: Path, name: str, bronze: Table) -> Source:
         extract_date=extract_date,
         subject=bronze.subject,
     )
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A remedy for a name that is not known."""
-    names = list(known)
-    folded = {candidate.casefold(): candidate for candidate in names}
-    match = difflib.get_close_matches(name.casefold(), folded, n=1)
-    return f"Did you mean '{folded[match[0]]}'?" if match else f"Known: {', '.join(names) or 'none'}."
 
 
 def _document(file: Path) -> dict[str, Any]:

@@ -16,14 +16,14 @@ from pyspark.sql import functions as F
 from lib import faults
 from lib.contracts.model import Table
 from lib.delta.tables import BATCH
-from lib.errors import InputRefused, UsageError
+from lib.errors import InputRefused, UsageError, nearest
 from lib.local_frames import frame_of
 from lib.normal_form import names_somebody, seen_of, spoilt, trimmed
 from lib.sources import databases
 from lib.sources.cards import masked_names, masked_or_null
 from lib.sources.casting import TYPES, typed_value
 from lib.sources.inputs import Batch
-from lib.sources.mapping import Origin, Source, business_columns, nearest
+from lib.sources.mapping import Origin, Source, business_columns
 from lib.sources.record_parsing import PLACE, csv_records, json_records, multiline_records
 from lib.sources.row_positions import Placed, array_elements, placed_lines
 
