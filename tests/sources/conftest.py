@@ -32,6 +32,7 @@ def bronze(tmp_path_factory: pytest.TempPathFactory) -> Table:
     folder = tmp_path_factory.mktemp("contracts")
     (folder / "bronze").mkdir()
     shutil.copy(ROOT / "lakehouse/bronze/sales_events.yaml", folder / "bronze")
+    shutil.copy(ROOT / "lakehouse/processing_activities.yaml", folder)
     return model.load(folder)["sales_events"]
 
 
