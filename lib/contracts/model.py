@@ -256,7 +256,7 @@ def load(folder: Path) -> Catalog:
 
     Raises `UsageError` that names file and place for whatever the standard or this engine does not know.
     """
-    files = sorted(folder.glob("*/*.yaml"))
+    files = sorted(file for file in folder.glob("*/*.yaml") if "." not in file.stem)  # NAME.tests.yaml is none
     if not files:
         raise UsageError(f"No contracts are in {folder}.", "Check the deployment's setting 'contracts'.")
     activities = _activities(folder / ACTIVITIES)
