@@ -1,6 +1,7 @@
 """Data contracts: the Open Data Contract Standard files under `lakehouse/`, read once, validated at once.
 
-One YAML file is one table. What the engine needs beyond the standard's own keys stands in `customProperties`:
+One YAML file is one table, or one family of tables. What the engine needs beyond the standard's own keys stands in
+`customProperties`:
 
 | where | property | meaning |
 |---|---|---|
@@ -16,6 +17,9 @@ the tables that it `remembers`, cut to the subjects; `engine`: written by the en
 | table | `subjectBy` | how that column does: `source_id`, `pseudonym`, `hashed_pseudonym` (xxhash64 of it), or \
 `suppression_token` |
 | table | `activity` | date columns on which the data subject was active: the newest of all is the last activity |
+| table | `family` | tables that differ in words only: name -> words. The contract's texts hold `${WORD}` in their \
+place, and `${name}` |
+| column | `only` | those of the family that have the column |
 | table | `processingActivity` | its activity in `processing_activities.yaml`, whose purpose, legal basis, data \
 subjects and retention are the table's unless it states its own |
 | table | `dataSubjects`, `dataCategories` | of whom it speaks, and what: for the record of processing activities |
@@ -43,6 +47,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import yaml
@@ -64,11 +69,11 @@ TABLE_PROPERTIES = {
     "load", "inputs", "remembers", "transformation", "parameters", "parametersOf", "subject", "persist",
     "declarations", "unknownMember", "restrictedMember", "outcome", "purpose", "legalBasis", "retention",
     "retentionFrom", "treatment",
-    "subjectBy", "activity", "dataSubjects", "dataCategories", "exempt", "processingActivity", "french",
+    "subjectBy", "activity", "dataSubjects", "dataCategories", "exempt", "processingActivity", "french", "family",
 }  # fmt: skip
 ACTIVITIES = "processing_activities.yaml"  # beside the folders of tables
 ACTIVITY_PROPERTIES = {"purpose", "legalBasis", "dataSubjects", "retention", "retentionFrom", "french"}
-COLUMN_PROPERTIES = {"purpose", "legalBasis", "retention", "retentionFrom", "treatment", "truncateTo"}
+COLUMN_PROPERTIES = {"purpose", "legalBasis", "retention", "retentionFrom", "treatment", "truncateTo", "only"}
 RULE_PROPERTIES = {"appliesTo", "consequence", "clears", "columns"}
 
 
@@ -260,7 +265,33 @@ def load(folder: Path) -> Catalog:
     if not files:
         raise UsageError(f"No contracts are in {folder}.", "Check the deployment's setting 'contracts'.")
     activities = _activities(folder / ACTIVITIES)
-    return Catalog(_in_loading_order(_with_parameters([_table(file, activities) for file in files])))
+    described = [(file, *table) for file in files for table in _family(file, _read(file)["schema"][0])]
+    tables = [_table(file, name, schema, activities) for file, name, schema in described]
+    return Catalog(_in_loading_order(_with_parameters(tables)))
+
+
+def _family(file: Path, schema: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Name and content of each table that a contract describes."""
+    family = _custom(schema, TABLE_PROPERTIES, file).get("family", {file.stem: {}})
+    columns = [(each, _custom(each, COLUMN_PROPERTIES, file).get("only", family)) for each in schema["properties"]]
+    for name, words in family.items():
+        kept = [column for column, only in columns if name in only]
+        yield name, _worded({**schema, "properties": kept}, {"name": name, **words}, file)
+
+
+def _worded(stated: Any, words: Mapping[str, Any], file: Path) -> Any:
+    """What is stated, with words in place of `${WORD}`; a text that is nothing else becomes the word itself."""
+    if isinstance(stated, Mapping):
+        return {key: _worded(value, words, file) for key, value in stated.items()}
+    if isinstance(stated, list):
+        return [_worded(value, words, file) for value in stated]
+    if not isinstance(stated, str) or "${" not in stated:
+        return stated
+    whole = stated[2:-1] if stated.startswith("${") and stated.endswith("}") else ""
+    try:
+        return words[whole] if whole in words else Template(stated).substitute(words)
+    except (KeyError, ValueError) as error:
+        raise UsageError(f"{file}: '{stated[:80]}' uses the word {error}, which its family does not state.") from None
 
 
 def _activities(file: Path) -> dict[str, dict[str, Any]]:
@@ -313,9 +344,7 @@ def _in_loading_order(tables: Iterable[Table]) -> tuple[Table, ...]:
         raise UsageError(f"Contracts read each other in a circle: {' -> '.join(error.args[1])}.") from error
 
 
-def _table(file: Path, activities: Mapping[str, Mapping[str, Any]]) -> Table:
-    document = _read(file)
-    schema = document["schema"][0]
+def _table(file: Path, name: str, schema: Mapping[str, Any], activities: Mapping[str, Mapping[str, Any]]) -> Table:
     custom = _with_activity(_custom(schema, TABLE_PROPERTIES, file), activities, file)
     if custom.get("load", "full") not in LOADS:
         raise UsageError(f"{file}: load '{custom['load']}' is unknown.", nearest(custom["load"], LOADS))
@@ -323,11 +352,11 @@ def _table(file: Path, activities: Mapping[str, Mapping[str, Any]]) -> Table:
     for right in custom.get("exempt", {}):
         _require_known(right, RIGHTS, f"{file}: exempt right")
     _require_retention(schema, custom, file)
-    for name in custom.get("activity", ()):
-        _require_known(name, {e["name"] for e in schema["properties"] if _is_date(e)}, f"{file}: activity")
+    for active in custom.get("activity", ()):
+        _require_known(active, {e["name"] for e in schema["properties"] if _is_date(e)}, f"{file}: activity")
     quality = schema.get("quality", [])
     return Table(
-        path=f"{file.parent.name}/{file.stem}",
+        path=f"{file.parent.name}/{name}",
         name=schema["name"],
         kind=schema.get("physicalType", "table"),
         description=_folded(schema.get("description", "")),

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
@@ -233,6 +233,22 @@ def commits(lake: Path) -> set[str]:
 def contracts(folder: Path) -> Path:
     """A copy of the project's contracts, for a test to change."""
     return Path(shutil.copytree(PROJECT / "lakehouse", folder, ignore=shutil.ignore_patterns("__pycache__")))
+
+
+def leave_out(folder: Path, names: Iterable[str]) -> None:
+    """Take tables (`LAYER/NAME`) out of a copy of the contracts."""
+    families = [file for file in folder.glob("*/*.yaml") if "property: family" in file.read_text(encoding="utf-8")]
+    for path in names:
+        layer, name = path.split("/")
+        file = folder / f"{path}.yaml"
+        if file.exists():
+            file.unlink()
+            continue
+        for family in (each for each in families if each.parent.name == layer):
+            document = yaml.safe_load(family.read_text(encoding="utf-8"))
+            stated = {each["property"]: each["value"] for each in document["schema"][0]["customProperties"]}
+            stated["family"].pop(name, None)
+            family.write_text(yaml.safe_dump(document), encoding="utf-8") if stated["family"] else family.unlink()
 
 
 def change_contract(file: Path, change: Mapping[str, object]) -> None:

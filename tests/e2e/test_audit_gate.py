@@ -18,13 +18,13 @@ pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
 def impossible(folder: Path) -> Path:
     """Contracts of which one states a check that no content can meet."""
     copied = contracts(folder)
-    file = copied / "mart_sales" / "yearly.yaml"
+    file = copied / "mart_sales" / "trends.yaml"
     stated = yaml.safe_load(file.read_text(encoding="utf-8"))["schema"][0].get("quality", [])
     check = {
         "name": "never_met",
         "description": "No content meets this",
         "type": "sql",
-        "query": "select count(*) from yearly where 1 = 0",
+        "query": "select count(*) from trends where 1 = 0",
         "mustBe": 1,
     }
     change_contract(file, {"quality": [*stated, check]})
@@ -46,7 +46,7 @@ def test_a_failed_audit_publishes_nothing_until_it_passes(
     options = ("--input", str(batch.path), "--extract-date", f"{batch.extract_date:%Y-%m-%d}")
     failed = site.job("pipeline", lake, *options, deployment=site.deployment(impossible(tmp_path / "contracts")))
     assert failed.code == 4, failed.err
-    assert failed.last_line.startswith("The audit failed: mart_sales/yearly, never_met: 0, expected 1.")
+    assert failed.last_line.startswith("The audit failed: mart_sales/trends, never_met: 0, expected 1.")
     assert published_by(lake) == before
     assert differences(lake, small.batches[0]) == []
     runs = sorted(records(lake, "mart_operations/runs"), key=lambda run: str(run["finished_at"]))

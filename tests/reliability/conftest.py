@@ -25,7 +25,7 @@ from lib.delta import tables
 from lib.delta.lake import Lake, open_lake
 from lib.progress import Steps
 from lib.settings import load
-from tests.e2e.lakes import Died, Ending, Site, content, contracts, newest
+from tests.e2e.lakes import Died, Ending, Site, content, contracts, leave_out, newest
 from tests.oracle.case import batch, row
 
 DAY = dt.date(2023, 8, 25)
@@ -152,9 +152,7 @@ def few_tables(folder: Path) -> Path:
     for table in catalog:
         if table.layer in LAYERS or table.path == MART:
             need(table.path)
-    for table in catalog:
-        if table.path not in needed:
-            (kept / f"{table.path}.yaml").unlink()
+    leave_out(kept, (table.path for table in catalog if table.path not in needed))
     (kept / "summary.yaml").write_text("[]\n", encoding="utf-8")
     return kept
 

@@ -18,7 +18,7 @@ from lib.accountability.auditlog import audit_log
 from lib.delta.lake import Lake, open_lake
 from lib.pipeline import pipeline
 from lib.settings import load
-from tests.e2e.lakes import PROJECT, Ending, Site, contracts
+from tests.e2e.lakes import PROJECT, Ending, Site, contracts, leave_out
 from tests.oracle.case import batch, row
 
 DAY = dt.date(2023, 8, 25)
@@ -103,8 +103,7 @@ class Shop:
 def shop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     folder = tmp_path_factory.mktemp("rgpd")
     kept = contracts(folder / "lakehouse")
-    for name in LEFT_OUT:
-        (kept / f"{name}.yaml").unlink()
+    leave_out(kept, LEFT_OUT)
     (kept / "summary.yaml").write_text("[]\n", encoding="utf-8")
     bronze = kept / "bronze/sales_events.yaml"
     document = yaml.safe_load(bronze.read_text(encoding="utf-8"))

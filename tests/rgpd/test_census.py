@@ -180,3 +180,21 @@ def test_what_an_activity_leaves_out_is_missing_in_each_of_its_tables(tmp_path: 
     catalog = model.load(folder)
     assert set(open_points(catalog).values()) == {("purpose",)}
     assert len({name.rpartition(".")[0] for name in open_points(catalog)}) > 8
+
+
+def test_a_family_is_several_tables_from_one_contract() -> None:
+    catalog = model.load(ROOT / "lakehouse")
+    monthly, yearly = catalog["monthly"], catalog["yearly"]
+    assert (monthly.path, yearly.path) == ("mart_sales/monthly", "mart_sales/yearly")
+    assert (monthly.transformation, yearly.parameters["periods_per_year"]) == (yearly.transformation, 1)
+    assert yearly.grain.startswith("one row per year, region and category, from the first year")
+    only = {column.name for column in monthly.columns} - {column.name for column in yearly.columns}
+    assert only == {"revenue_last_year", "growth_last_year"}
+
+
+def test_a_word_that_a_family_does_not_state_is_named(altered: Callable[[str, Change], model.Catalog]) -> None:
+    def ask(schema: dict[str, Any]) -> None:
+        schema["description"] = "Sales of each ${perod}"
+
+    with pytest.raises(UsageError, match=r"periods\.yaml: 'Sales of each .*' uses the word 'perod'"):
+        altered("mart_sales/periods", ask)
