@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from lib import drafts
 from lib.drafts import locked
 from lib.errors import UsageError
+from lib.sql import quoted
 
 # The names of the keys: of the pseudonyms, of the suppression list's tokens, of the audit log.
 PSEUDONYM_KEY, SUPPRESSION_KEY, AUDIT_KEY = "pseudonym", "suppression", "audit"
@@ -58,7 +59,7 @@ def with_pseudonym(frame: DataFrame, column: str, name: str, key: bytes) -> Data
     inner, outer = _padded(key)
     spark = frame.sparkSession
     pads = _relation(spark, inner, outer)
-    others = [F.col(f"`{other}`") for other in frame.columns if other != column]
+    others = [F.col(quoted(other)) for other in frame.columns if other != column]
     return frame.join(F.broadcast(pads), how="cross").select(*others, _hmac(F.col(column)).alias(name))
 
 

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from lib.audit.results import CheckResult
 from lib.contracts.model import Catalog, Table
+from lib.sql import quoted
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Key:
 
     def wrong(self, frames: Mapping[str, DataFrame]) -> DataFrame:
         """One row: the number of rows too many. What is NULL is missing, not double."""
-        columns = [F.col(f"`{name}`") for name in self.table.key]
+        columns = [F.col(quoted(name)) for name in self.table.key]
         stated = reduce(Column.__or__, (column.isNotNull() for column in columns))
         return _total(frames[self.table.name].where(stated).groupBy(*columns).agg((F.count("*") - 1).alias("rows")))
 
@@ -50,8 +51,8 @@ class Link:
 
     def wrong(self, frames: Mapping[str, DataFrame]) -> DataFrame:
         """One row: the number of rows that refer to nothing. Whether a value may be missing is asked elsewhere."""
-        referring = frames[self.table.name].select(F.col(f"`{self.column}`").alias("key"))
-        referred = frames[self.to_table].select(F.col(f"`{self.to_column}`").alias("key"))
+        referring = frames[self.table.name].select(F.col(quoted(self.column)).alias("key"))
+        referred = frames[self.to_table].select(F.col(quoted(self.to_column)).alias("key"))
         values = referring.where(F.col("key").isNotNull()).groupBy("key").agg(F.count("*").alias("rows"))
         if referring.dtypes != referred.dtypes:
             # An integer is an integer, of whatever width.

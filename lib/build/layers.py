@@ -16,6 +16,7 @@ from lib.contracts.model import Table
 from lib.delta.lake import Lake
 from lib.delta.tables import BATCH, IN_MEMORY
 from lib.local_frames import frame_of
+from lib.sql import quoted
 
 SUBJECTS = "subjects"
 # Planning, committing and computing small tables alternate; a few at once keep the driver and the cores busy.
@@ -161,7 +162,7 @@ class Layers:
         if not table.members:
             return frame
         values = [[member.get(column.name) for column in table.stored] for member in table.members]
-        schema = ", ".join(f"`{column.name}` {column.physical_type}" for column in table.stored)
+        schema = ", ".join(f"{quoted(column.name)} {column.physical_type}" for column in table.stored)
         members = frame_of(self._lake.spark, values, schema)
         return self._lake.tables.conform(frame, table).unionByName(members)
 

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from lib.contracts.model import RowRule, Table
 from lib.errors import UsageError
+from lib.sql import literal, quoted
 
 STRUCTURE = "structure"
 ROW = "row"
@@ -38,7 +39,7 @@ def judge(frame: DataFrame, table: Table) -> DataFrame:
     # A selection of its own: in the one that clears, the other rules would still see what is cleared.
     second = first.select("_clearing", MAPPED, *(_cleared(name, cleared) for name in names))
     broken = _bits(table, judging).bitwiseOR(F.col("_clearing")).alias(BROKEN)
-    stated = [F.col(f"`{name}`") for name in names]
+    stated = [F.col(quoted(name)) for name in names]
     return second.select(*stated, broken).select(
         *stated, _codes(table.rules).alias(REASONS), *_acceptances(table.rules)
     )
@@ -77,14 +78,14 @@ def condition(table: Table, rule: RowRule) -> str:
     for name in rule.values_of:
         if name not in columns or not columns[name].values:
             raise UsageError(f"{table.path}: rule '{rule.code}' names '{name}', whose contract lists no values.")
-        listed = ", ".join("'{}'".format(str(value).replace("'", "\\'")) for value in columns[name].values)
-        parts.append(f"(`{name}` is null or `{name}` in ({listed}))")
+        listed = ", ".join(literal(value) for value in columns[name].values)
+        parts.append(f"({quoted(name)} is null or {quoted(name)} in ({listed}))")
     return " and ".join(parts)
 
 
 def _cleared(name: str, cleared: dict[str | None, int]) -> Column:
     if name not in cleared:
-        return F.col(f"`{name}`")
+        return F.col(quoted(name))
     return F.when(F.col("_clearing").bitwiseAND(F.lit(1 << cleared[name])) == 0, F.col(name)).alias(name)
 
 

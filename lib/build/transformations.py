@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lib.contracts.model import Table
 from lib.errors import InputRefused, UsageError
-from lib.parameters import bound
+from lib.sql import bound
 
 COMMENT = re.compile(r"--[^\n]*")
 

@@ -55,7 +55,7 @@ from jsonschema import Draft201909Validator, ValidationError
 
 from lib import durations
 from lib.errors import UsageError, nearest
-from lib.parameters import bound
+from lib.sql import bound, quoted
 
 LOADS = ("batch", "subject", "full", "anonymous", "engine")
 BY_THE_ENGINE = ("anonymous", "engine")
@@ -207,7 +207,7 @@ class Table:
     @property
     def schema(self) -> str:
         """The stored columns as Spark DDL, comments included."""
-        return ", ".join(f"`{c.name}` {c.physical_type}{' not null' if c.required else ''}" for c in self.stored)
+        return ", ".join(f"{quoted(c.name)} {c.physical_type}{' not null' if c.required else ''}" for c in self.stored)
 
 
 @dataclass(frozen=True)

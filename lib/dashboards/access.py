@@ -16,6 +16,7 @@ from lib.dashboards.client import Client
 from lib.dashboards.specs import Dashboard
 from lib.serving.accounts import SERVICE, Account, generated
 from lib.serving.roles import Role, Roles
+from lib.sql import literal
 
 BUILT_IN = {"Admin", "Alpha", "Gamma", "Public", "sql_lab"}
 # What a viewer needs to look at a dashboard and use its filters, and nothing to make, change or explore anything.
@@ -119,7 +120,7 @@ class Access:
         return table.layer in role.marts and (has_column or not role.rows)
 
     def _clause(self, role: Role) -> str:
-        values = ", ".join(_literal(value) for value in role.rows or ())
+        values = ", ".join(literal(value) for value in role.rows or ())
         return f"{self.roles.column} IN ({values})" if role.rows else EVERY_ROW
 
     def _datasets(self) -> dict[str, int]:
@@ -171,12 +172,6 @@ class Access:
             self.client.delete(f"security/users/{stated[name]['id']}")
             changes.append(f"user {name}: gone")
         return changes
-
-
-def _literal(value: str) -> str:
-    r"""A text as Spark reads it: `\'` is a quote, and two quotes side by side would be the end of one text."""
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 def _as_stated(entry: Mapping[str, Any]) -> Rule:

@@ -19,6 +19,7 @@ from pyspark.storagelevel import StorageLevel
 from lib.accountability import anchors
 from lib.contracts.model import Table
 from lib.local_frames import frame_of
+from lib.sql import quoted
 
 BATCH = "_batch_id"
 READERS_KEEP = "interval 60 days"
@@ -100,7 +101,7 @@ class Tables:
         """The contract's stored columns of `frame`, by name, in the contract's order, type and with its comments."""
         return frame.select(
             *(
-                F.col(f"`{column.name}`")
+                F.col(quoted(column.name))
                 .cast(column.physical_type)
                 .alias(column.name, metadata={"comment": column.description})
                 for column in table.stored
@@ -169,7 +170,7 @@ class Tables:
     def delete(self, table: Table, keys: DataFrame) -> int | None:
         """Delete the rows whose values of `keys`' columns stand in `keys`; values never enter a predicate."""
         if self.version(table) is not None:
-            on = " and ".join(f"target.`{name}` <=> source.`{name}`" for name in keys.columns)
+            on = " and ".join(f"target.{quoted(name)} <=> source.{quoted(name)}" for name in keys.columns)
             target = DeltaTable.forPath(self.spark, self.location(table)).alias("target")
             target.merge(keys.distinct().alias("source"), on).whenMatchedDelete().execute()
             self._versions.pop(table.path, None)
@@ -197,7 +198,7 @@ class Tables:
 
     def _vacuum(self, table: Table) -> None:
         self._silence()
-        self.spark.sql(f"vacuum delta.`{self.location(table)}` full retain 0 hours").collect()
+        self.spark.sql(f"vacuum delta.{quoted(self.location(table))} full retain 0 hours").collect()
         self._versions.pop(table.path, None)
 
     def _silence(self) -> None:
@@ -232,8 +233,8 @@ class Tables:
         self._write(table, kept.unionByName(entering), "overwrite")
 
     def _merge(self, table: Table, changes: DataFrame) -> None:
-        on = " and ".join(f"target.`{name}` = source.`{name}`" for name in table.key)
-        values: dict[str, str | Column] = {column.name: f"source.`{column.name}`" for column in table.stored}
+        on = " and ".join(f"target.{quoted(name)} = source.{quoted(name)}" for name in table.key)
+        values: dict[str, str | Column] = {column.name: f"source.{quoted(column.name)}" for column in table.stored}
         target = DeltaTable.forPath(self.spark, self.location(table)).alias("target")
         (
             target.merge(changes.alias("source"), on)
@@ -278,7 +279,7 @@ def _statistics(table: Table) -> dict[str, str]:
         return {}
     if not harmless or computed:
         return {"delta.dataSkippingNumIndexedCols": "0"}
-    return {"delta.dataSkippingStatsColumns": ",".join(f"`{name}`" for name in harmless)}
+    return {"delta.dataSkippingStatsColumns": ",".join(quoted(name) for name in harmless)}
 
 
 def _has_statistics(physical_type: str) -> bool:
@@ -296,7 +297,7 @@ def _same(left: DataFrame, right: DataFrame) -> bool:
 
 
 def _fingerprint(frame: DataFrame, side: int) -> DataFrame:
-    columns = [F.col(f"`{name}`") for name in frame.columns]
+    columns = [F.col(quoted(name)) for name in frame.columns]
     # Two independent hashes, since the hash skips NULLs: the second sees where they stand.
     low = F.xxhash64(*columns).cast("decimal(38,0)")
     high = F.xxhash64(F.to_json(F.struct(*columns))).cast("decimal(38,0)")

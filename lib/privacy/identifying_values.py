@@ -18,6 +18,7 @@ from lib.delta.lake import Lake
 from lib.privacy import subjects
 from lib.residue.residue import WINDOW, Wanted
 from lib.sources.casting import ISO_FORM
+from lib.sql import quoted
 
 TEXT, INTEGER = "text", "integer"
 KIND, NAME, VALUE = "kind", "name", "value"
@@ -103,7 +104,7 @@ def _exploded(rows: DataFrame, columns: Sequence[Column]) -> DataFrame:
         F.struct(
             F.lit(INTEGER if column.physical_type == "bigint" else TEXT).alias(KIND),
             F.lit(column.name).alias(NAME),
-            F.trim(F.col(f"`{column.name}`").cast("string")).alias(VALUE),
+            F.trim(F.col(quoted(column.name)).cast("string")).alias(VALUE),
         )
         for column in columns
         if not column.name.startswith("_")

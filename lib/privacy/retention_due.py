@@ -24,6 +24,7 @@ from lib.durations import Duration
 from lib.errors import UsageError
 from lib.normal_form import names_somebody, seen_of, trimmed
 from lib.rights import restrictions
+from lib.sql import quoted
 
 KEY, DAY, LOADED = "_key", "_day", "_loaded"
 INGESTED = "_ingested_at"
@@ -41,7 +42,7 @@ class Dated:
     @property
     def condition(self) -> Column:
         """Which rows are due. Names a day, never a value of a person."""
-        return (F.to_date(F.col(f"`{self.column}`")) < F.lit(self.day)) & self.where
+        return (F.to_date(F.col(quoted(self.column))) < F.lit(self.day)) & self.where
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from lib.normal_form import BLANKS, normal
 from lib.rights import listings
 from lib.rights.asked import Asked, require_unspoilt
 from lib.sources.casting import TYPES
+from lib.sql import quoted
 
 CORRECTIONS = "rights/corrections"
 OPTION = "--corrections"
@@ -158,7 +159,7 @@ def applied(lake: Lake, frame: DataFrame, bronze: Table) -> DataFrame:
     stated = listed.groupBy(F.col(str(table.subject)).alias(WHOM)).agg(of_person)
     both = frame.join(F.broadcast(stated), on=F.col(str(bronze.subject)) == F.col(WHOM), how="left")
     types = {column.name: column.logical_type for column in bronze.stored if column.name in _attributes(lake.catalog)}
-    return both.select(*(_value(name, types[name]) if name in types else F.col(f"`{name}`") for name in frame.columns))
+    return both.select(*(_value(name, types[name]) if name in types else F.col(quoted(name)) for name in frame.columns))
 
 
 def _value(name: str, logical_type: str) -> SparkColumn:

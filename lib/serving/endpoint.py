@@ -37,6 +37,7 @@ from lib.serving.roles import load as load_roles
 from lib.serving.views import View, by_database
 from lib.session import NEEDED, ON_ONE_MACHINE
 from lib.settings import PROJECT, Settings
+from lib.sql import quoted
 from lib.storage import Storage
 
 EXTENSION = "lakehouse.gate.Gate"
@@ -285,7 +286,7 @@ class Endpoint:
         for path in versions:
             if path not in self.views:
                 view = View(self.catalog[path])
-                self.spark.sql(f"create database if not exists `{view.database}`")
+                self.spark.sql(f"create database if not exists {quoted(view.database)}")
                 self.spark.sql(view.definition)
                 self.views[path] = view
         for path in set(self.views) - set(versions):

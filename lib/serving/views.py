@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from lib.contracts.model import Table
 from lib.serving.accounts import Account
 from lib.serving.roles import Role, Roles
+from lib.sql import literal, quoted
 
 
 @dataclass(frozen=True)
@@ -29,26 +30,26 @@ class View:
     @property
     def name(self) -> str:
         """Database and view as SQL."""
-        return f"{_quoted(self.database)}.{_quoted(self.table.name)}"
+        return f"{quoted(self.database)}.{quoted(self.table.name)}"
 
     @property
     def stub(self) -> str:
         """The view's text in the catalogue, which the gate replaces."""
         columns = ", ".join(
-            f"cast(null as {column.physical_type}) as {_quoted(column.name)}" for column in self.table.stored
+            f"cast(null as {column.physical_type}) as {quoted(column.name)}" for column in self.table.stored
         )
-        return f"select {columns} where {_text(self.table.path)} is null"
+        return f"select {columns} where {literal(self.table.path)} is null"
 
     @property
     def definition(self) -> str:
         """The statement that makes the view, comments included."""
-        columns = ", ".join(f"{_quoted(c.name)} comment {_text(c.description)}" for c in self.table.stored)
-        return f"create or replace view {self.name} ({columns}) comment {_text(self._comment)} as {self.stub}"
+        columns = ", ".join(f"{quoted(c.name)} comment {literal(c.description)}" for c in self.table.stored)
+        return f"create or replace view {self.name} ({columns}) comment {literal(self._comment)} as {self.stub}"
 
     def source(self, lake: str, version: int) -> str:
         """The rows of the published version, not filtered."""
-        columns = ", ".join(_quoted(column.name) for column in self.table.stored)
-        return f"select {columns} from delta.{_quoted(f'{lake}/{self.table.path}@v{version}')}"
+        columns = ", ".join(quoted(column.name) for column in self.table.stored)
+        return f"select {columns} from delta.{quoted(f'{lake}/{self.table.path}@v{version}')}"
 
     def body(self, lake: str, version: int, roles: Roles, accounts: Iterable[Account]) -> str:
         """The rows of the published version that the asking user may see."""
@@ -71,7 +72,7 @@ def _term(role: Role, column: str, accounts: Iterable[Account]) -> str:
     if not users:
         return ""
     asking = f"current_user() in ({_list(users)})"
-    return asking if role.rows is None else f"({asking} and {_quoted(column)} in ({_list(role.rows)}))"
+    return asking if role.rows is None else f"({asking} and {quoted(column)} in ({_list(role.rows)}))"
 
 
 def by_database(views: Iterable[View]) -> Mapping[str, set[str]]:
@@ -83,13 +84,4 @@ def by_database(views: Iterable[View]) -> Mapping[str, set[str]]:
 
 
 def _list(values: Iterable[str]) -> str:
-    return ", ".join(_text(value) for value in values)
-
-
-def _text(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
-
-
-def _quoted(name: str) -> str:
-    return f"`{name.replace('`', '``')}`"
+    return ", ".join(literal(value) for value in values)

@@ -19,6 +19,7 @@ from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 
 from lib.local_frames import frame_of
+from lib.sql import quoted
 
 SHORTEST, LONGEST = 13, 19
 
@@ -122,9 +123,9 @@ def masked_or_null(columns: Sequence[str]) -> Column:
 
     One search for many columns: a plan with one per column takes longer to make than a small file to load.
     """
-    suspect = reduce(Column.__or__, (F.expr(SUSPECT.replace("{text}", _quoted(column))) for column in columns))
+    suspect = reduce(Column.__or__, (F.expr(SUSPECT.replace("{text}", quoted(column))) for column in columns))
     search = f"if({SUSPECT}, {MASKED}, {{text}})".replace("{text}", "text")
-    texts = F.expr(f"transform(array({', '.join(map(_quoted, columns))}), text -> {search})")
+    texts = F.expr(f"transform(array({', '.join(map(quoted, columns))}), text -> {search})")
     return F.when(suspect, texts)
 
 
@@ -137,7 +138,3 @@ def masked_names(spark: SparkSession, names: Sequence[str]) -> tuple[str, ...]:
         row["at"]: row["masked"] for row in listed.select("at", masked_or_null(["name"]).alias("masked")).collect()
     }
     return tuple(found[at][0] if found[at] else name for at, name in enumerate(names))
-
-
-def _quoted(name: str) -> str:
-    return f"`{name.replace('`', '``')}`"

@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 
 from lib.errors import InputRefused, UsageError
 from lib.sources.row_positions import ROW, Placed, position_in_task
+from lib.sql import quoted
 
 SCHEMES = ("sqlite", "postgresql")
 CHUNK = 50_000
@@ -101,7 +102,7 @@ def table_records(spark: SparkSession, table: DatabaseTable, placed: Placed) -> 
         F.lit(placed.batch_id).alias("_batch_id"),
         F.lit(placed.extract_date).cast("date").alias("_extract_date"),
         F.lit(None).cast("string").alias("_corrupt_record"),
-        F.struct(*(F.col(_name(name)).alias(f"c{at}") for at, name in enumerate(header))).alias("record"),
+        F.struct(*(F.col(quoted(name)).alias(f"c{at}") for at, name in enumerate(header))).alias("record"),
     )
 
 
@@ -127,13 +128,13 @@ def _line(entry: Column) -> Column:
 
 def _canonical(header: tuple[str, ...]) -> Column:
     """A row's fields joined so that no two rows share a form (docs/splitter.md)."""
-    fields = [F.col(_name(name)) for name in header]
+    fields = [F.col(quoted(name)) for name in header]
     return F.concat_ws("\0,", *(F.when(f.isNull(), "").when(f == "", "\0E").otherwise(f) for f in fields))
 
 
 def _numbered(spark: SparkSession, table: DatabaseTable, header: tuple[str, ...]) -> DataFrame:
     rows = _reader(spark, table)
-    names = [_name(name) for name in header]
+    names = [quoted(name) for name in header]
     if ROW in rows.columns:
         return rows.select(F.col(ROW).cast("bigint").alias(ROW), *names)
     ordered = rows.select(*names).coalesce(1).sortWithinPartitions(*names)
@@ -153,16 +154,12 @@ def _reader(spark: SparkSession, table: DatabaseTable) -> DataFrame:
     options = _options(table)
     try:
         found = spark.read.format("jdbc").options(**options).load()
-        as_text = ", ".join(f"{_name(name)} string" for name in found.columns)
+        as_text = ", ".join(f"{quoted(name)} string" for name in found.columns)
         return spark.read.format("jdbc").options(**options, customSchema=as_text).load()
     except (Py4JJavaError, PySparkException) as error:
         raise InputRefused(
             f"{table.address} cannot be read.", "Check address, table, rights and PGPASSWORD."
         ) from error
-
-
-def _name(name: str) -> str:
-    return f"`{name.replace('`', '``')}`"
 
 
 def _sql_name(name: str) -> str:

@@ -26,6 +26,7 @@ from lib.sources.inputs import Batch
 from lib.sources.mapping import Origin, Source, business_columns
 from lib.sources.record_parsing import PLACE, csv_records, json_records, multiline_records
 from lib.sources.row_positions import Placed, array_elements, placed_lines
+from lib.sql import quoted
 
 JSON = ("json", "jsonl")
 SPOILT = "_spoilt_subject"
@@ -191,13 +192,9 @@ def _failure(frame: DataFrame, column: str) -> str | None:
 
 def _value(origin: Origin) -> Column:
     if origin.kind == "column":
-        return F.col(_quoted(origin.value))
+        return F.col(quoted(origin.value))
     value = F.expr(origin.value).cast("string") if origin.kind == "expression" else F.lit(origin.value)
     return F.when(F.col("_corrupt_record").isNull(), value)
-
-
-def _quoted(name: str) -> str:
-    return f"`{name.replace('`', '``')}`"
 
 
 def _ingested(batches: Sequence[Batch], now: datetime) -> Column:
@@ -216,7 +213,7 @@ def _bronze(frame: DataFrame, source: Source, bronze: Table, ingested: Column) -
         "_source": F.lit(source.name),
         "_ingested_at": ingested,
         **{name: F.col(name) for name in (*PLACE, "_corrupt_record")},
-        **{name: F.expr(f"if(masked is null, `{name}`, masked[{at}])") for at, name in enumerate(names)},
+        **{name: F.expr(f"if(masked is null, {quoted(name)}, masked[{at}])") for at, name in enumerate(names)},
     }
     absent = F.lit(None).cast("string")
     return searched.select(*(ready.get(c.name, absent).alias(c.name) for c in bronze.stored))

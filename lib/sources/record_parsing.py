@@ -17,6 +17,7 @@ from lib.files import literal
 from lib.sources.input_parts import Part
 from lib.sources.mapping import Layout
 from lib.sources.row_positions import Placed, metadata, with_places
+from lib.sql import quoted
 
 PLACE = ("_file", "_row", "_batch_id", "_extract_date")
 MOST_FIELDS = 20_000  # more make Spark's CSV parser fail the job, with the row in its message
@@ -67,7 +68,7 @@ def json_records(lines: DataFrame, header: Sequence[str], broken: Column) -> Dat
 
     What is no string is taken as the text that stands in the file: numbers digit by digit, objects as JSON.
     """
-    fields = ", ".join(f"`{name.replace('`', '``')}` string" for name in header)
+    fields = ", ".join(f"{quoted(name)} string" for name in header)
     # As an array of one: so whatever follows the object is an error too, not just passed over.
     wrapped = F.concat(F.lit("["), _exact(F.col("value")), F.lit("]"))
     parsed = lines.select(

@@ -1,6 +1,7 @@
-"""Named parameters (`:name`) of the contracts' SQL, written into it as literals.
+"""Names and literals in the SQL of Spark.
 
-Spark's own `args` do not pass Delta's parser: it drops them.
+Named parameters (`:name`) of the contracts' SQL are written into it as literals, since Spark's own `args` do not pass
+Delta's parser: it drops them.
 """
 
 from __future__ import annotations
@@ -22,12 +23,18 @@ def bound(text: str, parameters: Mapping[str, Any], place: str) -> str:
         name = match.group(1)
         if name not in parameters:
             raise UsageError(f"{place} uses the parameter :{name}, which nobody gives.")
-        return _literal(parameters[name])
+        return literal(parameters[name])
 
     return NAMED.sub(value, text)
 
 
-def _literal(value: object) -> str:
+def quoted(name: str) -> str:
+    """A name as Spark reads it, whatever is in it."""
+    return f"`{name.replace('`', '``')}`"
+
+
+def literal(value: object) -> str:
+    r"""A value as Spark reads it. In a text `\'` is a quote: two quotes side by side would be the end of one text."""
     if isinstance(value, dt.date):
         return f"date'{value.isoformat()}'"
     if isinstance(value, int):
