@@ -12,6 +12,8 @@ from lib import interruption
 
 # What the engine's results depend on, whoever started the session.
 NEEDED = {
+    # A text of a contract or of a row is not a variable of Hive, whatever it holds: `${env:HOME}`.
+    "spark.sql.variable.substitute": "false",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
     "spark.sql.csv.parser.columnPruning.enabled": "false",
