@@ -64,6 +64,8 @@ SPARK = {
     "spark.scheduler.mode": "FAIR",
     "spark.scheduler.allocation.file": (PROJECT / "conf/fairscheduler.xml").as_uri(),
     "spark.driver.maxResultSize": "256m",
+    # Spark ends the process after a task's stack overflow, which a client's statement could cause: end the statement.
+    "spark.executor.killOnFatalError.depth": "0",
     # Marts are small: compiling a query takes longer than interpreting it.
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
