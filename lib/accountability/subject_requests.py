@@ -10,12 +10,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lib import address, drafts
+from lib import address, drafts, keys
+from lib.accountability import auditlog
 from lib.errors import UsageError
 from lib.progress import Steps
 
@@ -54,6 +56,21 @@ class SubjectRequest:
     corrections: list[list[str | None]] = field(default_factory=list)
     partial: bool = False
     grace: float = 0
+
+    @classmethod
+    def new(
+        cls, kind: str, lake: str, subjects: Sequence[str], at: str, rows: Mapping[str, int] | None = None
+    ) -> SubjectRequest:
+        """A request that is not begun yet, about known persons; `rows` is how many of theirs each table holds."""
+        return cls(
+            reference=auditlog.new_reference(),
+            lake=lake,
+            started_at=at,
+            subjects=list(subjects),
+            salt=secrets.token_hex(keys.KEY_BYTES),
+            kind=kind,
+            rows=dict(rows or {}),
+        )
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
+import time
 from dataclasses import dataclass
 
 from pyspark.sql import SparkSession
@@ -35,6 +36,14 @@ class Lake:
     steps: Steps
     run_id: str
     started_at: dt.datetime
+
+    def drop_older_versions(self, grace: float) -> None:
+        """Give running queries `grace` seconds to end, then remove the files of all older versions."""
+        time.sleep(grace)
+        # What the engine itself writes of runs and batches holds no person's rows, in no version.
+        stored = [table for table in self.catalog.stored if table.load != "engine" or table.subject]
+        # What people still read stays, until something newer is published.
+        self.tables.vacuum(*(table for table in stored if not self.base.is_read_as_it_was(table)))
 
 
 def open_lake(spark: SparkSession, settings: Settings, *, verbose: bool = False, any_keys: bool = False) -> Lake:

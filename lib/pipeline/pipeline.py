@@ -95,6 +95,17 @@ def run(lake: Lake, request: Request) -> Result:
     return _carry_through(lake, request, entries, pending)
 
 
+def finish_pending(lake: Lake, job: str) -> bool:
+    """Carry pending batches to their end, before `job` asks what the lake holds of somebody.
+
+    Gives whether there were any.
+    """
+    pending = any(entry.pending for entry in lake.ledger.entries())
+    if pending:
+        run(lake, Request(job=job))
+    return pending
+
+
 def _load(lake: Lake, request: Request) -> Request:
     """Mend the lake and load what is new into it; gives what there is to do then."""
     if not request.inputs:

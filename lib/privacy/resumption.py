@@ -7,8 +7,8 @@ from collections.abc import Collection
 from lib.accountability import auditlog, subject_requests
 from lib.delta.lake import Lake
 from lib.errors import UsageError
-from lib.privacy import erasure, subject_rights
-from lib.privacy.erasure import Finished
+from lib.privacy import anonymous_lines, erasure, subject_rights
+from lib.privacy.receipts import Finished
 
 
 def resume(lake: Lake, *, partial: bool = False, anew: Collection[str] = ()) -> Finished:
@@ -33,7 +33,7 @@ def resume(lake: Lake, *, partial: bool = False, anew: Collection[str] = ()) -> 
         elif partial or not request.partial:
             receipts.append(erasure.carry_out(lake, request))
             gone |= set(request.subjects)
-    erasure.mend(lake)
+    anonymous_lines.mend(lake)
     lake.base.advance()
     return Finished(tuple(receipts), frozenset(gone), tuple(lost), tuple(fulfilled))
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 import datetime as dt
 
 from lib.accountability import subject_requests
+from lib.accountability.subject_requests import SubjectRequest
 from lib.contracts import coverage
+from lib.delta import publication
 from lib.delta.lake import Lake
-from lib.privacy import erasure, retention_due, subjects
-from lib.privacy.erasure import NOTHING_OPEN, Finished
+from lib.pipeline import pipeline
+from lib.privacy import erasure, receipts, retention_due, subjects
+from lib.privacy.receipts import NOTHING_OPEN, Finished
 
 JOB = "enforce_retention"
 
@@ -29,19 +32,20 @@ def enforce(lake: Lake, as_of: dt.date, *, grace: float, before: Finished = NOTH
     Gives the last line. Raises `AuditFailed` if a scan finds anything.
     """
     coverage.require(lake.catalog)
-    erasure.settle(lake)
+    pipeline.finish_pending(lake, JOB)
     due = retention_due.due(lake, as_of)
-    receipts = list(before.receipts)
+    written = list(before.receipts)
     # A lost request may have deleted what was due, and not the older versions of it.
     if due.persons or any(due.rows.values()) or before.lost:
         by_date = {each.table.path: each.condition for each in retention_due.dated(lake, as_of)}
-        request = erasure.prepared(lake, "retention", due.persons, subjects.known(lake, due.persons, by_date))
+        rows = subjects.counts(lake, subjects.known(lake, due.persons, by_date))
+        request = SubjectRequest.new("retention", lake.tables.root, due.persons, publication.now(), rows)
         request.day, request.grace = as_of.isoformat(), grace
         for path, count in due.rows.items():
             request.rows[path] = request.rows.get(path, 0) + count
-        receipts.append(erasure.begin(lake, request))
+        written.append(erasure.begin(lake, request))
     done = f"Retention as of {as_of}: {due}."
-    said = f"{done} {erasure.told(lake, receipts)}" if receipts else done
+    said = f"{done} {receipts.told(lake, written)}" if written else done
     for each in before.lost:
         if each.kind == "retention":
             subject_requests.forget(each.files)

@@ -17,7 +17,6 @@ from lib.delta.keyring import ROTATION
 from lib.delta.lake import Lake
 from lib.errors import UsageError
 from lib.pipeline import pipeline
-from lib.privacy import erasure
 from lib.rights import suppression
 
 JOB = "rotate_key"
@@ -44,7 +43,7 @@ def rotate(lake: Lake, *, grace: float) -> str:
     if lake.ledger.entries():
         pipeline.run(lake, pipeline.Request(job=JOB, rebuild=True))
         with lake.steps.step("rotation: vacuum"):
-            erasure.vacuum(lake, grace)
+            lake.drop_older_versions(grace)
     log.append_once("key_rotated", reference)
     mark.unlink()
     return "The pseudonyms have a new key; the old one opens nothing any more. Back the new one up apart from the lake."

@@ -24,8 +24,8 @@ from lib.delta import publication
 from lib.delta.lake import Lake
 from lib.delta.tables import BATCH
 from lib.pipeline import pipeline
-from lib.privacy import erasure, subjects
-from lib.privacy.erasure import NOTHING_OPEN, Finished
+from lib.privacy import subjects
+from lib.privacy.receipts import NOTHING_OPEN, Finished
 from lib.rights import corrections, restrictions
 from lib.rights.asked import IN_LAKE, Asked
 from lib.rights.corrections import Stated
@@ -87,10 +87,11 @@ def _fulfil(lake: Lake, wanted: _Wanted, stated: Sequence[list[str | None]] = ()
     coverage.require(lake.catalog)
     able = {*wanted.holding, *wanted.finished}
     persons = wanted.asked.require(able, wanted.what)
-    request = erasure.prepared(lake, wanted.kind, [one for one in persons if one in wanted.holding], {})
+    about = [one for one in persons if one in wanted.holding]
+    request = SubjectRequest.new(wanted.kind, lake.tables.root, about, publication.now())
     request.lift, request.corrections = wanted.lift, list(stated)
     if request.subjects:
-        erasure.settle(lake)
+        pipeline.finish_pending(lake, wanted.kind)
         subject_requests.save(lake.settings.secrets, request)
         carry_out(lake, request)
     reference = request.reference if request.subjects else wanted.finished[persons[0]]

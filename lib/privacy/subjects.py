@@ -89,6 +89,11 @@ def rows_of(lake: Lake, table: Table, subjects: DataFrame) -> DataFrame:
     return lake.tables.read(table).join(F.broadcast(keys_of(lake, table, subjects)), on=str(table.subject))
 
 
+def counts(lake: Lake, found: Mapping[str, Mapping[int, int]]) -> dict[str, int]:
+    """Of what is `known`, the rows in each table that subjects can leave."""
+    return {path: sum(rows.values()) for path, rows in found.items() if not lake.catalog[path].exempt}
+
+
 def known(
     lake: Lake, ids: Sequence[str], but: Mapping[str, Column] = MappingProxyType({})
 ) -> dict[str, dict[int, int]]:

@@ -15,7 +15,6 @@ from lib.delta import deltalog, publication
 from lib.delta.base import Base
 from lib.delta.deltalog import Changes
 from lib.errors import AuditFailed, UsageError
-from lib.privacy import erasure
 from lib.publication import reader
 from splitter.split import Order, split
 from tests.e2e.lakes import PROJECT, Site, newest
@@ -269,7 +268,7 @@ def test_a_rollback_outlives_the_removal_of_older_versions(shop: Shop, start: Pa
     shop.begin(start)
     assert shop.job("rollback").code == 0
     before = shop.told()
-    erasure.vacuum(shop.open(), grace=0)
+    shop.open().drop_older_versions(grace=0)
     assert shop.told() == before
 
 

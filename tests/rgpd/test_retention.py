@@ -10,6 +10,7 @@ import pytest
 
 from lib.accountability import subject_requests
 from lib.accountability.auditlog import audit_log
+from lib.accountability.subject_requests import SubjectRequest
 from lib.privacy import erasure, retention_due
 from lib.rights import restrictions
 from splitter.split import Order, split
@@ -209,7 +210,7 @@ def test_who_asks_after_a_killed_retention_is_suppressed_all_the_same(
 ) -> None:
     lake = shop.copy(inactive, "asked-late")
     opened = shop.open(lake)
-    request = erasure.prepared(opened, "retention", [OLD], {})
+    request = SubjectRequest.new("retention", opened.tables.root, [OLD], "2040-01-01T00:00:00.000000Z")
     request.day = DAY
     with monkeypatch.context() as patched:
         patched.setattr(erasure, "carry_out", lambda *_: None)

@@ -1,0 +1,98 @@
+"""The sales of erased persons, kept as lines without them, so that past totals stay.
+
+The key of an open line follows from the sale and from a secret, so that a sale becomes the same line whoever asks
+again. Once its person has been deleted, the line gets a key that leads to nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from lib import keys
+from lib.build.transformations import transform
+from lib.contracts.model import Table
+from lib.delta.lake import Lake
+from lib.privacy import subjects
+from lib.rights import suppression
+
+OPEN_LINE = "open-"  # begins the key of a line whose person has not been deleted yet
+
+
+def keep(lake: Lake, people: DataFrame) -> int:
+    """Keep the persons' sales as open lines; gives their number."""
+    return sum(_keep(lake, table, people) for table in _tables(lake))
+
+
+def _tables(lake: Lake) -> list[Table]:
+    return [table for table in lake.catalog if table.load == "anonymous"]
+
+
+def _keep(lake: Lake, table: Table, people: DataFrame) -> int:
+    """Add what stays of the persons to `table`, as open lines; gives the number of lines.
+
+    A sale that is an open line already is not added again.
+    """
+    lines = _open_lines(lake, table, people)
+    count = lines.count()
+    before = lake.tables.read(table)
+    new = lines.join(before.select(*table.key), on=list(table.key), how="left_anti")
+    if not new.isEmpty():
+        _rewrite(lake, table, before.unionByName(new))
+    return count
+
+
+def _open_lines(lake: Lake, table: Table, people: DataFrame) -> DataFrame:
+    """What stays of the persons' sales. Whoever makes a line of a sale gives it the same key, until it is unlinked."""
+    for name in table.remembers:
+        source = lake.catalog[name]
+        rows = subjects.rows_of(lake, source, people) if source.subject else lake.tables.read(source)
+        rows.createOrReplaceTempView(f"known_{name}")
+    (key,) = table.key
+    secret = hmac.new(suppression.key(lake), OPEN_LINE.encode(), hashlib.sha256).digest()
+    lines = keys.with_pseudonym(transform(lake.spark, table, {}), key, key, secret)
+    lines = lines.withColumn(key, F.concat(F.lit(OPEN_LINE), key))
+    return lake.tables.conform(lines, table).localCheckpoint()
+
+
+def _rewrite(lake: Lake, table: Table, content: DataFrame) -> None:
+    """The whole table in the order of the keys: neither a file nor a place in it shows which lines came together."""
+    lake.tables.replace(table, content.coalesce(1).sortWithinPartitions(*table.key), files=1)
+
+
+def _with_open_lines(lake: Lake) -> list[Table]:
+    """The tables of anonymous lines that hold open ones."""
+    stored = [table for table in _tables(lake) if lake.tables.version(table) is not None]
+    return [table for table in stored if not lake.tables.read(table).where(_is_open(table)).isEmpty()]
+
+
+def _is_open(table: Table) -> Column:
+    (key,) = table.key
+    return F.col(key).startswith(OPEN_LINE)
+
+
+def unlink(lake: Lake, salt: bytes) -> None:
+    """Give open lines keys from a salt that is forgotten with the request: then nobody can make them again."""
+    for table in _with_open_lines(lake):
+        (key,) = table.key
+        content = lake.tables.read(table).withColumn("_open", F.col(key))
+        redrawn = keys.with_pseudonym(content, "_open", "_drawn", salt)
+        drawn = redrawn.withColumn(key, F.when(_is_open(table), F.col("_drawn")).otherwise(F.col(key)))
+        _rewrite(lake, table, lake.tables.conform(drawn, table).localCheckpoint())
+
+
+def mend(lake: Lake) -> None:
+    """Take back the open lines of a lost request whose persons are still in the lake, and unlink the others.
+
+    The caller has finished all requests that can be read; none of these leaves an open line.
+    """
+    for table in _with_open_lines(lake):
+        with lake.steps.step("mend"):
+            counted_twice = _open_lines(lake, table, subjects.everybody(lake)).select(*table.key)
+            content = lake.tables.read(table).join(counted_twice, on=list(table.key), how="left_anti")
+            _rewrite(lake, table, content.localCheckpoint())
+    unlink(lake, secrets.token_bytes(keys.KEY_BYTES))
