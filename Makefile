@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 ROWS ?= 1000000
 # Of the tests, those that take longest first.
-FOLDERS := rgpd e2e endpoint superset marts audit sources setup reliability
+FOLDERS := privacy e2e serving dashboards marts audit sources setup reliability
 PYTHON_FILES := lib lakehouse splitter jobs superset tests
 run := .venv/bin/python -m
 .PHONY: help setup format lint check test test-unit test-long test-containers $(FOLDERS:%=test-%) notebook superset lock benchmark clean
@@ -24,7 +24,7 @@ format: setup ## format the code
 lint: setup ## format, lint, types and import rules
 	$(run) ruff format --check
 	$(run) ruff check
-	.venv/bin/shellcheck --external-sources spark-submit.sh superset/*.sh superset/containers/*.sh tests/superset/*.sh .ci/run
+	.venv/bin/shellcheck --external-sources spark-submit.sh superset/*.sh superset/containers/*.sh tests/dashboards/*.sh .ci/run
 	$(run) mypy
 	$(run) mypy --config-file superset/mypy.toml
 	.venv/bin/lint-imports --no-cache
@@ -46,7 +46,7 @@ test-long: setup ## the tests that kill, reorder and replay whole runs (many min
 
 test-containers: setup ## the dashboards of superset/docker-compose.yml in a browser, by podman and as root
 	LAKEHOUSE_TEST_STACK=containers $(run) pytest -s --timeout 1800 \
-	  $(addprefix tests/superset/test_,in_the_browser.py matrix.py containers.py)
+	  $(addprefix tests/dashboards/test_,in_the_browser.py matrix.py containers.py)
 
 notebook: setup ## open the notebook over the published marts
 	.venv/bin/jupyter lab notebooks/explore_marts.ipynb

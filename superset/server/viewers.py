@@ -2,7 +2,7 @@
 
 Superset's permissions say who may do what, and leave much open that no dashboard needs: lists of accounts and roles,
 charts by their number, saved questions of others. Here every route is closed but those below, whatever Superset thinks
-of it, so a route of a new version is closed too. `tests/superset/routes.csv` has a judgement of each.
+of it, so a route of a new version is closed too. `tests/dashboards/routes.csv` has a judgement of each.
 """
 
 from __future__ import annotations

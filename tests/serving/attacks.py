@@ -1,0 +1,217 @@
+"""Statements that must be refused, each in several spellings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lib.serving.gate_selftest import BOMBS, STATEMENTS
+from tests.serving.lakes import CANARY
+
+VIEW = "mart_sales.monthly"
+# What a stock server does at a client's bidding. LAKE stands for the lake's folder, FILE for a file beside it.
+ATTACKS = (
+    "select '${env:CANARY}'",
+    "select '${env:PATH}' from " + VIEW,
+    "select '${system:user.dir}'",
+    "select '${spark:spark.app.name}'",
+    "select '${sparkconf:spark.driver.memory}'",
+    "select '${hiveconf:hive.server2.authentication}'",
+    "select ${hivevar:x}",
+    "select '$${env:CANARY}'",
+    "select transform(region) using 'cat' as (r string) from " + VIEW,
+    "from " + VIEW + " map region using 'cat' as (r string)",
+    "from " + VIEW + " reduce region using 'cat' as (r string)",
+    "select reflect('java.lang.System', 'getenv', 'CANARY')",
+    "select java_method('java.lang.System', 'getProperty', 'user.dir')",
+    "select try_reflect('java.lang.System', 'getProperty', 'user.dir')",
+    "select `reflect`('java.lang.System', 'exit', 0)",
+    "select system.builtin.reflect('java.lang.System', 'exit', 0)",
+    "select builtin.reflect('java.lang.System', 'exit', 0)",
+    "select * from " + VIEW + " where reflect('java.lang.System', 'exit', 0) is null",
+    "select * from " + VIEW + " order by reflect('java.lang.System', 'exit', 0)",
+    "select region from " + VIEW + " group by region, reflect('java.lang.System', 'exit', 0)",
+    "select region from " + VIEW + " group by region having reflect('java.lang.System', 'exit', 0) is null",
+    "select sum(revenue) over (partition by reflect('java.lang.System', 'exit', 0)) from " + VIEW,
+    "select sum(revenue) filter (where reflect('java.lang.System', 'exit', 0) is null) from " + VIEW,
+    "select * from " + VIEW + " a join " + VIEW + " b on reflect('java.lang.System', 'exit', 0) is null",
+    "select case when reflect('java.lang.System', 'exit', 0) is null then 1 end",
+    "select * from " + VIEW + " limit int(reflect('java.lang.Integer', 'valueOf', '1'))",
+    "select (select reflect('java.lang.System', 'exit', 0))",
+    "select 1 in (select reflect('java.lang.System', 'exit', 0))",
+    "select * from (values (reflect('java.lang.System', 'exit', 0)))",
+    "with a as (with b as (select reflect('java.lang.System', 'exit', 0)) select * from b) select * from a",
+    "select 1 union all select reflect('java.lang.System', 'exit', 0)",
+    "select transform(array(1), x -> reflect('java.lang.System', 'exit', x))",
+    "select * from " + VIEW + " lateral view explode(array(1)) t as x",
+    "select * from parquet.`LAKE/silver/users`",
+    "select * from PARQUET.`LAKE/silver/users`",
+    "select * from delta.`LAKE/silver/users`",
+    "select * from delta.`LAKE/silver/users@v0`",
+    "select * from `delta`.`LAKE/silver/users`",
+    "select * from spark_catalog.delta.`LAKE/silver/users`",
+    "select * from delta.`LAKE/silver/users` version as of 0",
+    "select * from text.`FILE`",
+    "select * from csv.`file:FILE`",
+    "select * from binaryFile.`FILE`",
+    "select * from json.`FILE` a",
+    "table text.`FILE`",
+    "from text.`FILE`",
+    "from text.`FILE` select *",
+    "(select * from text.`FILE`)",
+    "select * from " + VIEW + " where region in (select value from text.`FILE`)",
+    "select * from " + VIEW + " where exists (select 1 from text.`FILE`)",
+    "select (select max(value) from text.`FILE`)",
+    "with a as (select * from text.`FILE`) select * from a",
+    "with text as (select 1) select * from text.`FILE`",
+    "select * from " + VIEW + " natural join text.`FILE`",
+    "select * from " + VIEW + ", lateral (select * from text.`FILE`)",
+    "select * from " + VIEW + " union select * from text.`FILE`",
+    "select * from stream text.`FILE`",
+    "from text.`FILE` |> limit 1",
+    "table text.`FILE` |> select *",
+    "select * from identifier('text.`FILE`')",
+    "select * from identifier('te' || 'xt.`FILE`')",
+    "select identifier('reflect')('java.lang.System', 'exit', 0)",
+    "select * from read_files('FILE')",
+    "select * from " + VIEW + " with ('path' = 'FILE')",
+    "select * from " + VIEW + " version as of 0",
+    "select * from " + VIEW + " timestamp as of '2020-01-01'",
+    "select * from `mart_sales`.`monthly@v0`",
+    "select * from mart_sales.nothing",
+    "select * from silver.users",
+    "select * from global_temp.x",
+    "select * from information_schema.tables",
+    "select * from system.information_schema.tables",
+    "select input_file_name() from " + VIEW,
+    "select input_file_block_start() from " + VIEW,
+    "select xpath_string('<!DOCTYPE a [<!ENTITY b SYSTEM \"file:FILE\">]><a>&b;</a>', 'a')",
+    "select repeat('x', 2000000000)",
+    "select sequence(1, 2000000000)",
+    "select * from range(1000000000000)",
+    "select raise_error('x')",
+    "select /*+ repartition(1000000) */ * from " + VIEW,
+    "select * from " + VIEW + " tablesample (1 percent)",
+    "create temporary view v using text options (path 'FILE')",
+    "create or replace temp view v as select * from text.`FILE`",
+    "create view mart_sales.v as select 1",
+    "create or replace view mart_sales.monthly as select 1",
+    "alter view mart_sales.monthly as select 1",
+    "drop view mart_sales.monthly",
+    "create table mart_sales.t (a int) using delta location 'LAKE/t'",
+    "create table t as select 1",
+    "create database d location 'LAKE/d'",
+    "drop database mart_sales cascade",
+    "insert overwrite directory 'LAKE/out' using csv select * from " + VIEW,
+    "insert overwrite local directory 'LAKE/out' select * from " + VIEW,
+    "from " + VIEW + " insert overwrite directory 'LAKE/out' using csv select *",
+    "insert into delta.`LAKE/silver/users` select 'a', 'b'",
+    "delete from delta.`LAKE/silver/users`",
+    "update delta.`LAKE/silver/users` set country = 'x'",
+    "merge into delta.`LAKE/silver/users` t using " + VIEW + " s on true when matched then delete",
+    "restore table delta.`LAKE/silver/users` to version as of 0",
+    "restore delta.`LAKE/silver/users` to timestamp as of '2020-01-01'",
+    "vacuum 'LAKE/silver/users'",
+    "vacuum delta.`LAKE/silver/users` retain 0 hours dry run",
+    "optimize 'LAKE/silver/users'",
+    "describe history 'LAKE/silver/users'",
+    "describe detail 'LAKE/silver/users'",
+    "convert to delta parquet.`LAKE/silver/users`",
+    "generate symlink_format_manifest for table delta.`LAKE/silver/users`",
+    "add jar 'FILE'",
+    "add file 'FILE'",
+    "add archive 'FILE'",
+    "list files",
+    "list jars",
+    "create function f as 'java.lang.System' using jar 'FILE'",
+    "create temporary function f as 'java.lang.System'",
+    "create temporary function f() returns string return 'x'",
+    "set",
+    "set -v",
+    "set spark.sql.variable.substitute=true",
+    "set spark.sql.thriftServer.queryTimeout=0",
+    "set hive.server2.authentication",
+    "set system:hive.server2.authentication=NONE",
+    "set time zone 'Asia/Tokyo'",
+    "set catalog spark_catalog",
+    "reset",
+    "execute immediate 'select 1'",
+    "execute immediate 'select * from text.`FILE`'",
+    "begin select * from text.`FILE`; end",
+    "begin declare x string; set x = 'select 1'; execute immediate x; end",
+    "declare variable x = 1",
+    "declare or replace x = (select max(value) from text.`FILE`)",
+    "set variable x = 1",
+    "call system.f()",
+    "explain select * from " + VIEW,
+    "explain extended select * from " + VIEW,
+    "explain codegen select * from " + VIEW,
+    "explain cost select * from " + VIEW,
+    "describe extended " + VIEW,
+    "describe formatted " + VIEW,
+    "desc table extended " + VIEW,
+    "desc formatted " + VIEW + " region",
+    "describe extended " + VIEW + " as json",
+    "describe query select 1",
+    "describe function reflect",
+    "describe database extended mart_sales",
+    "describe text.`FILE`",
+    "describe delta.`LAKE/silver/users`",
+    "show create table " + VIEW,
+    "show table extended in mart_sales like '*'",
+    "show tblproperties " + VIEW,
+    "show partitions " + VIEW,
+    "show columns in delta.`LAKE/silver/users`",
+    "show tables in silver",
+    "show functions",
+    "show all functions",
+    "show catalogs",
+    "show current namespace",
+    "use catalog_of_mine",
+    "use silver",
+    "use `delta`",
+    "cache table " + VIEW,
+    "cache table c as select * from text.`FILE`",
+    "uncache table " + VIEW,
+    "clear cache",
+    "refresh 'LAKE'",
+    "refresh table " + VIEW,
+    "analyze table " + VIEW + " compute statistics",
+    "truncate table " + VIEW,
+    "load data inpath 'FILE' into table " + VIEW,
+    "msck repair table " + VIEW,
+    "comment on table " + VIEW + " is 'x'",
+    "kill query 'x'",
+    "with recursive r as (select 1 as a union all select a + 1 from r) select * from r",
+    "select " + "(" * 3000 + "1" + ")" * 3000,
+    "select " + "-" * 1 + "+".join(["1"] * 30000),
+    "select '" + "x" * 100_001 + "'",
+)
+
+
+def spellings(attack: str) -> Iterator[str]:
+    """The same statement as someone would write it who hopes not to be recognised."""
+    yield attack
+    if "${" not in attack and len(attack) < 500 and attack not in BOMBS:
+        yield swapped(attack)
+        yield f"/* a comment */ {attack} -- and another"
+        yield attack.replace(" ", "\n\t/**/ ")
+        yield f"{attack};"
+
+
+def swapped(text: str) -> str:
+    """Every letter outside quotes in the other case."""
+    result, quote = [], ""
+    for letter in text:
+        if letter in "'`\"" and (not quote or quote == letter):
+            quote = "" if quote else letter
+        result.append(letter if quote else letter.swapcase())
+    return "".join(result)
+
+
+def all_attacks(lake: str, file: str) -> list[str]:
+    """Every attack in every spelling, on real paths."""
+    texts = [text.replace("LAKE", lake).replace("FILE", file) for text in (*ATTACKS, *STATEMENTS)]
+    return [spelling for text in texts for spelling in spellings(text)]
+
+
+__all__ = ["ATTACKS", "CANARY", "VIEW", "all_attacks"]
