@@ -13,6 +13,7 @@ from typing import Any
 
 from lib.errors import UsageError
 
+COMMENT = re.compile(r"--[^\n]*")
 NAMED = re.compile(r"(?<![:\w]):([a-z_]+)\b")
 
 
@@ -26,6 +27,16 @@ def bound(text: str, parameters: Mapping[str, Any], place: str) -> str:
         return literal(parameters[name])
 
     return NAMED.sub(value, text)
+
+
+def statements(text: str) -> tuple[str, ...]:
+    """The statements of a file, without its comments. No text in them may hold a semicolon."""
+    return tuple(each.strip() for each in without_comments(text).split(";") if each.strip())
+
+
+def without_comments(text: str) -> str:
+    """SQL whose comments begin with two dashes and end with the line."""
+    return COMMENT.sub("", text)
 
 
 def quoted(name: str) -> str:

@@ -1,3 +1,4 @@
+-- One row per month and region, from the month of the first activity to that of the as-of date.
 -- Active users and buyers of each month, in the region where they live now.
 with
 
@@ -12,13 +13,8 @@ active as (
     group by region, month
 ),
 
-months as (
-    select explode(sequence(min(month), :as_of, interval 1 month)) as month
-    from cohort_activity
-),
-
-regions as (
-    select distinct region from dim_geography
+span as (
+    select min(month) as first_month from cohort_activity
 ),
 
 full_months as (
@@ -28,9 +24,10 @@ full_months as (
 ),
 
 cells as (
-    select months.month, regions.region
-    from months
-    cross join regions
+    select region_months.month, region_months.region
+    from region_months
+    cross join span
+    where region_months.month >= span.first_month
 )
 
 select /*+ broadcast(active), broadcast(full_months) */

@@ -1,24 +1,26 @@
+-- One row per period, region (or All) and category (or All) with a buyer.
 -- Distinct buyers cannot be summed: a user who buys in two months, regions or categories is one buyer of both together.
--- So each user's months of a year are kept as twelve bits, and a period counts whoever has one of its bits.
+-- So the months in which a user bought are kept, for each year, as one number of twelve bits: January is 1, February 2,
+-- March 4; 5 is a user who bought in January and in March. A period is such a number too, the first quarter 1 + 2 + 4 = 7,
+-- and counts every user with `months & 7 <> 0`: once, however many of its months the user bought in.
 with
 
 -- By user from here on, in numbers: names and dates would make this twice as long.
 sale_lines as (
     select /*+ repartition(durable_user_key) */
         fact_sales.durable_user_key,
-        int(fact_sales.date_key div 10000) as year,
-        1 << int(fact_sales.date_key div 100 % 100 - 1) as month_bit,
+        year_of(fact_sales.date_key) as year,
+        month_bit(fact_sales.date_key) as month_bit,
         xxhash64(dim_geography.region) as region_key,
         xxhash64(dim_product.category) as category_key,
-        fact_sales.date_key
-            < int(date_format(add_months(trunc(:as_of, 'month'), 1 - :open_months), 'yyyyMMdd')) as is_closed
+        fact_sales.date_key < date_key(first_open_day(:as_of, :open_months)) as is_closed
     from fact_sales
     join dim_geography using (geography_key)
     join dim_product using (product_key)
     -- Who bought the lines of erased persons is not known, and restricted persons are not counted as anybody.
     where fact_sales.quantity > 0
-        and fact_sales.user_version_key not in (-1, -2)
-        and fact_sales.date_key <= :as_of_key
+        and fact_sales.user_version_key not in (:unknown_dim_user, :restricted_dim_user)
+        and fact_sales.date_key <= date_key(:as_of)
 ),
 
 -- NULL stands for all regions or categories. What is not closed yet counts in the total of everything only.

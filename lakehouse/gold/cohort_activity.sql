@@ -1,3 +1,4 @@
+-- One row per month of sign-up, region and month with an active user.
 -- Users who were active in a month. A user belongs to one cohort and one region, so these distinct counts may be summed
 -- over both (never over months).
 with
@@ -12,7 +13,7 @@ months_of_users as (
         user_years.active_months,
         user_years.member_months,
         user_years.buyer_months,
-        explode(array(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)) as place
+        explode(array(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)) as place -- of the month among the bits of a year
     from user_years
     join user_lifecycle using (durable_user_key)
 ),

@@ -1,3 +1,4 @@
+-- One row per product name within category and subcategory.
 with sold as (
     select category, subcategory, product_name as product from purchases
     union

@@ -1,3 +1,4 @@
+-- One row per version of a user.
 -- Of everybody, or of those who restricted the use of their data or objected to it.
 with restricted as (
     select distinct user_key from restrictions
@@ -51,6 +52,6 @@ select
     coalesce(attributes.segment, 'Unknown') as segment,
     coalesce(attributes.channel, 'Unknown') as channel,
     coalesce(attributes.purchase_frequency, 'Unknown') as purchase_frequency,
-    case when attributes.country_code is null then -1 else xxhash64(attributes.country_code) end as geography_key,
-    case when attributes.channel is null then -1 else xxhash64(attributes.channel) end as channel_key
+    if(attributes.country_code is null, :unknown_dim_geography, xxhash64(attributes.country_code)) as geography_key,
+    if(attributes.channel is null, :unknown_dim_channel, xxhash64(attributes.channel)) as channel_key
 from versions

@@ -1,4 +1,7 @@
--- What a user did on a day is one bit for each kind: 1 is a login, 2 a purchase, 4 a sign-up.
+-- One row per user, day and kind of activity.
+-- Up to three things happen to a user on a day, each of which may be stated several times. A day is one row until the
+-- end, with a number whose bits say what happened: 1 a login, 2 a purchase, 4 a stated sign-up. So 3 is a day with a
+-- login and a purchase; `bit_or` joins what several rows state, and `kinds & 2 <> 0` asks whether there was a purchase.
 with
 
 -- By user from here on, so that neither what is distinct nor the window moves a row again.
@@ -45,7 +48,7 @@ activities as (
     select
         with_sign_up.durable_user_key,
         with_sign_up.day,
-        year(with_sign_up.day) * 10000 + month(with_sign_up.day) * 100 + day(with_sign_up.day) as date_key,
+        date_key(with_sign_up.day) as date_key,
         versions.user_version_key,
         with_sign_up.day >= with_sign_up.sign_up_day as is_after_sign_up,
         explode(array(

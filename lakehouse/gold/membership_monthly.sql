@@ -1,3 +1,4 @@
+-- One row per month, region and channel, from the month of the first sign-up to that of the as-of date.
 -- Users who came and went, for every cell of every month, zeros included.
 with
 
@@ -33,19 +34,11 @@ span as (
     from members
 ),
 
-months as (
-    select explode(sequence(trunc(first_sign_up, 'month'), :as_of, interval 1 month)) as month, first_sign_up, channels
-    from span
-),
-
-regions as (
-    select distinct region from dim_geography
-),
-
 cells as (
-    select months.month, regions.region, explode(months.channels) as channel, months.first_sign_up
-    from months
-    cross join regions
+    select region_months.month, region_months.region, explode(span.channels) as channel, span.first_sign_up
+    from region_months
+    cross join span
+    where region_months.month >= trunc(span.first_sign_up, 'month')
 )
 
 -- One partition: a few thousand rows, and no mart that reads them has to shuffle.

@@ -1,3 +1,4 @@
+-- One row per day, region and category with a sale or a return.
 -- What the sales marts count, read from the facts once: sales and returns of a day, region and category.
 with
 
@@ -6,11 +7,11 @@ lines as (
     from fact_sales
     join dim_geography using (geography_key)
     join dim_product using (product_key)
-    where fact_sales.date_key <= :as_of_key
+    where fact_sales.date_key <= date_key(:as_of)
 )
 
 select
-    make_date(date_key div 10000, date_key div 100 % 100, date_key % 100) as day,
+    date_of(date_key) as day,
     region,
     category,
     count_if(quantity > 0) as order_lines,

@@ -1,3 +1,4 @@
+-- One row per month, region and category, from the month of the first line to that of the as-of date.
 -- Every cell of every month, zeros included: the longer periods are sums of these and are dense for that reason.
 with
 
@@ -19,19 +20,11 @@ span as (
     from sales_daily
 ),
 
-months as (
-    select explode(sequence(trunc(first_line, 'month'), :as_of, interval 1 month)) as month, first_sale, categories
-    from span
-),
-
-regions as (
-    select distinct region from dim_geography
-),
-
 cells as (
-    select months.month, regions.region, explode(months.categories) as category, months.first_sale
-    from months
-    cross join regions
+    select region_months.month, region_months.region, explode(span.categories) as category, span.first_sale
+    from region_months
+    cross join span
+    where region_months.month >= trunc(span.first_line, 'month')
 )
 
 -- One partition: a few thousand rows, and no mart that reads them has to shuffle.

@@ -1,3 +1,4 @@
+-- One row per user.
 -- What the user marts know of a user: who, since when, until when. Minors show neither segment, status nor channel.
 -- Attributes are those at the end of the last closed month: a change of today is not the difference to yesterday's marts.
 -- Whether the source says that a user has churned is of today: a sum of the lake, which stays exact.
@@ -18,10 +19,10 @@ lifecycle as (
 dated as (
     select
         durable_user_key,
-        make_date(signed_up div 10000, signed_up div 100 % 100, signed_up % 100) as sign_up_date,
-        make_date(last_active div 10000, last_active div 100 % 100, 1) as last_active_month,
-        make_date(last_purchase div 10000, last_purchase div 100 % 100, last_purchase % 100) as last_purchase_date,
-        make_date(first_sale div 10000, first_sale div 100 % 100, 1) as first_sale_month
+        date_of(signed_up) as sign_up_date,
+        month_of(last_active) as last_active_month,
+        date_of(last_purchase) as last_purchase_date,
+        month_of(first_sale) as first_sale_month
     from lifecycle
 ),
 
@@ -48,7 +49,7 @@ versions as (
         valid_to,
         bool_or(is_current and status = 'Churned') over (partition by durable_user_key) as is_declared_churned
     from dim_user
-    where durable_user_key not in (-1, -2)
+    where durable_user_key not in (:unknown_dim_user, :restricted_dim_user)
 ),
 
 current_users as (

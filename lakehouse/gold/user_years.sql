@@ -1,3 +1,4 @@
+-- One row per user and year with an activity or a sale.
 -- A year of a user: the months as twelve bits, January the lowest, and the days that a life is told by, as date keys.
 -- Whatever asks for a user's days or months reads a few of these rows instead of every activity and sale.
 with
@@ -21,11 +22,11 @@ dated as (
     select /*+ repartition(durable_user_key) */
         durable_user_key,
         date_key,
-        date_key div 10000 as year,
-        1 << int(date_key div 100 % 100 - 1) as month_bit,
-        date_key <= :as_of_key as has_happened,
-        date_key <= :as_of_key
-            and date_key < int(date_format(add_months(trunc(:as_of, 'month'), 1 - :open_months), 'yyyyMMdd')) as is_closed,
+        year_of(date_key) as year,
+        month_bit(date_key) as month_bit,
+        date_key <= date_key(:as_of) as has_happened,
+        date_key <= date_key(:as_of)
+            and date_key < date_key(first_open_day(:as_of, :open_months)) as is_closed,
         is_after_sign_up,
         is_purchase,
         is_sale
@@ -34,7 +35,7 @@ dated as (
 
 select
     durable_user_key,
-    int(year) as year,
+    year,
     bit_or(if(has_happened, month_bit, 0)) as active_months,
     bit_or(if(has_happened and is_after_sign_up, month_bit, 0)) as member_months,
     bit_or(if(has_happened and is_sale, month_bit, 0)) as buyer_months,

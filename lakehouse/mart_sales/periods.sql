@@ -1,3 +1,4 @@
+-- One row per period, region and category, from the first period with a line to that of the as-of date.
 -- Sales of a month, quarter or year beside those of the period before and of the year before.
 with
 

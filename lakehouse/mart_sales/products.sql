@@ -1,9 +1,10 @@
+-- One row per period, region and product with a line.
 -- Products of each month, quarter and year, ranked by revenue within their region.
 with
 
 monthly_lines as (
     select
-        fact_sales.date_key div 100 as month_key,
+        month_of(fact_sales.date_key) as month_start,
         dim_geography.region,
         fact_sales.product_key,
         count_if(fact_sales.quantity > 0) as order_lines,
@@ -13,13 +14,8 @@ monthly_lines as (
         count(fact_sales.rating) as rating_count
     from fact_sales
     join dim_geography using (geography_key)
-    where fact_sales.date_key <= :as_of_key
-    group by fact_sales.date_key div 100, dim_geography.region, fact_sales.product_key
-),
-
-dated_lines as (
-    select monthly_lines.*, make_date(month_key div 100, month_key % 100, 1) as month_start
-    from monthly_lines
+    where fact_sales.date_key <= date_key(:as_of)
+    group by month_of(fact_sales.date_key), dim_geography.region, fact_sales.product_key
 ),
 
 -- The longer periods are sums of months, so that the facts are read once.
@@ -37,7 +33,7 @@ periods as (
         revenue,
         rating_sum,
         rating_count
-    from dated_lines
+    from monthly_lines
 ),
 
 sold as (

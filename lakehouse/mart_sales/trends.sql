@@ -1,3 +1,4 @@
+-- One row per day and region, from the day of the first line to the as-of date.
 -- Every calendar day of every region: a moving average over days of sale only would flatter quiet weeks.
 with
 
@@ -7,19 +8,24 @@ sold as (
     group by day, region
 ),
 
-days as (
-    select explode(sequence(min(day), :as_of, interval 1 day)) as day
-    from sales_daily
+span as (
+    select min(day) as first_line from sales_daily
 ),
 
-regions as (
-    select distinct region from dim_geography
+days as (
+    select
+        explode(sequence(region_months.month, least(last_day(region_months.month), :as_of), interval 1 day)) as day,
+        region_months.region,
+        span.first_line
+    from region_months
+    cross join span
+    where region_months.month >= trunc(span.first_line, 'month')
 ),
 
 calendar as (
-    select days.day, regions.region
+    select day, region
     from days
-    cross join regions
+    where day >= first_line
 ),
 
 daily as (

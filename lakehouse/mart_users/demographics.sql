@@ -1,3 +1,4 @@
+-- One row per combination of attributes with at least k users.
 -- k-anonymity: small cells give up one attribute after the other until every cell holds k users. The total stays.
 with
 

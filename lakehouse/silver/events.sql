@@ -1,15 +1,8 @@
+-- One row per pending source row.
 -- The rules of the contract are applied to this result; what a rule clears becomes NULL.
-with source as (
-    select * from sales_events
-),
-
-resolved as (
-    select /*+ broadcast(country_names) */
-        source.*,
-        country_names.country_code,
-        coalesce(source._extract_date, cast(source._ingested_at as date)) as latest_date
-    from source
-    left join country_names on source.country = country_names.country
-)
-
-select * from resolved
+select /*+ broadcast(country_names) */
+    sales_events.*,
+    country_names.country_code,
+    coalesce(sales_events._extract_date, cast(sales_events._ingested_at as date)) as latest_date
+from sales_events
+left join country_names on sales_events.country = country_names.country

@@ -1,3 +1,4 @@
+-- One row per pending source row with an acceptable purchase.
 with acceptable as (
     select
         _batch_id, _file, _row, _source, duplicates, user_key,
@@ -12,7 +13,8 @@ with acceptable as (
 -- JSON keeps NULL and text apart, and no separator can occur in the data.
 identified as (
     select
-        acceptable.*,
+        _batch_id, _file, _row, _source, duplicates, user_key,
+        product_name, category, subcategory, unit_price, quantity, purchase_date, rating,
         left(sha2(to_json(struct(
             user_key, purchase_date, product_name, category, subcategory, unit_price, quantity, rating
         )), 256), 32) as content_key
@@ -28,10 +30,12 @@ known_copies as (
 )
 
 select
-    identified.*,
+    _batch_id, _file, _row, _source, duplicates, user_key,
+    product_name, category, subcategory, unit_price, quantity, purchase_date, rating,
+    content_key,
     coalesce(known_copies.copies, 0) + row_number() over (
-        partition by identified.content_key
-        order by identified._batch_id, identified._file, identified._row
+        partition by content_key
+        order by _batch_id, _file, _row
     ) as copy
 from identified
 left join known_copies using (content_key)

@@ -1,3 +1,4 @@
+-- One row per accepted purchase line.
 select
     concat(content_key, '-', copy) as purchase_key,
     user_key, product_name, category, subcategory, unit_price, quantity, purchase_date, rating,

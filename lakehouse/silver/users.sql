@@ -1,3 +1,4 @@
+-- One row per user and observation day.
 with judged as (
     select * from events where accepts_user
 ),
@@ -47,6 +48,17 @@ greatest_of_day as (
 )
 
 select
-    user_key, observed_on, stated.* except (age_band),
-    coalesce(stated.age_band, 'Unknown') as age_band
+    user_key,
+    observed_on,
+    stated.last_login_date,
+    stated.last_purchase_date,
+    stated.sign_up_date,
+    stated.declared_total_purchases,
+    stated.status,
+    stated.segment,
+    stated.channel,
+    stated.purchase_frequency,
+    stated.country_code,
+    coalesce(stated.age_band, 'Unknown') as age_band,
+    stated.gender
 from greatest_of_day

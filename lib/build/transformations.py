@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import importlib.util
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lib.contracts.model import Table
 from lib.errors import InputRefused, UsageError
-from lib.sql import bound
-
-COMMENT = re.compile(r"--[^\n]*")
+from lib.sql import bound, without_comments
 
 
 def transform(spark: SparkSession, table: Table, parameters: Mapping[str, Any]) -> DataFrame:
@@ -31,13 +27,8 @@ def transform(spark: SparkSession, table: Table, parameters: Mapping[str, Any]) 
         raise UsageError(f"{table.path} has no transformation.", "Put a .sql or .py file of its name beside it.")
     if table.transformation.suffix == ".py":
         return _computed(_function(table.transformation), {name: spark.table(name) for name in table.inputs})
-    text = COMMENT.sub("", table.transformation.read_text(encoding="utf-8"))
+    text = without_comments(table.transformation.read_text(encoding="utf-8"))
     return spark.sql(bound(text, {**parameters, **table.parameters}, table.path))
-
-
-def as_of(day: dt.date) -> dict[str, Any]:
-    """The parameters that say until which day a mart looks: as a date, and as the integer that dates are joined by."""
-    return {"as_of": day, "as_of_key": int(f"{day:%Y%m%d}")}
 
 
 def _computed(function: Callable[[Mapping[str, DataFrame]], DataFrame], inputs: Mapping[str, DataFrame]) -> DataFrame:

@@ -55,7 +55,7 @@ from jsonschema import Draft201909Validator, ValidationError
 
 from lib import durations
 from lib.errors import UsageError, nearest
-from lib.sql import bound, quoted
+from lib.sql import bound, quoted, statements
 
 LOADS = ("batch", "subject", "full", "anonymous", "engine")
 BY_THE_ENGINE = ("anonymous", "engine")
@@ -71,6 +71,7 @@ TABLE_PROPERTIES = {
     "retentionFrom", "treatment",
     "subjectBy", "activity", "dataSubjects", "dataCategories", "exempt", "processingActivity", "french", "family",
 }  # fmt: skip
+FUNCTIONS = "functions.sql"  # beside the folders of tables
 ACTIVITIES = "processing_activities.yaml"  # beside the folders of tables
 ACTIVITY_PROPERTIES = {"purpose", "legalBasis", "dataSubjects", "retention", "retentionFrom", "french"}
 COLUMN_PROPERTIES = {"purpose", "legalBasis", "retention", "retentionFrom", "treatment", "truncateTo", "only"}
@@ -215,6 +216,7 @@ class Catalog:
     """All contracts, in an order in which every table follows what it reads."""
 
     tables: tuple[Table, ...]
+    functions: tuple[str, ...] = ()  # statements that declare what the contracts' SQL calls
 
     def __iter__(self) -> Iterator[Table]:
         return iter(self.tables)
@@ -267,7 +269,12 @@ def load(folder: Path) -> Catalog:
     activities = _activities(folder / ACTIVITIES)
     described = [(file, *table) for file in files for table in _family(file, _read(file)["schema"][0])]
     tables = [_table(file, name, schema, activities) for file, name, schema in described]
-    return Catalog(_in_loading_order(_with_parameters(tables)))
+    return Catalog(_in_loading_order(_with_parameters(tables)), _functions(folder / FUNCTIONS))
+
+
+def _functions(file: Path) -> tuple[str, ...]:
+    """The statements of a file; none without it."""
+    return statements(file.read_text(encoding="utf-8")) if file.exists() else ()
 
 
 def _family(file: Path, schema: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -317,13 +324,20 @@ def _with_activity(custom: dict[str, Any], activities: Mapping[str, Mapping[str,
 def _with_parameters(tables: Sequence[Table]) -> list[Table]:
     """The tables with the parameters that they share, written into their checks too."""
     own = {table.name: table.parameters for table in tables}
-    return [_with_shared(table, own) for table in tables]
+    members = {name: key for table in tables for name, key in _members(table).items()}
+    return [_with_shared(table, own, members) for table in tables]
 
 
-def _with_shared(table: Table, own: Mapping[str, Mapping[str, Any]]) -> Table:
+def _members(table: Table) -> dict[str, Any]:
+    """The keys of the rows that stand for nobody in particular: `unknown_dim_user`, `restricted_dim_user`."""
+    members = {"unknown": table.unknown_member, "restricted": table.restricted_member}
+    return {f"{kind}_{table.name}": member[table.key[0]] for kind, member in members.items() if member}
+
+
+def _with_shared(table: Table, own: Mapping[str, Mapping[str, Any]], members: Mapping[str, Any]) -> Table:
     if table.parameters_of is not None:
         _require_known(table.parameters_of, own, f"{table.path}: parametersOf")
-    parameters = {**own.get(table.parameters_of or "", {}), **table.parameters}
+    parameters = {**members, **own.get(table.parameters_of or "", {}), **table.parameters}
     checks = tuple(replace(check, query=bound(check.query, parameters, table.path)) for check in table.checks)
     return replace(table, parameters=parameters, checks=checks)
 

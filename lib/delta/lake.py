@@ -7,15 +7,17 @@ import secrets
 import time
 from dataclasses import dataclass
 
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from lib.accountability import auditlog
 from lib.contracts import model
-from lib.contracts.model import Catalog
+from lib.contracts.model import FUNCTIONS, Catalog
 from lib.delta.base import Base
 from lib.delta.keyring import Keyring
 from lib.delta.ledger import Ledger
 from lib.delta.tables import Tables
+from lib.errors import UsageError
 from lib.progress import Steps
 from lib.settings import Settings
 from lib.storage import Storage
@@ -67,6 +69,7 @@ def open_lake(spark: SparkSession, settings: Settings, *, verbose: bool = False,
     keyring.restore(base.pins.keys)
     if not any_keys:
         keyring.require()
+    declare_functions(spark, catalog)
     return Lake(
         spark=spark,
         settings=settings,
@@ -80,3 +83,19 @@ def open_lake(spark: SparkSession, settings: Settings, *, verbose: bool = False,
         run_id=run_id,
         started_at=started_at,
     )
+
+
+def declare_functions(spark: SparkSession, catalog: Catalog) -> None:
+    """Let the session know what the contracts' SQL calls. Raises `UsageError` if a declaration is not one."""
+    for statement in catalog.functions:
+        _declare(spark, statement)
+
+
+def _declare(spark: SparkSession, statement: str) -> None:
+    try:
+        spark.sql(statement)
+    except PySparkException as error:
+        raise UsageError(
+            f"{FUNCTIONS} of the contracts declares what Spark does not accept: {statement.splitlines()[0]}",
+            str(error).splitlines()[0],
+        ) from None

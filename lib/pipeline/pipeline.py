@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from lib import keys
 from lib.audit import audit
-from lib.build import bronze, reconciliation, rule_counts, transformations
+from lib.build import bronze, reconciliation, rule_counts
 from lib.build.layers import SUBJECTS, Layers
 from lib.contracts.model import BY_THE_ENGINE, Table
 from lib.delta.lake import Lake
@@ -225,7 +225,7 @@ def judged_table(lake: Lake) -> Table:
 
 def _gold_and_marts(lake: Lake, layers: Layers, day: dt.date, entries: Sequence[Entry]) -> None:
     newest = [entry.newest_date for entry in entries if entry.newest_date]
-    parameters = {**transformations.as_of(day), "last_date": max([day, *newest])}
+    parameters = {"as_of": day, "last_date": max([day, *newest])}
     # Without batches only the calendar of the marts has moved.
     gold = [table for table in lake.catalog.layer("gold") if layers.computes_subjects or table.load != "subject"]
     layers.build(gold, parameters)

@@ -198,3 +198,16 @@ def test_a_word_that_a_family_does_not_state_is_named(altered: Callable[[str, Ch
 
     with pytest.raises(UsageError, match=r"periods\.yaml: 'Sales of each .*' uses the word 'perod'"):
         altered("mart_sales/periods", ask)
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "lakehouse").glob("*/*.sql")), ids=lambda file: file.stem)
+def test_sql_opens_with_the_grain_of_its_contract(file: Path) -> None:
+    stated = yaml.safe_load(file.with_suffix(".yaml").read_text(encoding="utf-8"))["schema"][0]
+    grain = stated["dataGranularityDescription"].replace("${period}", "period")
+    assert file.read_text(encoding="utf-8").splitlines()[0] == f"-- {grain[0].upper()}{grain[1:]}."
+
+
+def test_members_that_stand_for_nobody_are_parameters_by_their_keys() -> None:
+    parameters = model.load(ROOT / "lakehouse")["fact_sales"].parameters
+    assert (parameters["unknown_dim_user"], parameters["restricted_dim_user"]) == (-1, -2)
+    assert parameters["unknown_dim_channel"] == -1

@@ -11,9 +11,9 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from lib.build import transformations
 from lib.build.transformations import transform
 from lib.contracts.model import Table, load
+from lib.delta.lake import declare_functions
 from lib.local_frames import frame_of
 
 CATALOG = load(Path("lakehouse"))
@@ -81,6 +81,7 @@ class Star:
 
     def frame(self, mart: str, *, as_of: str) -> DataFrame:
         """A mart with the columns and types of its contract."""
+        declare_functions(self.spark, CATALOG)
         self._provide()
         for table in _needed(CATALOG[mart]):
             frame = self._compute(table, as_of)
@@ -91,7 +92,7 @@ class Star:
     def _compute(self, table: Table, as_of: str) -> DataFrame:
         told = {"k": self.k, "open_months": self.open_months} if "k" in table.parameters else {}
         own = replace(table, parameters={**table.parameters, **told})
-        rows = transform(self.spark, own, transformations.as_of(date.fromisoformat(as_of)))
+        rows = transform(self.spark, own, {"as_of": date.fromisoformat(as_of)})
         return rows.select(*(rows[column.name].cast(column.physical_type) for column in table.stored))
 
     def _provide(self) -> None:

@@ -8,6 +8,7 @@ columns where the key is a hash; only the columns that it states are compared. `
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +21,8 @@ from pyspark.sql import SparkSession
 from lib.build import transformations
 from lib.contracts import model
 from lib.contracts.model import Table
+from lib.delta.lake import declare_functions
+from lib.errors import UsageError
 from lib.local_frames import frame_of
 
 pytestmark = pytest.mark.spark
@@ -60,8 +63,9 @@ def computed(spark: SparkSession, table: Table, case: Mapping[str, Any]) -> Rows
     assert set(given) <= set(table.inputs), f"{table.path} reads {table.inputs}"
     for name in table.inputs:
         provided(spark, CATALOG[name], given.get(name, []))
+    declare_functions(spark, CATALOG)
     day = case.get("as_of", date(2030, 1, 1))
-    frame = transformations.transform(spark, table, transformations.as_of(day))
+    frame = transformations.transform(spark, table, {"as_of": day})
     wanted = list(dict.fromkeys(name for row in case["expected"] for name in row))
     order = [name for name in table.key if name in wanted] or sorted(wanted)
     rows = frame.orderBy(*order).select(*wanted).collect() if wanted else frame.collect()
@@ -85,3 +89,11 @@ def test_a_case_can_fail(spark: SparkSession) -> None:
         computed(spark, CATALOG["dim_channel"], {**wrong, "given": {"users": [{"chanel": "Mail"}]}})
     with pytest.raises(AssertionError, match="reads"):
         computed(spark, CATALOG["dim_channel"], {**wrong, "given": {"purchases": []}})
+
+
+def test_a_function_that_cannot_be_declared_is_named(spark: SparkSession) -> None:
+    broken = replace(
+        CATALOG, functions=("create or replace temporary function half(n int) returns int\nreturn n div;",)
+    )
+    with pytest.raises(UsageError, match=r"functions\.sql .*: create or replace temporary function half"):
+        declare_functions(spark, broken)
