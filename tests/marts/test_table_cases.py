@@ -93,8 +93,6 @@ def test_a_case_can_fail(spark: SparkSession) -> None:
 
 
 def test_a_function_that_cannot_be_declared_is_named(spark: SparkSession) -> None:
-    broken = replace(
-        CATALOG, functions=("create or replace temporary function half(n int) returns int\nreturn n div;",)
-    )
+    half = "create or replace temporary function half(n int) returns int"
     with pytest.raises(UsageError, match=rf"functions\.sql .*: {re.escape(half)}"):
-        declare_functions(spark, broken)
+        declare_functions(spark, replace(CATALOG, functions=(f"{half}\nreturn n div",)))
