@@ -38,8 +38,8 @@ def main(options: Namespace) -> str:
         wanted = asked.read(options.lift, settings, "--lift", known_only=known_only)
     else:
         catalog = model.load(settings.contracts)
-        table = catalog.layer(bronze.LAYER)[0]
-        stated = corrections.read(options.corrections, catalog, table, known_only=known_only)
+        tables = [table for table in catalog.layer(bronze.LAYER) if table.subject]
+        stated = corrections.read(options.corrections, catalog, tables, known_only=known_only)
     with writing(options, JOB, logs=True) as lake:
         before = resumption.resume(lake)
         if options.lift:

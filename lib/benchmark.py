@@ -64,7 +64,7 @@ def measure(
 
 def _erased(lake: Lake, count: int) -> dict[str, Any]:
     """Erase the first persons in the order of their hashes, no time being given to running queries."""
-    table = bronze.table(lake)
+    (table,) = bronze.tables(lake)
     names = (
         lake.tables.read(table)
         .select(trimmed(F.col(str(table.subject))).alias("id"))

@@ -20,27 +20,38 @@ from lib.errors import LakehouseError, UsageError
 from lib.rights import corrections, suppression
 from lib.sources import completeness, readers
 from lib.sources.inputs import Batch
-from lib.sources.mapping import Source, load_source
+from lib.sources.mapping import Source, load_source, nothing
 
 PSEUDONYM_KEY = keys.PSEUDONYM_KEY
 LAYER = "bronze"
 
 
-def table(lake: Lake) -> Table:
-    """The one table of the bronze layer."""
-    return lake.catalog.layer(LAYER)[0]
+def tables(lake: Lake) -> tuple[Table, ...]:
+    """The tables of the bronze layer, each of which one kind of source fills."""
+    return lake.catalog.layer(LAYER)
+
+
+def tables_of_subjects(lake: Lake) -> tuple[Table, ...]:
+    """Those of them whose rows name data subjects."""
+    return tuple(table for table in tables(lake) if table.subject)
+
+
+def source_of(lake: Lake, name: str) -> Source:
+    """A source mapping of this deployment. Raises `UsageError` with everything that is wrong with it."""
+    return load_source(lake.settings.sources, name, *tables(lake))
 
 
 def load(lake: Lake, source: Source, batches: Sequence[Batch]) -> list[Entry]:
     """Append the rows of new batches to bronze and enter them into the ledger. One commit each, whatever the number.
 
-    Raises `UsageError` if the source's currency is not the lake's, `InputRefused` if an input cannot be read,
+    Raises `UsageError` if the source declares what the lake's other batches do not, where all have to declare the same,
+    `InputRefused` if an input cannot be read,
     `AuditFailed` if bronze does not hold each of its records once; then no batch is known.
     """
-    _require_one_currency(lake, source)
-    target = table(lake)
+    _require_same_declarations(lake, source)
+    target = source.table
     # Rows are judged as of this day, in every later rebuild too.
-    frame = readers.read(lake.spark, source, batches, target, lake.started_at)
+    frame = readers.read(lake.spark, source, batches, lake.started_at)
     ids = [batch.id for batch in batches]
     try:
         frame, suppressed = suppression.keep_out(lake, frame, target)
@@ -48,40 +59,49 @@ def load(lake: Lake, source: Source, batches: Sequence[Batch]) -> list[Entry]:
     except (PySparkException, Py4JJavaError):
         readers.require_readable(lake.spark, source, batches)
         raise
-    rows = _complete(lake, batches, suppressed)
+    rows = _complete(lake, target, batches, suppressed)
     lake.ledger.record_removed("suppressed", {batch: _sum(suppressed, batch) for batch in ids})
     entries = [_entry(lake, source, batch, rows[batch.id]) for batch in batches]
     lake.ledger.record(entries)
     return entries
 
 
-def pending_rows(lake: Lake, entries: Sequence[Entry]) -> DataFrame:
-    """The bronze rows of `entries` as their sources mean them: typed, corrected, user ids replaced by pseudonyms."""
-    target = table(lake)
-    content = lake.tables.read(target)
+def pending_rows(lake: Lake, entries: Sequence[Entry]) -> dict[str, DataFrame]:
+    """By bronze table, its rows of `entries` as their sources mean them: typed, corrected, under pseudonyms."""
+    sources = [source_of(lake, name) for name in sorted({entry.source for entry in entries})]
+    return {table.name: _pending_rows(lake, table, sources, entries) for table in tables(lake)}
+
+
+def _pending_rows(lake: Lake, table: Table, sources: Sequence[Source], entries: Sequence[Entry]) -> DataFrame:
+    content = lake.tables.read(table)
+    frames = [_meant(lake, content.limit(0), nothing(table))]
+    for source in sources:
+        if source.table == table:
+            ids = [entry.batch_id for entry in entries if entry.source == source.name]
+            frames.append(_meant(lake, content.where(F.col(BATCH).isin(ids)), source))
+    return reduce(DataFrame.unionByName, frames[1:] or frames)
+
+
+def _meant(lake: Lake, rows: DataFrame, source: Source) -> DataFrame:
+    frame = corrections.applied(lake, readers.typed(rows, source), source.table)
     key = keys.secret_key(lake.settings.secrets, PSEUDONYM_KEY)
-    frames = []
-    for name in sorted({entry.source for entry in entries}):
-        source = load_source(lake.settings.sources, name, target)
-        ids = [entry.batch_id for entry in entries if entry.source == name]
-        frame = readers.typed(content.where(F.col(BATCH).isin(ids)), source, target)
-        frame = corrections.applied(lake, frame, target)
-        for column in target.stored:
-            if column.encrypted_name:
-                frame = keys.with_pseudonym(frame, column.name, column.encrypted_name, key)
-        frames.append(frame)
-    return reduce(DataFrame.unionByName, frames)
+    for column in source.table.stored:
+        if column.encrypted_name:
+            frame = keys.with_pseudonym(frame, column.name, column.encrypted_name, key)
+    return frame
 
 
 def count_rows(lake: Lake, ids: Sequence[str]) -> dict[str, int]:
-    """Rows by batch, counted from the committed table."""
-    found = lake.tables.read(table(lake)).where(F.col(BATCH).isin(list(ids))).groupBy(BATCH).count().collect()
+    """Rows by batch, counted from the committed tables."""
+    rows = [lake.tables.read(table).where(F.col(BATCH).isin(list(ids))).select(BATCH) for table in tables(lake)]
+    found = reduce(DataFrame.unionAll, rows).groupBy(BATCH).count().collect()
     return {row[BATCH]: row["count"] for row in found}
 
 
-def _complete(lake: Lake, batches: Sequence[Batch], suppressed: Mapping[completeness.Key, int]) -> dict[str, int]:
+def _complete(
+    lake: Lake, target: Table, batches: Sequence[Batch], suppressed: Mapping[completeness.Key, int]
+) -> dict[str, int]:
     """The records by batch, each of them in bronze or suppressed; what is not complete is taken out of bronze again."""
-    target = table(lake)
     entered = F.col(BATCH).isin([batch.id for batch in batches])
     try:
         return completeness.require_complete(lake.spark, lake.tables.read(target).where(entered), batches, suppressed)
@@ -100,7 +120,7 @@ def _entry(lake: Lake, source: Source, batch: Batch, rows: int) -> Entry:
         source=source.name,
         files=tuple(part.name for part in batch.parts),
         dropped_columns=readers.dropped_columns(lake.spark, batch.header, source),
-        currency=source.currency,
+        declared={name: source.declares.get(name) for name in lake.ledger.declared},
         extract_date=batch.extract_date,
         newest_date=None,
         rows=rows,
@@ -109,10 +129,11 @@ def _entry(lake: Lake, source: Source, batch: Batch, rows: int) -> Entry:
     )
 
 
-def _require_one_currency(lake: Lake, source: Source) -> None:
-    for entry in lake.ledger.entries():
-        if entry.currency != source.currency:
+def _require_same_declarations(lake: Lake, source: Source) -> None:
+    for name, value in source.declares.items():
+        before = {entry.declared.get(name) for entry in lake.ledger.entries()} - {None, value}
+        if source.table.declarations[name].one_per_lake and before:
             raise UsageError(
-                f"Source '{source.name}' states {source.currency}, but this lake holds {entry.currency}.",
-                "One lake holds one currency: convert the prices, or use another --lake.",
+                f"Source '{source.name}' states {value}, but this lake holds {before.pop()}.",
+                f"One lake holds one {name}: convert the rows, or use another --lake.",
             )

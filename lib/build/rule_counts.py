@@ -15,8 +15,12 @@ from lib.delta.tables import BATCH
 
 @dataclass(frozen=True)
 class Judgement:
-    """Source rows by batch; by rule, the rows that break it; by batch, the newest business date of its rows."""
+    """What the row rules of `table` found.
 
+    Source rows by batch; by rule, the rows that break it; by batch, the newest business date of its rows.
+    """
+
+    table: Table
     rows: Mapping[str, int]
     violations: Mapping[RowRule, int]
     newest_dates: Mapping[str, dt.date | None]
@@ -29,6 +33,7 @@ def measure(frame: DataFrame, table: Table) -> Judgement:
     broken = [F.count_if(F.array_contains("reasons", rule.code)).alias(rule.code) for rule in table.rules]
     counted = frame.groupBy(BATCH).agg(F.count("*").alias("_rows"), newest.alias("_newest"), *broken).collect()
     return Judgement(
+        table,
         rows={row[BATCH]: row["_rows"] for row in counted},
         violations={rule: sum(row[rule.code] for row in counted) for rule in table.rules},
         newest_dates={row[BATCH]: row["_newest"] for row in counted},

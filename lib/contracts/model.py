@@ -27,10 +27,12 @@ subjects and retention are the table's unless it states its own |
 tables share is translated once |
 | table | `exempt` | rights that do not reach its rows, with the reason: right -> reason |
 | table | `declarations` | what a source must or may say of its rows: name -> allowed values, the first being the \
-default; known to rules and transformations as columns of that name |
+default; or name -> `{pattern, meaning, onePerLake}`, a text that it must state. Known to rules and transformations as \
+columns of that name, and kept in the ledger where that has such a column |
 | table | `unknownMember` | the row of a dimension that facts without a match point at |
 | table | `restrictedMember` | the row of a dimension that the facts of restricted data subjects point at |
 | table | `outcome` | SQL for the outcome of the source rows that its rows stand for: accepted, quarantined, ... |
+| table | `quarantineOf` | the table with row rules whose quarantined source rows wait in it; this is their outcome |
 | table | `persist` | `true`: kept in memory while a run lasts, for what several tables read |
 | table, column | `purpose`, `legalBasis`, `treatment` | GDPR; a column inherits its table's |
 | table, column | `retention`, `retentionFrom` | an ISO 8601 duration, and what it counts from: a date column of the \
@@ -42,6 +44,7 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -63,12 +66,13 @@ CONSEQUENCES = ("quarantine", "repair", "flag")
 TREATMENTS = ("keep", "truncate", "drop")
 PERSONAL = ("personal", "pseudonymous")
 SUBJECT_BY = ("source_id", "pseudonym", "hashed_pseudonym", "suppression_token")
+QUARANTINED = "'quarantined'"  # the outcome of what waits, as SQL
 RIGHTS = ("erase", "export", "retention")
 LAST_ACTIVITY = "last_activity"
 TABLE_PROPERTIES = {
     "load", "inputs", "remembers", "transformation", "parameters", "parametersOf", "subject", "persist",
-    "declarations", "unknownMember", "restrictedMember", "outcome", "purpose", "legalBasis", "retention",
-    "retentionFrom", "treatment",
+    "declarations", "unknownMember", "restrictedMember", "outcome", "quarantineOf", "purpose", "legalBasis",
+    "retention", "retentionFrom", "treatment",
     "subjectBy", "activity", "dataSubjects", "dataCategories", "exempt", "processingActivity", "french", "family",
 }  # fmt: skip
 FUNCTIONS = "functions.sql"  # beside the folders of tables
@@ -140,6 +144,33 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Declaration:
+    """What a source says of all its rows: one of `values`, or else a text that fits `pattern`, which has no default.
+
+    With `one_per_lake` all batches of a lake have to say the same.
+    """
+
+    values: tuple[str, ...] = ()
+    pattern: str = ""
+    meaning: str = ""
+    one_per_lake: bool = False
+
+    @property
+    def default(self) -> str | None:
+        """What a source says that says nothing; None if it has to."""
+        return self.values[0] if self.values else None
+
+    @property
+    def allowed(self) -> str:
+        """What it may say, for a person."""
+        return f"one of {', '.join(self.values)}" if self.values else self.meaning
+
+    def allows(self, value: object) -> bool:
+        """Whether a source may say this."""
+        return value in self.values or (isinstance(value, str) and bool(re.fullmatch(self.pattern or "(?!)", value)))
+
+
+@dataclass(frozen=True)
 class Table:
     """One table or view of the lakehouse, as its contract states it."""
 
@@ -159,10 +190,11 @@ class Table:
     load: str
     subject: str | None
     persist: bool
-    declarations: Mapping[str, tuple[str, ...]]
+    declarations: Mapping[str, Declaration]
     unknown_member: Mapping[str, Any]
     restricted_member: Mapping[str, Any]
     outcome: str | None
+    quarantine_of: str | None
     subject_by: str | None
     activity: tuple[str, ...]
     data_subjects: str
@@ -324,6 +356,10 @@ def _with_activity(custom: dict[str, Any], activities: Mapping[str, Mapping[str,
 def _with_parameters(tables: Sequence[Table]) -> list[Table]:
     """The tables with the parameters that they share, written into their checks too."""
     own = {table.name: table.parameters for table in tables}
+    judged = {table.name for table in tables if table.rules}
+    for table in tables:
+        if table.quarantine_of is not None:
+            _require_known(table.quarantine_of, judged, f"{table.path}: quarantineOf")
     members = {name: key for table in tables for name, key in _members(table).items()}
     return [_with_shared(table, own, members) for table in tables]
 
@@ -386,10 +422,11 @@ def _table(file: Path, name: str, schema: Mapping[str, Any], activities: Mapping
         load=custom.get("load", "full"),
         subject=custom.get("subject"),
         persist=custom.get("persist", False),
-        declarations={name: tuple(values) for name, values in custom.get("declarations", {}).items()},
+        declarations={name: _declaration(stated) for name, stated in custom.get("declarations", {}).items()},
         unknown_member=custom.get("unknownMember", {}),
         restricted_member=custom.get("restrictedMember", {}),
-        outcome=custom.get("outcome"),
+        outcome=custom.get("outcome", QUARANTINED if "quarantineOf" in custom else None),
+        quarantine_of=custom.get("quarantineOf"),
         subject_by=custom.get("subjectBy"),
         activity=tuple(custom.get("activity", ())),
         data_subjects=custom.get("dataSubjects", ""),
@@ -397,6 +434,12 @@ def _table(file: Path, name: str, schema: Mapping[str, Any], activities: Mapping
         exempt=custom.get("exempt", {}),
         french={_folded(text): _folded(french) for text, french in custom.get("french", {}).items()},
     )
+
+
+def _declaration(stated: Sequence[str] | Mapping[str, Any]) -> Declaration:
+    if isinstance(stated, Mapping):
+        return Declaration((), stated["pattern"], stated.get("meaning", ""), stated.get("onePerLake", False))
+    return Declaration(tuple(stated))
 
 
 def _column(entry: Mapping[str, Any], table: Mapping[str, Any], file: Path) -> Column:

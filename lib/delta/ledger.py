@@ -21,14 +21,15 @@ REMOVED = "ledger/removed_rows"
 class Entry:
     """One batch of so many source `rows`.
 
-    `newest_date` is known once its rows have been judged, `published_run` once they are published.
+    `declared` is what its source says of its rows, as far as the ledger has a column for it. `newest_date` is known
+    once its rows have been judged, `published_run` once they are published.
     """
 
     batch_id: str
     source: str
     files: tuple[str, ...]
     dropped_columns: tuple[str, ...]
-    currency: str
+    declared: Mapping[str, str | None]
     extract_date: dt.date | None
     newest_date: dt.date | None
     rows: int
@@ -39,6 +40,12 @@ class Entry:
     def pending(self) -> bool:
         """Whether the batch still waits to be published."""
         return self.published_run is None
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """Its row of the ledger."""
+        stated = dataclasses.asdict(self)
+        return {**stated.pop("declared"), **stated}
 
 
 class Ledger:
@@ -55,6 +62,12 @@ class Ledger:
         """The tables that hold it."""
         return frozenset({BATCHES, REMOVED})
 
+    @property
+    def declared(self) -> tuple[str, ...]:
+        """What a batch's source declares and the ledger keeps: the columns that are no entry's own."""
+        own = {each.name for each in dataclasses.fields(Entry)}
+        return tuple(column.name for column in self._table.stored if column.name not in own)
+
     def entries(self) -> list[Entry]:
         """All batches, in the order in which they were loaded."""
         if self._known is None:
@@ -66,7 +79,7 @@ class Ledger:
         """Add or replace entries; none: no commit."""
         changed = list(entries)
         if changed:
-            rows = [dataclasses.asdict(entry) for entry in changed]
+            rows = [entry.row for entry in changed]
             self._tables.upsert(self._table, frame_of(self._tables.spark, rows, self._table.schema))
             self._known = {entry.batch_id: entry for entry in [*self.entries(), *changed]}
 
@@ -79,7 +92,7 @@ class Ledger:
 
     def restore_entries(self, documents: Sequence[Mapping[str, Any]]) -> None:
         """Make the entries say what `documents` once gave."""
-        entries = [dataclasses.asdict(stated(document)) for document in documents]
+        entries = [stated(document).row for document in documents]
         self._tables.replace(self._table, frame_of(self._tables.spark, entries, self._table.schema))
         self._known = None
 
@@ -89,7 +102,7 @@ class Ledger:
 
     def documents(self) -> list[dict[str, Any]]:
         """The entries as JSON has them."""
-        return [json.loads(json.dumps(dataclasses.asdict(entry), default=str)) for entry in self.entries()]
+        return [json.loads(json.dumps(entry.row, default=str)) for entry in self.entries()]
 
     def removed_documents(self) -> list[list[Any]]:
         """What `removed` says, as JSON has it."""
@@ -122,7 +135,9 @@ def as_of(entries: Iterable[Entry]) -> dt.date | None:
 
 def _entry(row: dict[str, object]) -> Entry:
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
-    entry = Entry(**values)  # type: ignore[arg-type]  # the contract has its types
+    own = {each.name for each in dataclasses.fields(Entry)}
+    declared = {name: values.pop(name) for name in row if name not in own}
+    entry = Entry(**values, declared=declared)  # type: ignore[arg-type]  # the contract has its types
     # Spark gives the time of the machine's own zone, without saying so.
     return dataclasses.replace(entry, loaded_at=entry.loaded_at.astimezone(dt.timezone.utc))
 

@@ -16,7 +16,7 @@ from lib import keys
 from lib.audit import audit
 from lib.build import bronze, reconciliation, rule_counts
 from lib.build.layers import SUBJECTS, Layers
-from lib.contracts.model import BY_THE_ENGINE, Table
+from lib.contracts.model import BY_THE_ENGINE
 from lib.delta.lake import Lake
 from lib.delta.ledger import Entry, as_of
 from lib.delta.publication import Publication, now
@@ -27,7 +27,6 @@ from lib.publication.report import Report, render
 from lib.rights import restrictions
 from lib.session import expect_rows
 from lib.sources import inputs
-from lib.sources.mapping import load_source
 
 BYTES_A_ROW = 250  # of an export, roughly
 
@@ -67,7 +66,7 @@ class _Progress:
     pending: Sequence[Entry]
     as_of: dt.date | None = None
     balances: Sequence[reconciliation.Balance] = ()
-    judged: rule_counts.Judgement | None = None
+    judged: Sequence[rule_counts.Judgement] = ()
     subjects: int = 0
     findings: Sequence[audit.CheckResult] = ()
     versions: Mapping[str, int] = dataclasses.field(default_factory=dict)
@@ -110,7 +109,7 @@ def _load(lake: Lake, request: Request) -> Request:
     """Mend the lake and load what is new into it; gives what there is to do then."""
     if not request.inputs:
         return dataclasses.replace(request, rebuild=recovery.mend(lake, ()) or request.rebuild)
-    sources = {name: load_source(lake.settings.sources, name, bronze.table(lake)) for name in request.inputs}
+    sources = {name: bronze.source_of(lake, name) for name in request.inputs}
     batches: dict[str, inputs.Batch] = {}
     with lake.steps.step("inputs"):
         for name, source in sources.items():
@@ -199,13 +198,15 @@ def _silver(lake: Lake, layers: Layers, pending: Sequence[Entry], progress: _Pro
     """Silver's tables; gives the batches with what judging them told. Without batches silver stays as it is."""
     if not pending:
         return []
-    judged = judged_table(lake)
+    judged = [table for table in lake.catalog if table.rules]
+    first = {name for table in judged for name in (table.name, *table.inputs)}
     tables = [table for table in lake.catalog.layer("silver") if table.load not in BY_THE_ENGINE]
-    before = [table for table in tables if table.name == judged.name or table.name in judged.inputs]
-    layers.provide(bronze.table(lake).name, bronze.pending_rows(lake, pending))
+    before = [table for table in tables if table.name in first]
+    for name, rows in bronze.pending_rows(lake, pending).items():
+        layers.provide(name, rows)
     layers.build(before, {})
     with lake.steps.step("judgement"):
-        progress.judged = rule_counts.measure(layers.frame(judged.name), judged)
+        progress.judged = [rule_counts.measure(layers.frame(table.name), table) for table in judged]
     layers.build([lake.catalog[SUBJECTS]], {})
     progress.subjects = layers.frame(SUBJECTS).count()
     layers.build([table for table in tables if table not in before and table.name != SUBJECTS], {})
@@ -213,14 +214,8 @@ def _silver(lake: Lake, layers: Layers, pending: Sequence[Entry], progress: _Pro
         progress.balances = reconciliation.balances(lake, pending)
         reconciliation.require(progress.balances)
     layers.release([*lake.catalog.layer("gold"), *lake.catalog.marts])
-    return [
-        dataclasses.replace(entry, newest_date=progress.judged.newest_dates.get(entry.batch_id)) for entry in pending
-    ]
-
-
-def judged_table(lake: Lake) -> Table:
-    """The contract that states the row rules."""
-    return next(table for table in lake.catalog if table.rules)
+    newest = {batch: day for each in progress.judged for batch, day in each.newest_dates.items()}
+    return [dataclasses.replace(entry, newest_date=newest.get(entry.batch_id)) for entry in pending]
 
 
 def _gold_and_marts(lake: Lake, layers: Layers, day: dt.date, entries: Sequence[Entry]) -> None:
@@ -258,8 +253,7 @@ def _record(lake: Lake, progress: _Progress, status: str, message: str) -> None:
         finished_at=dt.datetime.now(dt.timezone.utc),
         as_of=progress.as_of,
         balances=progress.balances,
-        judgement=progress.judged,
-        judged=judged_table(lake),
+        judgements=progress.judged,
         subjects=progress.subjects,
     )
     with lake.steps.step("record"):

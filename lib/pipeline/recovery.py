@@ -28,7 +28,6 @@ from lib.delta.deltalog import LOG
 from lib.delta.ledger import BATCHES, REMOVED, Entry
 from lib.delta.tables import BATCH
 from lib.errors import AuditFailed, UsageError
-from lib.sources import mapping
 
 if TYPE_CHECKING:
     from lib.contracts.model import Table
@@ -103,7 +102,7 @@ def require_kept_out(lake: Lake, batches: Collection[str]) -> None:
 
 
 def _is_bronze(lake: Lake, table: Table) -> bool:
-    return table == bronze.table(lake)
+    return table in bronze.tables(lake)
 
 
 def _told(lake: Lake, table: Table) -> str:
@@ -122,7 +121,7 @@ def _done(lake: Lake, table: Table) -> str:
 
 def _needed(lake: Lake, lost: Collection[Entry]) -> tuple[str, str]:
     """What to say of batches that have to be given again."""
-    (table,) = (lake.catalog[path] for path in lake.base.damages if _is_bronze(lake, lake.catalog[path]))
+    damaged = [lake.catalog[path] for path in lake.base.damages if _is_bronze(lake, lake.catalog[path])]
     named = "; ".join(f"{', '.join(each.files)} ({each.rows} rows)" for each in lost)
     words = [
         word
@@ -131,8 +130,9 @@ def _needed(lake: Lake, lost: Collection[Entry]) -> tuple[str, str]:
     ]
     places = [f"{place} is {what}" for place, what in PLACES.items() if any(place in word for word in words)]
     explained = f" ({'; '.join(places)})" if places else ""
+    what = " ".join(_told(lake, table) for table in damaged)
     return (
-        f"{_told(lake, table)} {len(lost)} of {len(lake.base.pins.batches)} batches are no longer whole: {named}.",
+        f"{what} {len(lost)} of {len(lake.base.pins.batches)} batches are no longer whole: {named}.",
         f"Load exactly these again, all in one run{explained}: ./spark-submit.sh pipeline {' '.join(words)}",
     )
 
@@ -142,7 +142,7 @@ def _input(lake: Lake, batch: Entry) -> str:
     if len(batch.files) > 1:
         return "--input MANIFEST"
     with suppress(UsageError):  # the mapping itself may be lost
-        if mapping.load_source(lake.settings.sources, batch.source, bronze.table(lake)).format == "table":
+        if bronze.source_of(lake, batch.source).format == "table":
             return f"--input DATABASE?table={batch.files[0]}"
     return f"--input {batch.files[0]}"
 

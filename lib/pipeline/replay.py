@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from pyspark.sql import functions as F
 
 from lib.build import bronze
@@ -10,8 +12,6 @@ from lib.contracts.model import Table
 from lib.delta.lake import Lake
 from lib.delta.tables import BATCH
 from lib.pipeline import pipeline
-
-QUARANTINED = "'quarantined'"
 
 
 def run(lake: Lake) -> str:
@@ -26,22 +26,24 @@ def run(lake: Lake) -> str:
 
 def _passing(lake: Lake) -> dict[str, int]:
     """By batch, the number of waiting rows that no rule would quarantine today."""
-    quarantine = _quarantine(lake)
+    found: Counter[str] = Counter()
+    for quarantine in lake.catalog:
+        if quarantine.quarantine_of is not None:
+            found.update(_passing_of(lake, quarantine, lake.catalog[quarantine.quarantine_of]))
+    return dict(found)
+
+
+def _passing_of(lake: Lake, quarantine: Table, judged: Table) -> dict[str, int]:
     waiting = lake.tables.read(quarantine).select(*quarantine.key)
     batches = {row[BATCH] for row in waiting.select(BATCH).distinct().collect()}
     entries = [entry for entry in lake.ledger.entries() if entry.batch_id in batches]
     if not entries:
         return {}
-    judged = pipeline.judged_table(lake)
     layers = Layers(lake, sorted(batches), whole=False)
-    rows = bronze.pending_rows(lake, entries).join(waiting, on=list(quarantine.key), how="left_semi")
-    layers.provide(bronze.table(lake).name, rows)
+    for name, rows in bronze.pending_rows(lake, entries).items():
+        layers.provide(name, rows.join(waiting, on=list(quarantine.key), how="left_semi"))
     layers.build([table for table in lake.catalog if table.name in (*judged.inputs, judged.name) and table.is_view], {})
     frame = layers.frame(judged.name)
     accepts = [name for name in frame.columns if name.startswith("accepts_")]
     passing = frame.where(F.forall(F.array(*accepts), lambda accepted: accepted))
     return {row[BATCH]: row["count"] for row in passing.groupBy(BATCH).count().collect()}
-
-
-def _quarantine(lake: Lake) -> Table:
-    return next(table for table in lake.catalog if table.outcome == QUARANTINED)

@@ -90,7 +90,7 @@ def _erased_before(lake: Lake, ids: Sequence[str]) -> set[str]:
 
 def _forget(lake: Lake, lost: Sequence[Lost]) -> None:
     """Remove what is left of lost requests, once nobody is in the lake any more whose erasure they had begun."""
-    if lost and (left := suppression.still_there(lake, bronze.table(lake))):
+    if lost and (left := suppression.still_there(lake, bronze.tables_of_subjects(lake))):
         raise UsageError(
             f"The lost request {lost[0].files[0]} named {left} more persons, who are still in this lake.",
             "Run erase_subjects with these persons too.",

@@ -77,7 +77,7 @@ def dated(lake: Lake, as_of: dt.date) -> list[Dated]:
     for table, column, period in _periods(lake):
         if column != LAST_ACTIVITY:
             found.setdefault(table.path, Dated(table, column, period.before(as_of), F.expr("true")))
-        elif table.path == bronze.table(lake).path:
+        elif table in bronze.tables_of_subjects(lake):
             # As typing has it: neither a masked card number nor a spoilt id is a name.
             nobody = ~F.coalesce(names_somebody(seen_of(F.col(str(table.subject)))), F.expr("false"))
             found.setdefault(table.path, Dated(table, INGESTED, period.before(as_of), nobody))
@@ -114,9 +114,16 @@ def _expired(lake: Lake, as_of: dt.date) -> set[str]:
 
 def _persons(lake: Lake) -> DataFrame:
     """By source id, the pseudonym and the day on which the newest row was loaded."""
-    source = bronze.table(lake)
-    rows = lake.tables.read(source).select(trimmed(F.col(str(source.subject))).alias("id"), INGESTED)
-    ids = rows.where(names_somebody(F.col("id"))).groupBy("id").agg(F.to_date(F.max(INGESTED)).alias(LOADED))
+    stated = [
+        lake.tables.read(table).select(trimmed(F.col(str(table.subject))).alias("id"), INGESTED)
+        for table in bronze.tables_of_subjects(lake)
+    ]
+    ids = (
+        reduce(DataFrame.unionAll, stated)
+        .where(names_somebody(F.col("id")))
+        .groupBy("id")
+        .agg(F.to_date(F.max(INGESTED)).alias(LOADED))
+    )
     key = keys.secret_key(lake.settings.secrets, bronze.PSEUDONYM_KEY)
     return keys.with_pseudonym(ids.withColumn(KEY, F.col("id")), KEY, KEY, key)
 

@@ -15,6 +15,9 @@ import dataclasses
 import datetime as dt
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import reduce
+
+from pyspark.sql import DataFrame
 
 from lib.accountability import auditlog, subject_requests
 from lib.accountability.subject_requests import SubjectRequest
@@ -80,7 +83,8 @@ class _Wanted:
 
 def _known(lake: Lake, ids: Sequence[str]) -> set[str]:
     """Those of whom bronze holds a row: lists under `rights/` alone make nobody known."""
-    return {ids[number] for number in subjects.known(lake, ids).get(bronze.table(lake).path, {})}
+    found = subjects.known(lake, ids)
+    return {ids[number] for table in bronze.tables(lake) for number in found.get(table.path, {})}
 
 
 def _fulfil(lake: Lake, wanted: _Wanted, stated: Sequence[list[str | None]] = ()) -> str:
@@ -149,8 +153,8 @@ def _reopen(lake: Lake, ids: Sequence[str]) -> None:
     for table in lake.catalog.layer(REMEMBERING):
         if table.load == "subject":
             lake.tables.delete(table, subjects.keys_of(lake, table, people).select(str(table.subject)))
-    rows = subjects.rows_of(lake, bronze.table(lake), people)
-    batches = {row[BATCH] for row in rows.select(BATCH).distinct().collect()}
+    rows = [subjects.rows_of(lake, table, people).select(BATCH) for table in bronze.tables_of_subjects(lake)]
+    batches = {row[BATCH] for row in reduce(DataFrame.unionAll, rows).distinct().collect()}
     again = [entry for entry in lake.ledger.entries() if entry.batch_id in batches]
     lake.ledger.record(dataclasses.replace(entry, published_run=None) for entry in again)
 

@@ -15,7 +15,7 @@ from operator import attrgetter
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lib.audit.results import CheckResult
-from lib.contracts.model import RowRule
+from lib.contracts.model import RowRule, Table
 from lib.progress import Step
 from lib.publication.run_log import Outcome
 
@@ -47,10 +47,10 @@ class Report:
         return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
 
     @property
-    def violations(self) -> list[tuple[RowRule, int]]:
-        """The row rules and how many rows break each, the most broken one first."""
-        found = self.outcome.judgement.violations if self.outcome.judgement else {}
-        return sorted(found.items(), key=lambda broken: -broken[1])
+    def violations(self) -> list[tuple[Table, RowRule, int]]:
+        """The row rules of each table and how many rows break each, the most broken one first."""
+        found = [(each.table, *broken) for each in self.outcome.judgements for broken in each.violations.items()]
+        return sorted(found, key=lambda broken: -broken[2])
 
     @property
     def by_table(self) -> list[tuple[str, list[CheckResult]]]:

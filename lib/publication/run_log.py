@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from lib.build.reconciliation import Balance
 from lib.build.rule_counts import Judgement
-from lib.contracts.model import Table
 from lib.delta.lake import Lake
 from lib.delta.publication import Publication, now
 from lib.local_frames import frame_of
@@ -27,8 +26,7 @@ class Outcome:
     finished_at: dt.datetime
     as_of: dt.date | None
     balances: Sequence[Balance]
-    judgement: Judgement | None
-    judged: Table | None
+    judgements: Sequence[Judgement]
     subjects: int
 
 
@@ -71,18 +69,16 @@ def _run(lake: Lake, outcome: Outcome) -> dict[str, object]:
 
 
 def _quality(lake: Lake, outcome: Outcome) -> list[dict[str, object]]:
-    if outcome.judgement is None or outcome.judged is None:
-        return []
-    judged = sum(outcome.judgement.rows.values())
     return [
         {
             "run_id": lake.run_id,
             "finished_at": outcome.finished_at,
-            "table_name": outcome.judged.path,
+            "table_name": judged.table.path,
             "rule": rule.code,
             "consequence": rule.consequence,
-            "rows_judged": judged,
+            "rows_judged": sum(judged.rows.values()),
             "violations": count,
         }
-        for rule, count in outcome.judgement.violations.items()
+        for judged in outcome.judgements
+        for rule, count in judged.violations.items()
     ]

@@ -45,16 +45,19 @@ class Stated:
     asked: Asked
 
 
-def read(place: str, catalog: Catalog, bronze: Table, *, known_only: bool = False) -> Stated:
+def read(place: str, catalog: Catalog, bronze: Sequence[Table], *, known_only: bool = False) -> Stated:
     """The corrections of a file (`-`: the standard input): one JSON object a line, that names a person and values.
 
-    Raises `UsageError` that names line and column, never a value; also if two lines contradict each other.
+    `bronze` are the tables that hold the columns to be corrected. Raises `UsageError` that names line and column, never
+    a value; also if two lines contradict each other.
     """
-    columns = {column.name: column for column in bronze.stored if column.name in _attributes(catalog)}
+    stored = [column for table in bronze for column in table.stored]
+    columns = {column.name: column for column in stored if column.name in _attributes(catalog)}
+    subjects = list(dict.fromkeys(str(table.subject) for table in bronze))
     values: dict[tuple[str, str], tuple[int, str | None]] = {}
     persons: dict[str, list[int]] = {}
     for number, line in listings.lines(place, OPTION):
-        for one, name, value in _of_line(number, line, str(bronze.subject), columns):
+        for one, name, value in _of_line(number, line, subjects, columns):
             first, before = values.setdefault((one, name), (number, value))
             if _read(columns[name], before) != _read(columns[name], value):
                 raise UsageError(
@@ -62,7 +65,7 @@ def read(place: str, catalog: Catalog, bronze: Table, *, known_only: bool = Fals
                 )
             persons.setdefault(one, []).append(number)
     if not values:
-        raise UsageError("The file of corrections states none.", f"Write {_example(bronze)} a line.")
+        raise UsageError("The file of corrections states none.", f"Write {_example(subjects[0])} a line.")
     require_unspoilt(persons)
     return Stated(
         tuple((one, name, value) for (one, name), (_, value) in values.items()), Asked(persons, known_only=known_only)
@@ -74,16 +77,16 @@ def _attributes(catalog: Catalog) -> tuple[str, ...]:
     return next(column.values for column in catalog[CORRECTIONS].stored if column.name == ATTRIBUTE)
 
 
-def _example(bronze: Table) -> str:
-    return json.dumps({str(bronze.subject): "...", "COLUMN": "VALUE"})
+def _example(subject: str) -> str:
+    return json.dumps({subject: "...", "COLUMN": "VALUE"})
 
 
-def _of_line(number: int, line: str, subject: str, columns: Mapping[str, Column]) -> Iterable[Correction]:
+def _of_line(number: int, line: str, subjects: Sequence[str], columns: Mapping[str, Column]) -> Iterable[Correction]:
     stated = _object(number, line)
-    whom = stated.pop(subject, "")
+    whom = next((stated.pop(name) for name in subjects if name in stated), "")
     one = normal(whom) if isinstance(whom, str) else ""
     if not one:
-        raise UsageError(f"Line {number} names nobody.", f"State '{subject}'.")
+        raise UsageError(f"Line {number} names nobody.", f"State '{subjects[0]}'.")
     for name, value in stated.items():
         if name not in columns:
             raise UsageError(f"Line {number}: '{name}' cannot be corrected.", nearest(name, columns))
@@ -153,11 +156,11 @@ def applied(lake: Lake, frame: DataFrame, bronze: Table) -> DataFrame:
     """`frame`, typed rows of bronze, with the corrected values in place of the stated ones."""
     table = lake.catalog[CORRECTIONS]
     listed = lake.tables.read(table)
-    if lake.tables.version(table) is None or listed.isEmpty():
+    if bronze.subject is None or lake.tables.version(table) is None or listed.isEmpty():
         return frame
     of_person = F.map_from_entries(F.collect_list(F.struct(ATTRIBUTE, VALUE))).alias(STATED)
     stated = listed.groupBy(F.col(str(table.subject)).alias(WHOM)).agg(of_person)
-    both = frame.join(F.broadcast(stated), on=F.col(str(bronze.subject)) == F.col(WHOM), how="left")
+    both = frame.join(F.broadcast(stated), on=F.col(bronze.subject) == F.col(WHOM), how="left")
     types = {column.name: column.logical_type for column in bronze.stored if column.name in _attributes(lake.catalog)}
     return both.select(*(_value(name, types[name]) if name in types else F.col(quoted(name)) for name in frame.columns))
 

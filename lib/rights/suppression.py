@@ -7,7 +7,8 @@ when the pseudonyms get a new key.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -48,9 +49,10 @@ def lift(lake: Lake, tokens: Iterable[str]) -> None:
         lake.tables.vacuum(table)
 
 
-def still_there(lake: Lake, bronze: Table) -> int:
+def still_there(lake: Lake, bronze: Sequence[Table]) -> int:
     """How many persons on the list have a row in bronze: their erasure began and has not come to its end."""
-    ids = lake.tables.read(bronze).select(trimmed(F.col(str(bronze.subject))).alias(MARK)).where(f"{MARK} is not null")
+    stated = [lake.tables.read(table).select(trimmed(F.col(str(table.subject))).alias(MARK)) for table in bronze]
+    ids = reduce(DataFrame.unionAll, stated).where(f"{MARK} is not null")
     listed = lake.tables.read(lake.catalog[SUPPRESSIONS]).select(F.col(ENTRY).alias(MARK))
     return keys.with_pseudonym(ids.distinct(), MARK, MARK, key(lake)).join(listed, on=MARK, how="left_semi").count()
 
@@ -64,12 +66,12 @@ def keep_out(lake: Lake, frame: DataFrame, bronze: Table) -> tuple[DataFrame, di
     """`frame`, rows that are to enter bronze, without those of suppressed persons; and by batch and file, how many
     these are.
 
-    Without anybody on the list the frame is given back as it is, and no row is looked at.
+    Without anybody on the list, or where rows name nobody, the frame is given back as it is, and no row is looked at.
     """
     table = lake.catalog[SUPPRESSIONS]
-    if lake.tables.version(table) is None or lake.tables.read(table).isEmpty():
+    if bronze.subject is None or lake.tables.version(table) is None or lake.tables.read(table).isEmpty():
         return frame, {}
-    marked = frame.withColumn(MARK, trimmed(F.col(str(bronze.subject))))
+    marked = frame.withColumn(MARK, trimmed(F.col(bronze.subject)))
     marked = keys.with_pseudonym(marked, MARK, MARK, key(lake))
     tokens = F.broadcast(lake.tables.read(table).select(F.col(ENTRY).alias(MARK)))
     # Read twice and not kept in between: what a killed process leaves on the disk would hold these very persons.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -15,14 +15,14 @@ from typing import Any
 
 import yaml
 
-from lib.contracts.model import Column, Table
+from lib.contracts.model import Column, Declaration, Table
 from lib.errors import UsageError, nearest
 
 FORMATS = ("csv", "jsonl", "json", "table")
 KINDS = ("expression", "constant")
 KEYS = {
     "format", "delimiter", "quote", "escape", "encoding", "header", "names", "multiline", "date_formats",
-    "decimal_separator", "thousands_separator", "columns", "declares", "currency", "extract_date",
+    "decimal_separator", "thousands_separator", "columns", "declares", "bronze", "extract_date",
 }  # fmt: skip
 DATE_LETTERS = set("yMdHmsSXEah")
 STRPTIME = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "dd": "%d"}
@@ -74,22 +74,26 @@ class ExtractDate:
 class Source:
     """One sender's layout, and what its columns mean in bronze.
 
-    `columns` has an entry per mapped bronze column that enters, in the contract's order; `declares` one per
-    declaration of the contract; `currency` is an ISO 4217 code.
+    `table` is the bronze table that the rows enter. `columns` has an entry per mapped column of it that enters, in the
+    contract's order; `declares` one per declaration of the contract.
     """
 
     name: str
     format: str
+    table: Table
     columns: Mapping[str, Origin]
     declares: Mapping[str, str]
-    currency: str
     layout: Layout = CSV
     names: tuple[str, ...] = ()
     date_formats: tuple[str, ...] = ("yyyy-MM-dd",)
     decimal_separator: str = "."
     thousands_separator: str | None = None
     extract_date: ExtractDate | None = None
-    subject: str | None = None
+
+    @property
+    def subject(self) -> str | None:
+        """The bronze column that identifies the data subject."""
+        return self.table.subject
 
     @property
     def source_columns(self) -> tuple[str, ...]:
@@ -119,10 +123,11 @@ class _Problems:
             )
 
 
-def load_source(folder: Path, name: str, bronze: Table) -> Source:
-    """Read `folder`/`name`.yaml and check it against the bronze contract.
+def load_source(folder: Path, name: str, *bronze: Table) -> Source:
+    """Read `folder`/`name`.yaml and check it against the contract of the bronze table that it fills.
 
-    Raises `UsageError` with everything that is wrong: file, key, remedy.
+    Where there are several, it has to name one of them. Raises `UsageError` with everything that is wrong: file, key,
+    remedy.
     """
     file = folder / f"{name}.yaml"
     if not file.is_file():
@@ -130,26 +135,42 @@ def load_source(folder: Path, name: str, bronze: Table) -> Source:
         raise UsageError(f"There is no source mapping '{name}' in {folder}.", nearest(name, known))
     entries = _document(file)
     problems = _Problems(file)
-    for check in (_check_keys, _check_layout, _check_header, _check_values, _check_separators):
+    table = _table(entries, bronze, problems)
+    _check_keys(entries, table, problems)
+    for check in (_check_layout, _check_header, _check_date_formats, _check_separators):
         check(entries, problems)
-    columns = _columns(entries.get("columns"), bronze, problems)
-    declares = _declares(entries.get("declares"), bronze, problems)
+    columns = _columns(entries.get("columns"), table, problems)
+    declares = _declares(entries, table, problems)
     extract_date = _extract_date(entries.get("extract_date"), problems)
     problems.report()
     return Source(
         name,
         entries["format"],
+        table,
         columns,
         declares,
-        entries["currency"],
         layout=_layout(entries),
         names=tuple(entries.get("names", ())),
         date_formats=tuple(entries.get("date_formats", Source.date_formats)),
         decimal_separator=entries.get("decimal_separator", Source.decimal_separator),
         thousands_separator=entries.get("thousands_separator"),
         extract_date=extract_date,
-        subject=bronze.subject,
     )
+
+
+def nothing(bronze: Table) -> Source:
+    """The source of a bronze table that has no batch: it states nothing."""
+    declares = {name: declaration.default or "" for name, declaration in bronze.declarations.items()}
+    return Source("", FORMATS[0], bronze, {}, declares)
+
+
+def _table(entries: Mapping[str, Any], bronze: Sequence[Table], problems: _Problems) -> Table:
+    """The bronze table that the mapping names, or the only one."""
+    known = {table.name: table for table in bronze}
+    stated = entries.get("bronze")
+    if stated not in known and (stated is not None or len(known) > 1):
+        problems.add("bronze", f"must name a bronze table ({nearest(str(stated or ''), known)})")
+    return known.get(str(stated), bronze[0])
 
 
 def _document(file: Path) -> dict[str, Any]:
@@ -171,10 +192,11 @@ def _layout(entries: Mapping[str, Any]) -> Layout:
     )
 
 
-def _check_keys(entries: Mapping[str, Any], problems: _Problems) -> None:
-    for key in sorted(set(entries) - KEYS):
-        problems.add(key, f"is no key of a mapping ({nearest(key, sorted(KEYS))})")
-    for key in ("format", "columns", "currency"):
+def _check_keys(entries: Mapping[str, Any], table: Table, problems: _Problems) -> None:
+    known = KEYS | set(table.declarations)
+    for key in sorted(set(entries) - known):
+        problems.add(key, f"is no key of a mapping ({nearest(key, sorted(known))})")
+    for key in ("format", "columns"):
         if key not in entries:
             problems.add(key, "is missing")
 
@@ -219,13 +241,10 @@ def _check_header(entries: Mapping[str, Any], problems: _Problems) -> None:
         problems.add("names", "belongs to files without header (header: false)")
 
 
-def _check_values(entries: Mapping[str, Any], problems: _Problems) -> None:
+def _check_date_formats(entries: Mapping[str, Any], problems: _Problems) -> None:
     formats = entries.get("date_formats", ["yyyy-MM-dd"])
     if not (isinstance(formats, list) and formats and all(_is_date_format(entry) for entry in formats)):
         problems.add("date_formats", "must be a list of patterns with year, month and day such as dd/MM/yyyy")
-    currency = entries.get("currency", "EUR")
-    if not (isinstance(currency, str) and re.fullmatch("[A-Z]{3}", currency)):
-        problems.add("currency", "must be an ISO 4217 code such as EUR")
 
 
 def _is_date_format(entry: object) -> bool:
@@ -281,18 +300,31 @@ def _origin(name: str, entry: object, problems: _Problems) -> Origin:
     return Origin("constant", "")
 
 
-def _declares(entries: object, bronze: Table, problems: _Problems) -> dict[str, str]:
-    stated = entries if entries is not None else {}
-    if not isinstance(stated, dict):
+def _declares(entries: Mapping[str, Any], bronze: Table, problems: _Problems) -> dict[str, str]:
+    """What the mapping says of its rows, under `declares` or by a key of its own; defaults for the rest."""
+    below = entries.get("declares") or {}
+    if not isinstance(below, dict):
         problems.add("declares", "must map declarations to values")
         return {}
-    for name, value in stated.items():
-        allowed = bronze.declarations.get(name)
-        if allowed is None:
+    for name in below:
+        if name not in bronze.declarations:
             problems.add(f"declares.{name}", f"is no declaration ({nearest(str(name), bronze.declarations)})")
-        elif value not in allowed:
-            problems.add(f"declares.{name}", f"must be one of {', '.join(map(str, allowed))}")
-    return {name: stated.get(name, allowed[0]) for name, allowed in bronze.declarations.items()}
+    return {
+        name: str(_declared(name, declaration, entries, below, problems))
+        for name, declaration in bronze.declarations.items()
+    }
+
+
+def _declared(
+    name: str, declaration: Declaration, entries: Mapping[str, Any], below: Mapping[str, Any], problems: _Problems
+) -> object:
+    key = f"declares.{name}" if name in below else name
+    value = below.get(name, entries.get(name, declaration.default))
+    if value is None:
+        problems.add(key, "is missing")
+    elif not declaration.allows(value):
+        problems.add(key, f"must be {declaration.allowed}")
+    return value
 
 
 def _extract_date(entry: object, problems: _Problems) -> ExtractDate | None:

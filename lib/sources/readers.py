@@ -32,18 +32,16 @@ JSON = ("json", "jsonl")
 SPOILT = "_spoilt_subject"
 
 
-def read(
-    spark: SparkSession, source: Source, batches: Sequence[Batch], bronze: Table, ingested_at: datetime
-) -> DataFrame:
+def read(spark: SparkSession, source: Source, batches: Sequence[Batch], ingested_at: datetime) -> DataFrame:
     """The rows of the batches as bronze stores them: all columns of the contract, in its order.
 
     Business columns are text as it came (card numbers masked); of a malformed row they are NULL, and
     `_corrupt_record` says what is wrong with its structure.
     """
     ingested = _ingested(batches, ingested_at)
-    frames = [_bronze(frame, source, bronze, ingested) for frame in _mapped_frames(spark, source, batches)]
+    frames = [_bronze(frame, source, ingested) for frame in _mapped_frames(spark, source, batches)]
     if not frames:
-        return frame_of(spark, [], bronze.schema)
+        return frame_of(spark, [], source.table.schema)
     return reduce(DataFrame.unionAll, frames)
 
 
@@ -206,7 +204,7 @@ def _ingested(batches: Sequence[Batch], now: datetime) -> Column:
     return F.coalesce(F.create_map(*entries)[F.col(BATCH)], F.lit(now))
 
 
-def _bronze(frame: DataFrame, source: Source, bronze: Table, ingested: Column) -> DataFrame:
+def _bronze(frame: DataFrame, source: Source, ingested: Column) -> DataFrame:
     names = list(source.columns)
     searched = frame.select("*", masked_or_null(names).alias("masked"))
     ready = {
@@ -216,29 +214,30 @@ def _bronze(frame: DataFrame, source: Source, bronze: Table, ingested: Column) -
         **{name: F.expr(f"if(masked is null, {quoted(name)}, masked[{at}])") for at, name in enumerate(names)},
     }
     absent = F.lit(None).cast("string")
-    return searched.select(*(ready.get(c.name, absent).alias(c.name) for c in bronze.stored))
+    return searched.select(*(ready.get(c.name, absent).alias(c.name) for c in source.table.stored))
 
 
-def typed(frame: DataFrame, source: Source, bronze: Table) -> DataFrame:
+def typed(frame: DataFrame, source: Source) -> DataFrame:
     """Bronze rows of one source with their business columns trimmed and typed as the contract says.
 
     What cannot be read is NULL. Adds a column per declaration of the contract, `_mapped`: the names of the bronze
     columns that this source states, and `_spoilt_subject`: whether a spreadsheet has spoilt the id that the row states.
     """
+    bronze = source.table
     _check_types(bronze)
     business = business_columns(bronze)
     technical = [F.col(column.name) for column in bronze.stored if column not in business]
-    texts = frame.select(
-        *(_text(c.name, source).alias(c.name) for c in business), *technical, _spoilt(str(bronze.subject))
-    )
+    texts = frame.select(*(_text(c.name, source).alias(c.name) for c in business), *technical, _spoilt(bronze.subject))
     values = [typed_value(F.col(c.name), c.logical_type, source).alias(c.name) for c in business]
     declared = [F.lit(value).alias(name) for name, value in source.declares.items()]
     stated = F.array(*(F.lit(name) for name in source.columns)).alias("_mapped")
     return texts.select(*values, *technical, *declared, stated, SPOILT)
 
 
-def _spoilt(subject: str) -> Column:
+def _spoilt(subject: str | None) -> Column:
     """Whether the row's id is a rounded number. Nearly no id has the letter that all of these have."""
+    if subject is None:
+        return F.expr("false").alias(SPOILT)
     name = F.col(subject)
     return F.coalesce(name.rlike("[Ee]") & spoilt(seen_of(name)), F.expr("false")).alias(SPOILT)
 

@@ -157,5 +157,5 @@ def test_no_value_of_a_row_leaves_the_audit(
 
 def report(findings: tuple[CheckResult, ...]) -> Report:
     now = dt.datetime.now(dt.timezone.utc)
-    outcome = Outcome("pipeline", "audit_failed", "", now, None, (), None, None, 0)
+    outcome = Outcome("pipeline", "audit_failed", "", now, None, (), (), 0)
     return Report("r", now, outcome, findings, {}, ())

@@ -38,8 +38,7 @@ RUN = Report(
         finished_at=dt.datetime(2024, 2, 2, 10, 1, 15, tzinfo=dt.timezone.utc),
         as_of=dt.date(2024, 2, 1),
         balances=[Balance("batch-1", "clinic", 10, dict(zip(OUTCOMES, (6, 1, 1, 1, 1), strict=True)))],
-        judgement=Judgement({"batch-1": 10}, {rule("rare"): 1, rule("often"): 9}, {}),
-        judged=VISITS,
+        judgements=[Judgement(VISITS, {"batch-1": 10}, {rule("rare"): 1, rule("often"): 9}, {})],
         subjects=7,
     ),
     results=(PASSED,),
@@ -95,8 +94,7 @@ def test_everything_is_escaped() -> None:
         with_outcome(
             **dict.fromkeys(("job", "status", "message"), evil),
             balances=[Balance(evil, evil, 0, dict.fromkeys(OUTCOMES, 0))],
-            judgement=Judgement({}, {worst: 1}, {}),
-            judged=SimpleNamespace(path=evil),
+            judgements=[Judgement(cast("Table", SimpleNamespace(path=evil)), {}, {worst: 1}, {})],
         ),
         run_id=evil,
         results=(CheckResult(evil, evil, passed=False, observed=evil, expected=evil, description=evil),),
@@ -113,7 +111,7 @@ def test_the_page_needs_nothing_from_outside() -> None:
 
 
 def test_a_run_without_anything_is_still_a_page() -> None:
-    nothing = with_outcome(as_of=None, balances=(), judgement=None)
+    nothing = with_outcome(as_of=None, balances=(), judgements=())
     empty = dataclasses.replace(nothing, results=(), versions={}, steps=())
     text = text_of(render(empty))
     for said in ("As of not known", "No batch was processed.", "No rule was broken.", "Nothing was audited."):

@@ -17,7 +17,7 @@ BRONZE = CATALOG["bronze/sales_events"]
 
 def read(text: str, monkeypatch: pytest.MonkeyPatch) -> tuple[corrections.Correction, ...]:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
-    return corrections.read("-", CATALOG, BRONZE).corrections
+    return corrections.read("-", CATALOG, [BRONZE]).corrections
 
 
 def test_a_line_corrects_some_columns_of_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +80,7 @@ def test_what_cannot_be_meant_is_refused(line: str, said: str, monkeypatch: pyte
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
-        corrections.read(str(tmp_path / "missing"), CATALOG, BRONZE)
+        corrections.read(str(tmp_path / "missing"), CATALOG, [BRONZE])
 
 
 def test_every_column_that_can_be_corrected_is_one_of_bronze() -> None:

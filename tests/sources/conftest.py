@@ -50,7 +50,7 @@ def read(spark: SparkSession, bronze: Table, mapping: Callable[[str], Source]) -
     def rows(text: str, /, *locations: object) -> list[Row]:
         source = mapping(text)
         batches = inputs.resolve(spark, [str(location) for location in locations], source)
-        frame = readers.read(spark, source, batches, bronze, LOADED)
+        frame = readers.read(spark, source, batches, LOADED)
         assert frame.columns == [column.name for column in bronze.stored]
         return sorted(frame.collect(), key=lambda row: (row["_file"], row["_row"]))
 

@@ -24,7 +24,7 @@ from lib.rights import suppression
 from lib.settings import load
 from lib.sources import completeness, inputs, readers
 from lib.sources.inputs import Batch
-from lib.sources.mapping import Source, load_source
+from lib.sources.mapping import Source
 from tests.sources.conftest import ROOT
 
 pytestmark = pytest.mark.spark
@@ -43,7 +43,7 @@ def lake(spark: SparkSession, tmp_path: Path) -> Lake:
 def described(lake: Lake, text: str) -> Source:
     name = f"source{len(list(lake.settings.sources.glob('source*')))}"
     (lake.settings.sources / f"{name}.yaml").write_text(text, encoding="utf-8")
-    return load_source(lake.settings.sources, name, bronze.table(lake))
+    return bronze.source_of(lake, name)
 
 
 def resolved(lake: Lake, source: Source, *locations: Path) -> list[Batch]:
@@ -51,7 +51,8 @@ def resolved(lake: Lake, source: Source, *locations: Path) -> list[Batch]:
 
 
 def in_bronze(lake: Lake) -> list[tuple[str, int, str]]:
-    rows = lake.tables.read(bronze.table(lake)).collect()
+    (table,) = bronze.tables(lake)
+    rows = lake.tables.read(table).collect()
     return sorted((row["_file"], row["_row"], row["user_id"]) for row in rows)
 
 

@@ -93,7 +93,7 @@ def test_an_expression_that_does_not_fit(spark: SparkSession, mapping: Load, tmp
     source = mapping(MAPPING.replace("country: Country", "country: {expression: upper(Land)}"))
     batches = inputs.resolve(spark, [str(tmp_path / "in.csv")], source)
     with pytest.raises(UsageError) as refused:
-        readers.read(spark, source, batches, bronze, datetime.now(timezone.utc))
+        readers.read(spark, source, batches, datetime.now(timezone.utc))
     assert "'columns.country' does not fit the input: UNRESOLVED_COLUMN.WITH_SUGGESTION, Land." in str(refused.value)
 
 

@@ -117,5 +117,5 @@ def test_the_checksum_of_a_table_is_the_splitters(spark: SparkSession, parts: Pa
 
 
 def test_no_input_is_no_row(spark: SparkSession, mapping: Load, bronze: Table) -> None:
-    frame = readers.read(spark, mapping(CSV), [], bronze, LOADED)
+    frame = readers.read(spark, mapping(CSV), [], LOADED)
     assert (frame.count(), frame.columns) == (0, [column.name for column in bronze.stored])

@@ -33,7 +33,7 @@ def typed(spark: SparkSession, bronze: Table, source: Source, texts: Mapping[str
         for at, value in enumerate(values):
             rows[at][names.index(name)] = value  # type: ignore[call-overload]  # a row of any type
     frame = spark.createDataFrame(rows, bronze.schema.replace(" not null", ""))
-    return readers.typed(frame, source, bronze).orderBy("_row").collect()
+    return readers.typed(frame, source).orderBy("_row").collect()
 
 
 def values(rows: list[Row], name: str, texts: Iterable[str]) -> dict[str, object]:
