@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 ROWS ?= 1000000
 # Of the tests, those that take longest first.
-FOLDERS := privacy e2e serving dashboards marts audit sources setup reliability
+FOLDERS := privacy e2e serving dashboards marts audit sources setup reliability hospital
 PYTHON_FILES := lib lakehouse splitter jobs superset tests
 run := .venv/bin/python -m
 .PHONY: help setup format lint check test test-unit test-long test-containers $(FOLDERS:%=test-%) notebook superset lock benchmark clean

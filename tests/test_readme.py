@@ -132,7 +132,7 @@ def test_the_mapping_is_one(tmp_path: Path) -> None:
     (mapping,) = blocks("yaml")
     (tmp_path / "flea_market.yaml").write_text(mapping, encoding="utf-8")
     source = load_source(tmp_path, "flea_market", CATALOG["bronze/sales_events"])
-    assert source.declares == {"negative_quantity": "return", "duplicates": "drop"}
+    assert source.declares == {"currency": "EUR", "negative_quantity": "return", "duplicates": "drop"}
     assert source.columns["user_id"].kind == "expression"
 
 

@@ -18,8 +18,10 @@ import dataclasses
 import time
 from collections.abc import Collection
 from contextlib import suppress
+from functools import reduce
 from typing import TYPE_CHECKING
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lib.build import bronze
@@ -28,6 +30,7 @@ from lib.delta.deltalog import LOG
 from lib.delta.ledger import BATCHES, REMOVED, Entry
 from lib.delta.tables import BATCH
 from lib.errors import AuditFailed, UsageError
+from lib.local_frames import frame_of
 
 if TYPE_CHECKING:
     from lib.contracts.model import Table
@@ -53,7 +56,7 @@ def mend(lake: Lake, given: Collection[str]) -> bool:
     for table in damaged:
         if not (base.is_computed(table) or lake.base.is_restorable(table) or _is_bronze(lake, table)):
             raise AuditFailed(_told(lake, table), base.BACKUP)
-    lost = {each.batch_id: each for table in damaged if _is_bronze(lake, table) for each in _lost(lake, table)}
+    lost = {each.batch_id: each for each in _lost(lake)} if any(_is_bronze(lake, table) for table in damaged) else {}
     if not lost.keys() <= set(given):
         raise AuditFailed(*_needed(lake, lost.values()))
     for table in damaged:
@@ -147,19 +150,28 @@ def _input(lake: Lake, batch: Entry) -> str:
     return f"--input {batch.files[0]}"
 
 
-def _lost(lake: Lake, table: Table) -> list[Entry]:
+def _lost(lake: Lake) -> list[Entry]:
     """The batches of which bronze no longer holds all rows."""
-    pinned, differing = lake.base.pins.tables[table.path], lake.base.damages[table.path]
-    sound = [f"{lake.tables.location(table)}/{name}" for name in pinned.files if name not in differing.files]
-    held = {}
-    if sound and not differing.log:
-        rows = lake.spark.read.schema(table.schema).parquet(*sound).groupBy(BATCH).agg(F.count("*").alias("rows"))
-        held = {row[BATCH]: row["rows"] for row in rows.collect()}
+    rows = [_sound_rows(lake, table).select(BATCH) for table in bronze.tables(lake)]
+    counted = reduce(DataFrame.unionAll, rows).groupBy(BATCH).agg(F.count("*").alias("rows")).collect()
+    held = {row[BATCH]: row["rows"] for row in counted}
     removed: dict[str, int] = {}
     for batch, _, count in lake.base.pins.removed:
         removed[batch] = removed.get(batch, 0) + count
     known = map(ledger.stated, lake.base.pins.batches)
     return [one for one in known if held.get(one.batch_id, 0) != one.rows - removed.get(one.batch_id, 0)]
+
+
+def _sound_rows(lake: Lake, table: Table) -> DataFrame:
+    """What can still be read of a bronze table."""
+    differing = lake.base.damages.get(table.path)
+    if differing is None:
+        return lake.tables.read(table)
+    pinned = lake.base.pins.tables[table.path]
+    sound = [f"{lake.tables.location(table)}/{name}" for name in pinned.files if name not in differing.files]
+    if differing.log or not sound:
+        return frame_of(lake.spark, [], table.schema)
+    return lake.spark.read.schema(table.schema).parquet(*sound)
 
 
 def _take_out(lake: Lake, table: Table) -> None:

@@ -91,10 +91,13 @@ LOGIN_FAILED = TTransportException
 
 
 def start(folder: Path, lake: Path, jobs: Path = PROJECT / "jobs", **environment: str) -> Server:
-    """Start an endpoint over a lake; it may not be ready yet."""
+    """Start an endpoint over a lake, with the roles and contracts in its folder, else the project's own.
+
+    It may not be ready yet.
+    """
     deployment = {
         "lake": str(lake),
-        "contracts": str(PROJECT / "lakehouse"),
+        "contracts": str(own if (own := folder / "contracts").exists() else PROJECT / "lakehouse"),
         "sources": str(PROJECT / "conf/sources"),
         "secrets": str(folder / "secrets"),
         "roles": str(folder / "roles.yaml"),

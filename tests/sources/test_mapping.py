@@ -20,14 +20,14 @@ def test_the_ecommerce_mapping_states_nineteen_columns_and_drops_what_no_contrac
     assert len(source.columns) == 19
     assert source.columns["product_name"] == Origin("column", "Product Name")
     assert not {"Name", "City", "CreditCard", "FullAddress", "UserLocation", "Comment"} & set(source.source_columns)
-    assert source.declares == {"negative_quantity": "error", "duplicates": "drop"}
+    assert source.declares == {"currency": "USD", "negative_quantity": "error", "duplicates": "drop"}
 
 
 def test_another_shape_is_another_file(bronze: Table) -> None:
     source = load_source(HERE / "conf", "flea_market", bronze)
     assert source.layout == Layout(delimiter=";", encoding="cp1252")
     assert source.columns["channel"] == Origin("constant", "Flea market")
-    assert source.declares == {"negative_quantity": "return", "duplicates": "keep"}
+    assert source.declares == {"currency": "EUR", "negative_quantity": "return", "duplicates": "keep"}
     assert source.extract_date is not None
     assert source.extract_date.read("flea_20240131.csv") == date(2024, 1, 31)
     assert source.extract_date.read("flea_20240231.csv") is None
@@ -35,7 +35,7 @@ def test_another_shape_is_another_file(bronze: Table) -> None:
 
 
 def test_a_declaration_left_out_takes_the_first_value(mapping: Load) -> None:
-    assert mapping(GOOD).declares == {"negative_quantity": "error", "duplicates": "drop"}
+    assert mapping(GOOD).declares == {"currency": "EUR", "negative_quantity": "error", "duplicates": "drop"}
 
 
 def test_a_mapped_column_that_never_enters_is_not_read(mapping: Load) -> None:

@@ -1,0 +1,4 @@
+-- One row per ward.
+select distinct ward_key(ward) as ward_key, ward
+from stays
+where ward <> 'Unknown'

@@ -1,0 +1,3 @@
+-- One row per pending source row.
+select *, coalesce(_extract_date, date(_ingested_at)) as latest_date
+from patient_records
