@@ -1,1 +1,1 @@
-"""An invented shop: its export, with planted defects, and the ground truth of what is in it."""
+"""An invented shop: its export, with planted defects, and a file that states what is planted."""

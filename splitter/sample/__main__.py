@@ -1,4 +1,4 @@
-"""`python -m splitter.sample`: writes an invented shop's export and, beside it, the ground truth of what is in it."""
+"""`python -m splitter.sample`: writes an invented shop's export and, beside it, what is planted in it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_ROWS, MOST_BATCHES, MOST_DEFECTS, MOST_DAYS = 100_000_000, 100, 20, 366
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m splitter.sample",
-        description="Write an invented shop's export (CSV) with known defects, and its ground truth (JSON).",
+        description="Write an invented shop's export (CSV) with defects, and the truth: what is planted (JSON).",
     )
     parser.add_argument("--rows", type=int, required=True, help="rows of the full load (batch 1)")
     parser.add_argument("--out", type=Path, required=True, help="CSV file; the truth goes to STEM-truth.json beside it")
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         sys.stderr.write(f"sample: cannot write {error.filename or out}: {error.strerror}.\n")
         return EXIT_FAILED
-    sys.stderr.write(f"sample: done; what is in it stands in {truth}.\n")
+    sys.stderr.write(f"sample: done; what is planted in it stands in {truth}.\n")
     return EXIT_DONE
 
 

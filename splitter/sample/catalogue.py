@@ -1,16 +1,12 @@
 """What the invented shop sells and where: products with their usual prices, countries with their weights.
 
-Names are spelled as the original export spells them. The regions are this module's own list, so that the ground
-truth does not lean on the library that the lakehouse uses. Antarctica and places without a region are left out.
+Names are spelled as the original export spells them. Antarctica and places without a region are left out.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-REGIONS = ("Africa", "Americas", "Asia", "Europe", "Oceania", "Unknown")
-UNKNOWN_REGION = REGIONS.index("Unknown")
-CATEGORIES = ("Books", "Clothing", "Electronics", "Furniture", "Grocery")
 CATEGORIES_OUTSIDE = ("Toys", "Garden")
 SEGMENTS = ("Frequent Shopper", "High Value", "Occasional Shopper")
 SEGMENTS_OUTSIDE = ("VIP", "Wholesale")
@@ -97,5 +93,4 @@ _BY_REGION: dict[str, dict[str, int]] = {
 
 COUNTRIES = tuple(country for region in _BY_REGION.values() for country in region)
 COUNTRY_WEIGHTS = tuple(weight for region in _BY_REGION.values() for weight in region.values())
-COUNTRY_REGIONS = tuple(REGIONS.index(name) for name, region in _BY_REGION.items() for _ in region)
 COUNTRIES_UNKNOWN = ("Mismatched Country", "", "Atlantis", "Nowhere")

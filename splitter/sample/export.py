@@ -1,4 +1,4 @@
-"""Writes an invented shop's export and, beside it, the ground truth of what is in it."""
+"""Writes an invented shop's export and, beside it, what is planted in it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from splitter.sample.ground_truth import GroundTruth
 from splitter.sample.plan import EPOCH, Plan
 from splitter.sample.pools import draw_pools
 from splitter.sample.rows import HEADER, Writer, blocks
+from splitter.sample.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 def write_sample(plan: Plan, out: Path, *, date_in_name: bool = False) -> Path:
     """Writes the CSV files and the truth file; returns the truth file's path. Nothing half-written stays behind."""
     paths = batch_paths(plan, out, date_in_name=date_in_name)
-    writer, truth = Writer(plan, draw_pools(plan.seed, multiline=plan.multiline)), GroundTruth(plan)
+    writer, tally = Writer(plan, draw_pools(plan.seed, multiline=plan.multiline)), Tally(plan)
     with _replacing(paths) as files:
         for file in files:
             file.write(f"{HEADER}\n".encode())
         for block in blocks(plan):
-            truth.add(block)
+            tally.add(block)
             for batch, lines in writer.lines(block):
                 files[batch].write(lines)
-            _progress(truth.rows_so_far, plan)
-    return _write_truth(truth.report([path.name for path in paths]), truth_path(out))
+            _progress(tally.rows, plan)
+    return _write_truth(tally.report([path.name for path in paths]), truth_path(out))
 
 
 def batch_paths(plan: Plan, out: Path, *, date_in_name: bool) -> list[Path]:

@@ -1,7 +1,7 @@
 """Which rows a sample has: for a block of users, each row's user, batch and, for a repeat, the row it repeats.
 
 A block holds all rows of its users in all batches, so that everything that depends on a user's whole story
-(duplicates, versions, churn) is known inside one block, and memory does not grow with the sample.
+(repeats, moves, the status that the shop states) is known inside one block, and memory does not grow with the sample.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _PURCHASES = (16, 15, 13, 11, 9, 7, 6, 5, 4, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 2)  #
 _LIFETIME = (0, 10, 45, 90, 150, 230, 330, 460, 620, 820, 1095)  # days as a customer at each tenth of the users
 _NEWCOMER_PURCHASES = (7, 2, 1)
 
-# Kinds of rows in a later batch, taking turns.
-NEW, REPEAT, LATE, MOVED, CHANGED = range(5)
+# What a row brings. In a later batch the first five take turns; the rows of batch 1 are all new.
+NEW, REPEAT, LATE, MOVED, CHANGED, NEWCOMER = range(6)
 _TURNS = np.array([NEW, REPEAT, MOVED, NEW, LATE, CHANGED, NEW, REPEAT, NEW, NEW], dtype=np.int64)
 
 
@@ -53,6 +53,11 @@ class Layout:
     @property
     def batch(self) -> Ints:
         return np.asarray(self.batches, dtype=np.int64)[self.seat]
+
+    @property
+    def repeats(self) -> Flags:
+        flags: Flags = self.source != np.arange(len(self.source))
+        return flags
 
 
 def layouts(plan: Plan) -> Iterator[Layout]:
@@ -149,7 +154,7 @@ def _load(plan: Plan, shoppers: _Shoppers, batch: int, first_row: int) -> Layout
         row_id=row_id,
         ordinal=ordinal,
         source=_repeats(plan, row_id, (ordinal > 0), place),
-        kind=np.full(total, NEW, dtype=np.int64),
+        kind=np.full(total, NEWCOMER if batch else NEW, dtype=np.int64),
     )
 
 

@@ -1,4 +1,8 @@
-"""The purchase of each row: when, what, at what price; then the defects planted into it."""
+"""The purchase of each row: when, what, at what price; then the defects planted into it.
+
+A defect leaves a mark, `*_bad`: 0 for a sound field, else the number of the kind. Kinds with a text of their own come
+first, and the text is written in the field's place; a higher number says that the value itself is odd.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +13,31 @@ import numpy as np
 
 from splitter.sample.catalogue import CATEGORIES_OUTSIDE, PRODUCTS
 from splitter.sample.layout import LATE, Layout
+from splitter.sample.plan import EVERY_ROW, Plan
 
 if TYPE_CHECKING:
     from splitter.sample.draws import Ints
-    from splitter.sample.plan import Plan
 
-NAME_EMPTY, NAME_BLANK, NAME_CARD = 1, 2, 3
+BLANKS = ("", "  ")
 DATES_INVALID = ("", "not a date", "2023-02-30", "1999-12-31", "31/12/2022", "2022-13-01", "9999-12-31")
 PRICES_INVALID = ("", "free", "NaN", '"12,50"', "N/A")
 QUANTITIES_INVALID = ("", "two", "x3")
+RATINGS_OUT = ("0", "6", "-1", "", "7")
+NAME_CARD = len(BLANKS) + 1
+AFTER_EXTRACT, BEFORE_SIGN_UP = len(DATES_INVALID) + 1, len(DATES_INVALID) + 2
+PRICE_LOW, QUANTITY_LOW = len(PRICES_INVALID) + 1, len(QUANTITIES_INVALID) + 1
 DEAR_CENTS = 30_000  # what costs more is bought once, rarely twice
 _QUANTITIES = (520, 210, 100, 60, 40, 25, 15, 12, 8, 10)
 _RATINGS = (5, 8, 17, 34, 36)
-_RATINGS_OUT = np.array([0, 6, -1, 0], dtype=np.int64)
-_RATING_EMPTY = 3  # the last of them stands for an empty field
+_RATINGS_PLANTED = 4  # in turns; the last of them only repeats have
+_OTHER_RATING = np.array([0, 2, 1, 5, 4], dtype=np.int64)  # what a repeat has in place of each: 6 for 0, 7 for -1 ...
+_SEVERAL = ("product_name_missing", "rating_out_of_range", "price_not_positive", "quantity_not_positive")
 _DISCOUNTS = np.array([100, 90, 80, 95], dtype=np.int64)
 
 
 @dataclass(frozen=True)
 class Purchases:
-    """One value per row. `*_bad` is 0 for a sound field, else the number of the text that stands in its place."""
+    """One value per row."""
 
     day: Ints
     day_bad: Ints
@@ -43,6 +52,7 @@ class Purchases:
     rating: Ints
     rating_bad: Ints
     comment: Ints
+    several: Ints  # 1 where price, quantity, rating and name are spoiled together
 
     def taken(self, rows: Ints) -> Purchases:
         return Purchases(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
@@ -68,9 +78,13 @@ def purchases(plan: Plan, layout: Layout, days: Ints) -> Purchases:
     sound = _sound(plan, layout, days)
     spoiled = _spoiled(plan, layout, sound)
     copied = spoiled.taken(layout.source)
-    repeat = layout.source != np.arange(len(layout.source))
-    out = (copied.rating < 1) | (copied.rating > len(_RATINGS))
-    return replace(copied, rating=np.where(repeat & out, 6 - copied.rating, copied.rating))
+    # A day after one extract is past when a later batch repeats it.
+    past = (copied.day_bad == AFTER_EXTRACT) & (copied.day <= layout.extracts[layout.seat])
+    return replace(
+        copied,
+        day_bad=np.where(past, 0, copied.day_bad),
+        rating_bad=np.where(layout.repeats, _OTHER_RATING[copied.rating_bad], copied.rating_bad),
+    )
 
 
 def _sound(plan: Plan, layout: Layout, days: Ints) -> Purchases:
@@ -94,38 +108,36 @@ def _sound(plan: Plan, layout: Layout, days: Ints) -> Purchases:
         rating=1 + dice.pick("rating", row, _RATINGS),
         rating_bad=none,
         comment=dice.below("comment", row, 2**30),
+        several=none,
     )
 
 
 def _spoiled(plan: Plan, layout: Layout, sound: Purchases) -> Purchases:
-    several = _planted(plan, layout, "several")
+    turns = {defect: plan.dice.planted(defect, layout.row_id, plan.every(defect)) for defect in EVERY_ROW}
+    several = turns["several"]
+    missing, rating, price, quantity = (np.maximum(turns[defect], several) for defect in _SEVERAL)
+    early = turns["purchase_before_sign_up"]
     day, day_bad = spoiled_days(
-        _before_sign_up(plan, layout, sound.day),
-        _planted(plan, layout, "purchase_date_invalid"),
-        layout.extracts[layout.seat],
+        _before_sign_up(plan, layout, sound.day, early), turns["purchase_date_invalid"], layout.extracts[layout.seat]
     )
-    missing = np.maximum(_planted(plan, layout, "product_name_missing"), several)
-    card = _planted(plan, layout, "card_in_product")
-    rating = np.maximum(_planted(plan, layout, "rating_out_of_range"), several)
-    return Purchases(
+    return replace(
+        sound,
         day=day,
-        day_bad=day_bad,
-        product=sound.product,
-        name_bad=np.where(missing > 0, 1 + missing % 2, np.where(card > 0, NAME_CARD, 0)),
-        card=sound.card,
-        category_bad=kinds(_planted(plan, layout, "category_outside"), len(CATEGORIES_OUTSIDE)),
-        price=_prices(sound.price, np.maximum(_planted(plan, layout, "price_not_positive"), several)),
-        price_bad=kinds(_planted(plan, layout, "price_invalid"), len(PRICES_INVALID)),
-        quantity=_quantities(sound.quantity, np.maximum(_planted(plan, layout, "quantity_not_positive"), several)),
-        quantity_bad=kinds(_planted(plan, layout, "quantity_invalid"), len(QUANTITIES_INVALID)),
-        rating=np.where(rating > 0, _RATINGS_OUT[rating % len(_RATINGS_OUT)], sound.rating),
-        rating_bad=np.where(rating % len(_RATINGS_OUT) == _RATING_EMPTY, 1, 0),
-        comment=sound.comment,
+        day_bad=_or_else(day_bad, early, BEFORE_SIGN_UP),
+        name_bad=_or_else(np.where(missing > 0, 1 + missing % 2, 0), turns["card_in_product"], NAME_CARD),
+        category_bad=kinds(turns["category_outside"], len(CATEGORIES_OUTSIDE)),
+        price=np.where(price > 0, _low_prices(price), sound.price),
+        price_bad=_or_else(kinds(turns["price_invalid"], len(PRICES_INVALID)), price, PRICE_LOW),
+        quantity=np.where(quantity > 0, -(quantity % 6), sound.quantity),
+        quantity_bad=_or_else(kinds(turns["quantity_invalid"], len(QUANTITIES_INVALID)), quantity, QUANTITY_LOW),
+        rating_bad=np.where(rating > 0, 1 + rating % _RATINGS_PLANTED, 0),
+        several=np.minimum(several, 1),
     )
 
 
-def _planted(plan: Plan, layout: Layout, defect: str) -> Ints:
-    return plan.dice.planted(defect, layout.row_id, plan.every(defect))
+def _or_else(bad: Ints, planted: Ints, kind: int) -> Ints:
+    """The marks of a field with two defects: where the first is planted, the second cannot be seen."""
+    return np.where(bad > 0, bad, np.where(planted > 0, kind, 0)).astype(np.int64)
 
 
 def kinds(planted: Ints, count: int) -> Ints:
@@ -134,23 +146,20 @@ def kinds(planted: Ints, count: int) -> Ints:
 
 
 def spoiled_days(days: Ints, planted: Ints, extract: Ints) -> tuple[Ints, Ints]:
-    """Days and the numbers of the texts in their place; the first kind is a day soon after the extract."""
+    """Days and their marks; the first kind to take its turn is a day soon after the extract."""
     turn = kinds(planted, len(DATES_INVALID) + 1)
-    return np.where(turn == 1, extract + 1 + planted % 60, days), np.maximum(turn - 1, 0)
+    bad = np.where(turn == 1, AFTER_EXTRACT, np.maximum(turn - 1, 0))
+    return np.where(turn == 1, extract + 1 + planted % 60, days), bad
 
 
-def _before_sign_up(plan: Plan, layout: Layout, days: Ints) -> Ints:
+def _before_sign_up(plan: Plan, layout: Layout, days: Ints, planted: Ints) -> Ints:
     """Never long before the shop opened: the months of the marts begin with the first sale."""
-    planted = _planted(plan, layout, "purchase_before_sign_up")
     sign_up = layout.sign_up[layout.user]
     early = np.maximum(sign_up - 1 - planted * 7 % 200, np.minimum(plan.calendar.first, sign_up - 1))
     return np.where(planted > 0, early, days)
 
 
-def _prices(cents: Ints, planted: Ints) -> Ints:
+def _low_prices(planted: Ints) -> Ints:
     """Zero, or some whole amount below it, as in the original export."""
-    return np.where(planted > 0, -100 * (planted * 13 % 101), cents)
-
-
-def _quantities(quantity: Ints, planted: Ints) -> Ints:
-    return np.where(planted > 0, -(planted % 6), quantity)
+    cents: Ints = -100 * (planted * 13 % 101)
+    return cents

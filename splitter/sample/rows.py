@@ -14,21 +14,22 @@ from splitter.sample.layout import Layout, layouts
 from splitter.sample.plan import EPOCH, MARGIN_DAYS, Plan
 from splitter.sample.pools import Pools, Texts, texts
 from splitter.sample.purchases import (
+    BLANKS,
     DATES_INVALID,
-    NAME_BLANK,
     NAME_CARD,
     PRICES_INVALID,
     QUANTITIES_INVALID,
+    RATINGS_OUT,
     Purchases,
     purchase_days,
     purchases,
 )
-from splitter.sample.users import SEGMENT_CARD, People, Stories, people, stories
+from splitter.sample.users import AGES_OUT, SEGMENT_CARD, People, Stories, people, stories
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from splitter.sample.draws import Ints
+    from splitter.sample.draws import Flags, Ints
 
 HEADER = (
     "ID,Name,Age,Gender,City,Country,CreditCard,FullAddress,UserSignUpDate,UserLastPurchaseDate,UserStatus,"
@@ -42,13 +43,13 @@ _CARD_PREFIXES = np.array([411111, 424242, 400000, 555555, 222300, 520082], dtyp
 
 @dataclass(frozen=True)
 class Block:
-    """All that is known of a block of users: what ground truth counts and what lines are made of."""
+    """All that is known of a block of users: what is counted, and what lines are made of."""
 
     layout: Layout
     people: People
     stories: Stories
     purchases: Purchases
-    malformed: Ints  # 0, else the number of the way in which the row is broken
+    malformed: Ints  # these two are marks, as in Purchases
     id_missing: Ints
 
 
@@ -60,7 +61,9 @@ def _block(plan: Plan, layout: Layout) -> Block:
     who = people(plan, layout)
     days = purchase_days(plan, layout)
     told = stories(plan, layout, who, days)
-    planted = plan.dice.planted("row_malformed", layout.row_id, plan.every("row_malformed"))
+    broken, missing = (
+        plan.dice.planted(defect, layout.row_id, plan.every(defect)) for defect in ("row_malformed", "user_id_missing")
+    )
     return Block(
         layout=layout,
         people=who,
@@ -68,8 +71,8 @@ def _block(plan: Plan, layout: Layout) -> Block:
         purchases=purchases(plan, layout, days),
         # A malformed row hides what else is wrong with it, so users with a defect of their own in their first
         # batch are spared: a small sample keeps each kind.
-        malformed=np.where(told.spoiled[layout.user], 0, planted),
-        id_missing=plan.dice.planted("user_id_missing", layout.row_id, plan.every("user_id_missing")),
+        malformed=np.where((broken > 0) & ~told.spoiled[layout.user], 1 + broken % len(MALFORMED), 0),
+        id_missing=np.where(missing > 0, 1 + missing % len(BLANKS), 0),
     )
 
 
@@ -101,7 +104,8 @@ class Writer:
         written = list(map(",".join, zip(*columns, strict=True)))
         for row in np.flatnonzero(block.malformed[order]).tolist():
             fields = [column[row] for column in columns]
-            written[row] = ",".join(_broken(fields, int(block.malformed[order[row]])))
+            way = MALFORMED[int(block.malformed[order[row]]) - 1]
+            written[row] = ",".join(_WAYS[way](fields))
         ends = np.searchsorted(block.layout.seat[order], np.arange(len(block.layout.batches) + 1)).tolist()
         return [
             (batch, "".join(line + "\n" for line in written[start:end]).encode("utf-8", "surrogateescape"))
@@ -117,7 +121,7 @@ class Writer:
         told, pools, seat = block.stories, self._pools, block.people.text[user]
         identity = [
             _cycled(pools.names, seat),
-            _numbers(told.age[story], told.age_bad[story], ("",)),
+            _numbers(told.age[story], told.age_bad[story], AGES_OUT),
             _chosen(("F", "M"), block.people.gender[user]),
             _cycled(pools.cities, seat + 1),
             _words(catalogue.COUNTRIES, catalogue.COUNTRIES_UNKNOWN, told.country[story], told.country_bad[story]),
@@ -150,12 +154,19 @@ class Writer:
             _prices(bought.price, bought.price_bad),
             self._dated(bought.day, bought.day_bad),
             _numbers(bought.quantity, bought.quantity_bad, QUANTITIES_INVALID),
-            _numbers(bought.rating, bought.rating_bad, ("",)),
+            _numbers(bought.rating, bought.rating_bad, RATINGS_OUT),
             _cycled(self._pools.comments, bought.comment),
         ]
 
     def _dated(self, day: Ints, bad: Ints) -> list[str]:
-        return _listed(self._dates, np.where(bad > 0, self._days + bad - 1, day - self._first_day))
+        text = self._days + bad - 1
+        return _listed(self._dates, np.where(_replaced(bad, DATES_INVALID), text, day - self._first_day))
+
+
+def _replaced(bad: Ints, odd: Sequence[str]) -> Flags:
+    """Where a text stands in the field's place."""
+    flags: Flags = np.logical_and(bad > 0, bad <= len(odd))
+    return flags
 
 
 def _listed(pool: Texts, index: Ints) -> list[str]:
@@ -176,7 +187,7 @@ def _words(sound: Sequence[str], odd: Sequence[str], index: Ints, bad: Ints) -> 
 
 
 def _with_odd(column: list[str], bad: Ints, odd: Sequence[str]) -> list[str]:
-    for row in np.flatnonzero(bad).tolist():
+    for row in np.flatnonzero(_replaced(bad, odd)).tolist():
         column[row] = odd[int(bad[row]) - 1]
     return column
 
@@ -193,8 +204,7 @@ def _prices(cents: Ints, bad: Ints) -> list[str]:
 
 def _ids(block: Block, user: Ints, order: Ints) -> list[str]:
     column = list(map(str, block.layout.users[user].tolist()))
-    missing = block.id_missing[order]
-    return _with_odd(column, np.where(missing > 0, 1 + missing % 2, 0), ("", "  "))
+    return _with_odd(column, block.id_missing[order], BLANKS)
 
 
 def typed_card(number: int) -> str:
@@ -205,12 +215,9 @@ def typed_card(number: int) -> str:
 
 def _product_names(bought: Purchases) -> list[str]:
     column = _chosen([product.name for product in catalogue.PRODUCTS], bought.product)
-    for row in np.flatnonzero(bought.name_bad).tolist():
-        if bought.name_bad[row] == NAME_CARD:
-            column[row] += " " + typed_card(int(bought.card[row]))
-        else:
-            column[row] = "  " if bought.name_bad[row] == NAME_BLANK else ""
-    return column
+    for row in np.flatnonzero(bought.name_bad == NAME_CARD).tolist():
+        column[row] += " " + typed_card(int(bought.card[row]))
+    return _with_odd(column, bought.name_bad, BLANKS)
 
 
 def _segments(segment: Ints, bad: Ints, card: Ints) -> list[str]:
@@ -220,20 +227,19 @@ def _segments(segment: Ints, bad: Ints, card: Ints) -> list[str]:
     return column
 
 
-def _broken(fields: list[str], turn: int) -> list[str]:
-    """The row in one of the ways in which exports break: cut short, too long, or not UTF-8."""
-    ways = (
-        lambda: fields[:-1],
-        lambda: fields[:12],
-        lambda: [*fields, "extra"],
-        lambda: [*fields, "", "", "7"],
-        lambda: _not_utf8(fields, "Comment"),
-        lambda: _not_utf8(fields, "City"),
-        lambda: _not_utf8(fields, "Product Name"),
-    )
-    return ways[turn % len(ways)]()
-
-
 def _not_utf8(fields: list[str], column: str) -> list[str]:
     place = _COLUMNS.index(column)
     return [*fields[:place], "Caf" + _NOT_UTF8, *fields[place + 1 :]]
+
+
+# The ways in which exports break a row: cut short, too long, or not UTF-8.
+_WAYS: dict[str, Callable[[list[str]], list[str]]] = {
+    "(one field short)": lambda fields: fields[:-1],
+    "(cut after 12 fields)": lambda fields: fields[:12],
+    "(one field too many)": lambda fields: [*fields, "extra"],
+    "(three fields too many)": lambda fields: [*fields, "", "", "7"],
+    "(Comment not UTF-8)": lambda fields: _not_utf8(fields, "Comment"),
+    "(City not UTF-8)": lambda fields: _not_utf8(fields, "City"),
+    "(Product Name not UTF-8)": lambda fields: _not_utf8(fields, "Product Name"),
+}
+MALFORMED = tuple(_WAYS)

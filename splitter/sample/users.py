@@ -15,13 +15,13 @@ from splitter.sample.catalogue import (
     STATUSES_OUTSIDE,
 )
 from splitter.sample.layout import CHANGED, MOVED, REPEAT, Layout, between
+from splitter.sample.plan import EVERY_USER, Plan
 from splitter.sample.purchases import kinds, spoiled_days
 
 if TYPE_CHECKING:
     from splitter.sample.draws import Flags, Ints
-    from splitter.sample.plan import Plan
 
-AGES_OUT = np.array([150, 12, -3, 14, 4, 111, 0, 7], dtype=np.int64)
+AGES_OUT = ("150", "12", "-3", "14", "4", "111", "0", "7", "")
 SEGMENT_CARD = len(SEGMENTS_OUTSIDE) + 1
 INACTIVE_DAYS = 90
 FREQUENT_FROM, MONTHLY_FROM, YEARLY_FROM = 5, 8, 3  # purchases
@@ -80,12 +80,11 @@ def stories(plan: Plan, layout: Layout, people: People, days: Ints) -> Stories:
     index = (np.repeat(np.asarray(layout.batches, dtype=np.int64), len(layout.users)) << 40) + _tiled(
         layout, layout.users
     )
-    planted = {defect: plan.dice.planted(defect, index, plan.every(defect)) for defect in _DEFECTS}
+    planted = {defect: plan.dice.planted(defect, index, plan.every(defect)) for defect in EVERY_USER}
     sign_up, sign_up_bad = spoiled_days(_tiled(layout, layout.sign_up), planted["sign_up_date_invalid"], extract)
     last_purchase, last_bad = spoiled_days(last, planted["last_purchase_invalid"], extract)
     logged_in = np.minimum(last + _tiled(layout, people.login_gap), extract)
     login, login_bad = spoiled_days(logged_in, planted["last_login_invalid"], extract)
-    age_turn = kinds(planted["age_out_of_range"], len(AGES_OUT) + 1)
     segment_bad = kinds(planted["segment_outside"], len(SEGMENTS_OUTSIDE))
     return Stories(
         sign_up=sign_up,
@@ -94,8 +93,8 @@ def stories(plan: Plan, layout: Layout, people: People, days: Ints) -> Stories:
         last_purchase_bad=last_bad,
         login=login,
         login_bad=login_bad,
-        age=np.where(age_turn > 0, AGES_OUT[np.maximum(age_turn - 1, 0) % len(AGES_OUT)], _ages(plan, layout)),
-        age_bad=np.where(age_turn == len(AGES_OUT) + 1, 1, 0),
+        age=_ages(plan, layout),
+        age_bad=kinds(planted["age_out_of_range"], len(AGES_OUT)),
         country=_countries(plan, layout),
         country_bad=kinds(planted["country_unknown"], len(COUNTRIES_UNKNOWN)),
         channel=_channels(plan, layout),
@@ -107,18 +106,6 @@ def stories(plan: Plan, layout: Layout, people: People, days: Ints) -> Stories:
         total=total,
         spoiled=np.logical_or.reduce([turns > 0 for turns in planted.values()]),
     )
-
-
-_DEFECTS = (
-    "sign_up_date_invalid",
-    "last_purchase_invalid",
-    "last_login_invalid",
-    "age_out_of_range",
-    "country_unknown",
-    "segment_outside",
-    "card_in_segment",
-    "status_outside",
-)
 
 
 def _tiled(layout: Layout, values: Ints) -> Ints:
