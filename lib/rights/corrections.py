@@ -1,8 +1,8 @@
-"""What persons had corrected (Art. 16): the value that stands in place of what the source says of them.
+"""The corrections of persons (Art. 16): a corrected value replaces the source's value.
 
-A correction holds for every observation of the person, those of later files too, until it is lifted: a wrong value was
-never true. It is applied where bronze is typed, so that row rules, silver, gold and marts see the corrected value only,
-in a full rebuild as well; bronze keeps what the source said.
+A correction holds for every observation of the person, also in later files, until it is lifted: a wrong value was never
+true. It is applied where bronze is typed, so that row rules, silver, gold and marts see only the corrected value, also
+in a full rebuild. Bronze keeps the source's value.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Stated:
 
 
 def read(place: str, catalog: Catalog, bronze: Table, *, known_only: bool = False) -> Stated:
-    """The corrections of a file (`-`: the standard input): one JSON object a line, that names a person and values.
+    """The corrections of a file (`-`: standard input): one JSON object a line, with a person and values.
 
     Raises `UsageError` that names line and column, never a value; also if two lines contradict each other.
     """
@@ -91,7 +91,7 @@ def _of_line(number: int, line: str, subject: str, columns: Mapping[str, Column]
 
 
 def _object(number: int, line: str) -> dict[str, Any]:
-    """Numbers stay the text that they are, so that no digit of an id is lost."""
+    """Numbers are kept as text, so that no digit of an id is lost."""
 
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(dict(found)) < len(found):
@@ -99,7 +99,7 @@ def _object(number: int, line: str) -> dict[str, Any]:
         return dict(found)
 
     try:
-        # Blank characters around the object that JSON does not know, such as a byte-order mark, are none of it.
+        # Blank characters around the object that JSON does not know, for example a byte-order mark, are ignored.
         stated = json.loads(line.strip(BLANKS), parse_int=str, parse_float=str, object_pairs_hook=pairs)
     except ValueError:
         stated = None
@@ -137,20 +137,20 @@ def record(lake: Lake, corrections: Sequence[Sequence[str | None]], day: dt.date
 
 
 def lift(lake: Lake, ids: Iterable[str]) -> None:
-    """Take all corrections of persons off, from the list's older versions too: the source speaks again."""
+    """Remove all corrections of persons, from the list's older versions too: the source's values apply again."""
     table = lake.catalog[CORRECTIONS]
     lake.tables.delete(table, lake.spark.createDataFrame([(one,) for one in ids], f"{table.subject} string"))
     lake.tables.vacuum(table)
 
 
 def held(lake: Lake) -> set[str]:
-    """The source ids of those who had something corrected."""
+    """The source ids of the persons with corrections."""
     table = lake.catalog[CORRECTIONS]
     return {row[0] for row in lake.tables.read(table).select(str(table.subject)).distinct().collect()}
 
 
 def applied(lake: Lake, frame: DataFrame, bronze: Table) -> DataFrame:
-    """`frame`, typed rows of bronze, with the corrected values in place of the stated ones."""
+    """`frame`, typed rows of bronze, with the corrected values instead of the source's."""
     table = lake.catalog[CORRECTIONS]
     listed = lake.tables.read(table)
     if lake.tables.version(table) is None or listed.isEmpty():
