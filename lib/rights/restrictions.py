@@ -1,4 +1,4 @@
-"""The list of persons who restricted the use of their data (Art. 18) or objected to it (Art. 21); gold is computed by it.
+"""Persons who restricted the use of their data (Art. 18) or objected to it (Art. 21): gold is computed by this list.
 
 Persons are named by the source's id, as in bronze. So neither a full rebuild nor a new key for the pseudonyms loses
 anybody, and an erased person is also removed from the list.
