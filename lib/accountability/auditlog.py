@@ -143,7 +143,9 @@ class AuditLog:
             if not self._is_own(anchor):
                 if self.renewed:
                     continue
-                raise AuditFailed(f"What {anchor.place} states of the audit log was not written by this key.", RESTORE)
+                raise AuditFailed(
+                    f"The anchor in {anchor.place} was not written with this key of the audit log.", RESTORE
+                )
             self._require_reached(entries, anchor)
         if self.witness:
             for name in dict.fromkeys([self.head.stem, *self.names]):
@@ -166,7 +168,7 @@ class AuditLog:
         if len(entries) < anchor.entries or (anchor.entries and entries[anchor.entries - 1]["code"] != anchor.last):
             raise AuditFailed(
                 f"The audit log {self.file} was rolled back or removed: it has {len(entries)} entries, and "
-                f"{anchor.place} knows {anchor.entries}, or others.",
+                f"{anchor.place} states {anchor.entries}, or different ones.",
                 RESTORE,
             )
 
@@ -193,7 +195,7 @@ class AuditLog:
             before = entries[-1]["code"] if entries else NOTHING_BEFORE
             entry = _parsed(line)
             if entry is None or not self._is_next(entry, number, before) or _line(entry) != line + b"\n":
-                raise AuditFailed(f"Entry {number} of the audit log {self.file} was not written so.", RESTORE)
+                raise AuditFailed(f"Entry {number} of the audit log {self.file} is not as it was written.", RESTORE)
             entries.append(entry)
         return entries
 
@@ -296,8 +298,8 @@ def _require_elsewhere(witness: Path | None, places: list[Path]) -> None:
     for place in places:
         if witness and place.resolve() in witness.resolve().parents:
             raise UsageError(
-                f"The witness {witness} lies where the audit log or its head lies.",
-                "Name a file in another place by audit_witness: what is restored together proves nothing.",
+                f"The witness {witness} is in the same place as the audit log or its head.",
+                "Name a file in another place as audit_witness: files that are restored together prove nothing.",
             )
 
 

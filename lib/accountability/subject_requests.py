@@ -81,14 +81,16 @@ class Lost:
     files: tuple[Path, ...]
 
     def __str__(self) -> str:
-        return f"The open request {self.files[0]} cannot be read, nor its copy."
+        return f"The open request {self.files[0]} and its copy cannot be read."
 
     @property
     def remedy(self) -> str:
         """The action that gives the same result as the request would have."""
         if self.kind in AGAIN:
-            return f"Run {AGAIN[self.kind]}: what the lost request had begun is undone or completed, and nothing twice."
-        return f"Remove {' and '.join(map(str, self.files))}, run the pipeline with --rebuild, and ask anew."
+            return f"Run {AGAIN[self.kind]}: it undoes or completes the lost request, and does nothing twice."
+        return (
+            f"Remove {' and '.join(map(str, self.files))}, run the pipeline with --rebuild, and make the request again."
+        )
 
 
 def opened(folder: Path, lake: str) -> list[SubjectRequest]:

@@ -122,7 +122,7 @@ class Launch:
             for change in provision(self.settings, self.place):
                 tell(change)
         except (LakehouseError, UsageError) as error:
-            tell(f"What changed cannot be brought into Superset, which stays as it was: {error}")
+            tell(f"The changes cannot be imported; Superset stays as it was: {error}")
             return isinstance(error, UsageError)
         return True
 

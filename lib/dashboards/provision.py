@@ -81,7 +81,7 @@ def _service(secrets: Path) -> str:
         if account.role == SERVICE:
             return account.name
     raise UsageError(
-        "No account may act for others at the SQL endpoint.",
+        "The SQL endpoint has no service account, which acts for other users.",
         "Run: ./spark-submit.sh endpoint_user add superset --role service --generate",
     )
 

@@ -65,7 +65,7 @@ def export(lake: Lake, asked: Asked, out: Path) -> str:
 def _require_free(out: Path, lake: str) -> None:
     root = address.local_path(lake)
     if root and (out.resolve() == root or root in out.resolve().parents):
-        raise UsageError(f"{out} lies in the lake.", "An export belongs elsewhere: name another folder with --out.")
+        raise UsageError(f"{out} is in the lake.", "An export belongs elsewhere: name another folder with --out.")
 
 
 def _rows(lake: Lake, ids: Sequence[str]) -> dict[int, Rows]:

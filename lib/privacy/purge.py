@@ -74,7 +74,7 @@ def _content(file: Path) -> Mapping[str, Any]:
     except (OSError, ValueError):
         found = None
     if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise UsageError(f"{file} is no manifest of the splitter.", "Check --purge-inputs.")
+        raise UsageError(f"{file} is not a manifest of the splitter.", "Check --purge-inputs.")
     return found
 
 
@@ -102,9 +102,7 @@ def _require_own(path: Path, part: Mapping[str, Any]) -> None:
     """Raise if the part does not match. A missing part was removed by a killed purge."""
     stated = next(part[name] for name in DIGESTS if name in part)
     if path.parent.resolve() != path.resolve().parent or (path.exists() and _digest(path) != stated):
-        raise InputRefused(
-            f"{path} is not what its manifest says.", "Nothing of it has been removed; look at it first."
-        )
+        raise InputRefused(f"{path} does not match its manifest.", "No part has been removed; check this file first.")
 
 
 def _digest(path: Path) -> str:

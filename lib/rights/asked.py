@@ -81,7 +81,7 @@ def read(place: str, settings: Settings, option: str = "--subjects", *, known_on
         if one:
             found.setdefault(one, []).append(number)
     if not found:
-        raise UsageError(f"The file of {option} names nobody.", "Write one user id of the source a line.")
+        raise UsageError(f"The file of {option} names no person.", "Write one user id of the source a line.")
     require_unspoilt(found)
     return Asked(found, named[0][0] if headed else None, known_only)
 

@@ -62,7 +62,7 @@ def read(place: str, catalog: Catalog, bronze: Table, *, known_only: bool = Fals
                 )
             persons.setdefault(one, []).append(number)
     if not values:
-        raise UsageError("The file of corrections states none.", f"Write {_example(bronze)} a line.")
+        raise UsageError("The file holds no correction.", f"Write {_example(bronze)} a line.")
     require_unspoilt(persons)
     return Stated(
         tuple((one, name, value) for (one, name), (_, value) in values.items()), Asked(persons, known_only=known_only)
@@ -83,7 +83,7 @@ def _of_line(number: int, line: str, subject: str, columns: Mapping[str, Column]
     whom = stated.pop(subject, "")
     one = normal(whom) if isinstance(whom, str) else ""
     if not one:
-        raise UsageError(f"Line {number} names nobody.", f"State '{subject}'.")
+        raise UsageError(f"Line {number} names no person.", f"State '{subject}'.")
     for name, value in stated.items():
         if name not in columns:
             raise UsageError(f"Line {number}: '{name}' cannot be corrected.", nearest(name, columns))
@@ -104,7 +104,7 @@ def _object(number: int, line: str) -> dict[str, Any]:
     except ValueError:
         stated = None
     if not isinstance(stated, dict):
-        raise UsageError(f"Line {number} is no JSON object.", "Write one object a line.")
+        raise UsageError(f"Line {number} is not a JSON object.", "Write one object a line.")
     return stated
 
 
@@ -118,7 +118,7 @@ def _checked(number: int, column: Column, value: object) -> str | None:
         text = ""
     if not text:
         raise UsageError(
-            f"Line {number}: '{column.name}' is no {column.logical_type}.",
+            f"Line {number}: '{column.name}' is not a valid {column.logical_type}.",
             "Write dates as YYYY-MM-DD, numbers with a point, null for what is not known.",
         )
     return text

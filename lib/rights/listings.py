@@ -54,7 +54,7 @@ def values(place: str, option: str) -> tuple[str, ...]:
     found = dict.fromkeys(value(text) for _, text in lines(place, option))
     found.pop("", None)
     if not found:
-        raise UsageError(f"The file of {option} states nothing.", "Write one value a line.")
+        raise UsageError(f"The file of {option} holds no value.", "Write one value a line.")
     return tuple(found)
 
 
@@ -69,7 +69,7 @@ def named(numbers: Iterable[int]) -> str:
 def _decoded(content: bytes, option: str) -> str:
     encoding = next((name for mark, name in MARKS if content.startswith(mark)), None) or _without_mark(content)
     if encoding is None:
-        raise UsageError(f"The file of {option} holds NUL bytes and no byte-order mark: it is no text.", SAVE)
+        raise UsageError(f"The file of {option} holds NUL bytes and no byte-order mark: it is not text.", SAVE)
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:

@@ -62,14 +62,14 @@ class Accounts:
         known = self.all()
         if not NAME.fullmatch(account.name):
             raise UsageError(
-                f"'{account.name}' is no name for a user.",
-                "Take small letters, digits, '.', '_' and '-', and begin with a letter.",
+                f"'{account.name}' is not a valid user name.",
+                "Use small letters, digits, '.', '_' and '-', and begin with a letter.",
             )
         if account.name in known:
             raise UsageError(f"There is a user '{account.name}' already.", "Use passwd, or remove the user first.")
         services = [other.name for other in known.values() if other.role == SERVICE]
         if account.role == SERVICE and services:
-            raise UsageError(f"'{services[0]}' is the service account already, and there can be but one.")
+            raise UsageError(f"'{services[0]}' is already the service account, and there can be only one.")
         self.write([*known.values(), account])
 
     def change(self, name: str, secret: str) -> None:

@@ -156,7 +156,7 @@ class Endpoint:
         passed = list(self._gate.Server.selfTest(self.spark._jsparkSession, self._java_list(gate_selftest.STATEMENTS)))
         if passed:
             raise LakehouseError(
-                f"The gate let pass one of {len(gate_selftest.STATEMENTS)} hostile statements: {passed[0]}.",
+                f"The gate accepted one of {len(gate_selftest.STATEMENTS)} hostile statements: {passed[0]}.",
                 "The port stays closed. Run ./spark-submit.sh --setup-only and start again; if it stays, report it.",
             )
         try:
@@ -208,7 +208,7 @@ class Endpoint:
             if self.seen is None and isinstance(error, UsageError):
                 raise
             reason = str(error) if isinstance(error, LakehouseError) else type(error).__name__
-            self._tell(f"What changed cannot be served, and what was served before still is: {reason}")
+            self._tell(f"The changes cannot be served; the earlier state is still served: {reason}")
         return self.seen is not None
 
     def _read(self) -> Seen:

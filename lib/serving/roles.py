@@ -86,7 +86,7 @@ def _values(catalog: Catalog, name: str) -> set[str] | None:
 def _require_known(names: Iterable[str], known: list[str], where: str) -> None:
     for name in names:
         if name not in known:
-            raise UsageError(f"{where} '{name}' is not one that a role can name.", nearest(str(name), known))
+            raise UsageError(f"{where} '{name}' cannot be used in a role.", nearest(str(name), known))
 
 
 def _mapping(entry: Any, keys: set[str] | None, where: str) -> Mapping[str, Any]:

@@ -114,7 +114,7 @@ def of_a_viewer(name: str) -> Response | None:
     if len(q) > LONGEST:
         return said(UNREADABLE.format("it is too long"), HTTPStatus.BAD_REQUEST)
     if request.path == PERIODS and not is_period(q):
-        return said(UNREADABLE.format("there is no such time range"), HTTPStatus.BAD_REQUEST)
+        return said(UNREADABLE.format("the time range is unknown"), HTTPStatus.BAD_REQUEST)
     return _without_a_place(name) if request.path == FIGURES else None
 
 

@@ -148,7 +148,7 @@ def _clause(text: str) -> exp.Expression:
     except (sqlglot.errors.SqlglotError, RecursionError) as error:
         raise Refused("No question is allowed: a rule for your rows cannot be read.") from error
     if clause.find(exp.Query, exp.Table, *REFUSED):
-        raise Refused("No question is allowed: a rule for your rows says more than which they are.")
+        raise Refused("No question is allowed: a rule for your rows does more than select them.")
     return clause
 
 
@@ -163,7 +163,7 @@ def _written(tree: exp.Select) -> str:
     """The text of a tree, without its comments. It must parse to the same tree again."""
     sql = _text(tree)
     if len(sql) > LONGEST or "${" in sql or _read(sql) != tree:
-        raise Refused("This question is not allowed: it cannot be written so that it means the same.")
+        raise Refused("This question is not allowed: it cannot be written with the same meaning.")
     _check_calls(sql)
     return sql
 

@@ -57,7 +57,7 @@ class Menu:
         if query.granularity is not None and query.granularity not in self.columns:
             yield "a time column that the table does not have"
         if not all(map(_is_range, [query.time_range, *map(_range, query.filter)])):
-            yield "a time range that there is not"
+            yield "an unknown time range"
         if query.annotation_layers:
             yield "a layer of annotations"
 
@@ -97,14 +97,14 @@ class Menu:
         for column, _ in query.orderby:
             name = isinstance(column, str) and column in self.columns | self.metrics | labels
             if not (name or self._is_metric(column) or self._is_column(column)):
-                yield "an order that is not by what is saved"
+                yield "an order by something that is not saved"
 
     def _faults_of_filter(self, condition: Mapping[str, Any]) -> Iterator[str]:
         column, grain, value = condition.get("col"), condition.get("grain"), condition.get("val")
         if not (isinstance(column, str) or self._is_column(column)):
             yield "a filter on a column that is not saved"
         if grain is not None and not self._is_grain(grain):
-            yield "a time grain that there is not"
+            yield "an unknown time grain"
         values = value if isinstance(value, list) else [value]
         if not all(isinstance(each, SCALARS) for each in values):
             yield "a filter whose value is not a text, number or truth"
@@ -114,7 +114,7 @@ class Menu:
             yield "text of SQL"
         grain = extras.get("time_grain_sqla")
         if grain is not None and not self._is_grain(grain):
-            yield "a time grain that there is not"
+            yield "an unknown time grain"
 
 
 def _range(condition: Mapping[str, Any]) -> Any:
@@ -164,7 +164,7 @@ def _require_plain(parts: Mapping[str, Any]) -> None:
     """Refuse text that Superset would read as SQL or fail on, before it checks access."""
     form, queries = parts.get("form_data"), parts.get("queries")
     if not (form is None or isinstance(form, dict)) or not isinstance(queries, list):
-        _refuse("it has not the form of a question")
+        _refuse("it does not have the form of a question")
     if not all(isinstance((form or {}).get(name), SCALARS) for name in NUMBERS):
         _refuse("a dashboard or chart that has no number")
     if not all(is_text(text) for text in texts(queries)):
@@ -184,7 +184,7 @@ def excesses(queries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         if len(query.get("time_offsets") or ()) > MOST:
             yield "too many times to compare with"
         if not all(map(is_readable, [query.get("time_range"), *map(_range, query.get("filters") or ())])):
-            yield "a time range that there is not"
+            yield "an unknown time range"
         yield from steps.faults(query.get("post_processing") or ())
 
 

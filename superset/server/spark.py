@@ -88,7 +88,9 @@ def _require_kept(values: Any, handled: Any) -> None:
 
     stated, read = ([each] if not isinstance(each, (list, tuple)) else each for each in (values, handled))
     if any(text not in (None, "<NULL>") and value is None for text, value in zip(stated, read, strict=False)):
-        raise QueryObjectValidationError("This question is not allowed: the value of a filter on numbers is none.")
+        raise QueryObjectValidationError(
+            "This question is not allowed: a filter on numbers has a value that is not a number."
+        )
 
 
 def _text(value: Any) -> str | None:

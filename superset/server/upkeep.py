@@ -61,7 +61,7 @@ def _for_ever(app: Flask) -> None:
             with app.app_context():
                 tidy()
         except (SQLAlchemyError, OSError):
-            logging.getLogger(__name__).exception("What is over could not be removed; trying again later")
+            logging.getLogger(__name__).exception("Expired records could not be removed; trying again later")
         time.sleep(SECONDS_BETWEEN)
 
 

@@ -89,7 +89,7 @@ INNER = frozenset(
     }
 )
 SQL_OF_FIGURES = {"query": "", "stacktrace": None}
-SENTENCE = "This is no part of your dashboards."
+SENTENCE = "This is not part of your dashboards."
 
 
 def change(app: Flask) -> None:
