@@ -126,7 +126,7 @@ def _is_whole(witness: Path) -> bool:
 
 def _anchor(place: str, stated: object) -> Anchor:
     try:
-        found = dict(stated)  # type: ignore[call-overload]  # whatever JSON holds; what is none raises
+        found = dict(stated)  # type: ignore[call-overload]  # any JSON value; one that is not a mapping raises
         return Anchor(place, int(found["entries"]), str(found["last"]), str(found["code"]))
     except (TypeError, ValueError, KeyError):
         return Anchor(place, 0, "", "")

@@ -151,7 +151,7 @@ def arguments() -> argparse.Namespace:
     parser = cli.parser((__doc__ or "").partition("\n")[0])
     parser.add_argument("--port", type=int, default=8088, help="port of Superset (default: 8088)")
     parser.add_argument("--endpoint-port", type=int, default=10000, help="port of the SQL endpoint (default: 10000)")
-    parser.add_argument("--home", type=Path, default=PROJECT / "data/superset", help="folder of Superset's own data")
+    parser.add_argument("--home", type=Path, default=PROJECT / "data/superset", help="folder for Superset's data")
     return parser.parse_args()
 
 

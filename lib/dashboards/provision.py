@@ -153,9 +153,9 @@ def _digest(document: Mapping[str, Any]) -> str:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--url", required=True, help="where Superset is")
-    parser.add_argument("--endpoint", default="127.0.0.1:10000", help="where Superset finds the SQL endpoint")
-    parser.add_argument("--state", type=Path, required=True, help="folder that remembers what was imported last")
+    parser.add_argument("--url", required=True, help="address of Superset")
+    parser.add_argument("--endpoint", default="127.0.0.1:10000", help="address of the SQL endpoint, for Superset")
+    parser.add_argument("--state", type=Path, required=True, help="folder that remembers the last import")
     parser.add_argument("--conf", type=Path, default=PROJECT / "conf/local.yaml", help="the deployment")
     options = parser.parse_args()
     place = Place(options.url, options.endpoint, options.state)

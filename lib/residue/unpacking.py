@@ -212,7 +212,7 @@ def _is_random(counts: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> bool:
 def _read(content: bytes, read: Callable[[bytes], Iterator[Part]]) -> Iterator[Part]:
     try:
         yield from read(content)
-    except Exception as error:  # noqa: BLE001 - whatever a damaged file does to its reader, it was not read
+    except Exception as error:  # noqa: BLE001 - a damaged file may raise anything; it was not read
         # The error's own text may quote a value.
         yield Opaque(f"not readable as what it says it is ({type(error).__name__})")
 
