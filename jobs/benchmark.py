@@ -1,4 +1,4 @@
-"""Time the way of generated rows against a plain Spark copy of the same file; an increment, its repeat, an erasure."""
+"""Time a full load of generated rows, an increment, its repeat and an erasure, against a plain Spark copy."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def arguments() -> Namespace:
         "--work",
         type=Path,
         default=Path("data/benchmark"),
-        help="folder for files and lake; one of an earlier benchmark is emptied",
+        help="folder for files and lake; if it is from an earlier benchmark, it is emptied",
     )
-    parser.add_argument("--erase", type=int, default=0, metavar="N", help="time the erasure of so many persons as well")
+    parser.add_argument("--erase", type=int, default=0, metavar="N", help="also time the erasure of N persons")
     return parser.parse_args()
 
 
 def main(options: Namespace) -> str:
-    """Run the benchmark and print its JSON; the result is what the last line says."""
+    """Run the benchmark and print its JSON; return the text of the last line."""
     import datetime as dt
     import json
     import shutil
@@ -38,7 +38,9 @@ def main(options: Namespace) -> str:
 
     marker = options.work / ".benchmark"
     if options.work.exists() and not marker.exists():
-        raise UsageError(f"{options.work} exists and is no folder of a benchmark.", "Name another one with --work.")
+        raise UsageError(
+            f"{options.work} exists and is not the folder of a benchmark.", "Name another one with --work."
+        )
     shutil.rmtree(options.work, ignore_errors=True)
     options.work.mkdir(parents=True)
     marker.touch()
@@ -47,7 +49,7 @@ def main(options: Namespace) -> str:
     write_sample(plan, csv)
     days = [plan.extract_date + dt.timedelta(days=plan.step_days * i) for i in range(plan.batches)]
     inputs = list(zip(batch_paths(plan, csv, date_in_name=False), days, strict=True))
-    # As the pipeline does: loading Great Expectations is no work on rows.
+    # As the pipeline does: loading Great Expectations is not part of the work on rows.
     audit.prepare()
     options.lake = str(options.work / "lake")
     figures = benchmark.measure(session("benchmark"), cli.settings(options), inputs, "ecommerce", options.erase)

@@ -1,4 +1,4 @@
-"""Say for tables and versions of how many persons they speak, which data they hold, and how these are protected."""
+"""Count the persons in given tables and versions, and show which data these hold and how it is protected."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ def arguments() -> Namespace:
         metavar="LAYER/TABLE[@VERSION]",
         action="append",
         default=[],
-        help="a table that got out; repeatable (default: all that hold persons, newest version)",
+        help="a leaked table; repeatable (default: newest versions of all tables with persons)",
     )
     return parser.parse_args()
 
 
 def main(options: Namespace) -> str:
-    """Print the scope as JSON; the result is what the last line says."""
+    """Print the scope as JSON; return the text of the last line."""
     import dataclasses
     import json
 
     from lib.pipeline.writer import writing
     from lib.privacy import breach
 
-    # It only reads. But whoever opens a lake takes what is not pinned for what a dead job has left.
+    # It only reads. But a job that opens a lake takes unpinned commits and files for the remains of a dead job.
     with writing(options, JOB, audits=False) as lake:
         found = breach.scope(lake, options.table)
     print(json.dumps([dataclasses.asdict(each) for each in found], indent=2))

@@ -19,7 +19,7 @@ def arguments() -> Namespace:
 
 
 def main(options: Namespace) -> str:
-    """Write it; the result is what the last line says. Needs no Spark session."""
+    """Write it; return the text of the last line. Needs no Spark session."""
     from lib.contracts import model, pages
 
     catalog = model.load(cli.settings(options).contracts)

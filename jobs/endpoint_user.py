@@ -1,4 +1,4 @@
-"""Keep the users of the SQL endpoint: add NAME --role ROLE, passwd NAME, remove NAME, list; a running one follows."""
+"""Manage the users of the SQL endpoint, also of a running one: add NAME --role ROLE, passwd NAME, remove NAME, list."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def arguments() -> Namespace:
     parser.add_argument("action", choices=ACTIONS, help="what to do")
     parser.add_argument("name", nargs="?", help="the user; not for list")
     parser.add_argument(
-        "--role", help="for add: a role of conf/roles.yaml, or service: may act for others, reads nothing"
+        "--role", help="for add: a role of conf/roles.yaml, or service (acts for other users, reads nothing)"
     )
     given = parser.add_mutually_exclusive_group()
     given.add_argument("--generate", action="store_true", help="make a random password and show it once")
@@ -33,7 +33,7 @@ def arguments() -> Namespace:
 
 
 def main(options: Namespace) -> str:
-    """Do it; the result is what the last line says."""
+    """Do it; return the text of the last line."""
     settings = cli.settings(options)
     kept = Accounts(settings.secrets)
     if options.action == "list":
@@ -65,7 +65,7 @@ def _secret(options: Namespace) -> str:
     if options.password_file:
         return accounts.hashed(_first_line(options.password_file))
     if not _has_terminal():
-        raise UsageError("There is no terminal to ask for a password.", "Take --generate or --password-file FILE.")
+        raise UsageError("There is no terminal to ask for a password.", "Use --generate or --password-file FILE.")
     password = getpass.getpass("Password: ")
     if getpass.getpass("Again: ") != password:
         raise UsageError("The two passwords differ.")

@@ -13,22 +13,24 @@ from lib import cli
 def arguments() -> Namespace:
     """The command line of this job."""
     parser = cli.parser(__doc__ or "")
-    parser.add_argument("--as-of", metavar="DATE", type=cli.date, help="day as of which periods end (default: today)")
-    parser.add_argument("--dry-run", action="store_true", help="say what is due and write nothing")
+    parser.add_argument(
+        "--as-of", metavar="DATE", type=cli.date, help="delete what is due on this day (default: today)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="show what is due and write nothing")
     parser.add_argument(
         "--purge-inputs",
         metavar="PATH",
         type=Path,
         action="append",
         default=[],
-        help="folder or manifest of the splitter: its parts are removed, if the lake has published them; repeatable",
+        help="folder or manifest of the splitter: remove its parts if the lake has published them; repeatable",
     )
     cli.add_grace(parser)
     return parser.parse_args()
 
 
 def main(options: Namespace) -> str:
-    """Enforce; the result is what the last line says."""
+    """Enforce; return the text of the last line."""
     from lib.pipeline.writer import writing
     from lib.privacy import purge, resumption, retention
 

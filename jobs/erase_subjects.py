@@ -1,4 +1,4 @@
-"""Erase persons from every layer, old version and log, keep their sales without them, and prove it by a receipt."""
+"""Erase persons from every layer, old version and log, keep their sales anonymously, and prove it by a receipt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def arguments() -> Namespace:
 
 
 def main(options: Namespace) -> str:
-    """Erase; the result is what the last line says."""
+    """Erase; return the text of the last line."""
     from lib.accountability import subject_requests
     from lib.pipeline.writer import writing
     from lib.privacy import erasure, resumption

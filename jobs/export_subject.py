@@ -1,4 +1,4 @@
-"""Write everything that the lake holds about persons, as JSON and CSV, with purposes, legal bases and periods."""
+"""Write all data of the lake about persons, as JSON and CSV, with purposes, legal bases and periods."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def arguments() -> Namespace:
 
 
 def main(options: Namespace) -> str:
-    """Export; the result is what the last line says."""
+    """Export; return the text of the last line."""
     from lib.pipeline.writer import writing
     from lib.privacy import export
     from lib.rights import asked

@@ -1,4 +1,4 @@
-"""Take persons off the suppression list, at their wish: from then on a file may bring them again."""
+"""Take persons off the suppression list, at their request: then a file may bring them again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def arguments() -> Namespace:
 
 
 def main(options: Namespace) -> str:
-    """Lift; the result is what the last line says."""
+    """Lift; return the text of the last line."""
     from lib.pipeline.writer import writing
     from lib.privacy import erasure
     from lib.rights import asked

@@ -1,6 +1,6 @@
-"""Load what is new, carry it through bronze, silver, gold and the marts, audit it and publish it.
+"""Load new data, carry it through bronze, silver, gold and the marts, audit it and publish it.
 
-Without --input, a lake that holds nothing yet gets a generated sample, so that there is something to look at.
+Without --input, an empty lake gets a generated sample, so that there is something to look at.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def arguments() -> Namespace:
         action="append",
         default=[],
         type=lambda name: (SOURCE, name),
-        help=f"mapping under conf/sources of the inputs that follow (default: {SAMPLE_SOURCE}); repeatable",
+        help=f"mapping under conf/sources for the inputs after it (default: {SAMPLE_SOURCE}); repeatable",
     )
     parser.add_argument(
         "--input",
@@ -43,17 +43,17 @@ def arguments() -> Namespace:
     )
     parser.add_argument("--extract-date", metavar="DATE", type=cli.date, help="day on which the inputs were extracted")
     parser.add_argument("--as-of", metavar="DATE", type=cli.date, help="day as of which the marts are computed")
-    parser.add_argument("--rebuild", action="store_true", help="compute everything behind bronze anew from bronze")
+    parser.add_argument("--rebuild", action="store_true", help="compute everything after bronze again")
     parser.add_argument(
         "--new-key",
         action="store_true",
-        help="with --rebuild: the keys in the secrets' folder are the lake's from now on, since its own are lost",
+        help="with --rebuild: accept the keys in the secrets' folder as the lake's keys, because its own are lost",
     )
     return parser.parse_args()
 
 
 def main(options: Namespace) -> str:
-    """Run the pipeline; the result is what the last line says."""
+    """Run the pipeline; return the text of the last line."""
     from lib.pipeline import pipeline, summary
     from lib.pipeline.writer import writing
     from lib.privacy import resumption, rotation
@@ -77,7 +77,7 @@ def main(options: Namespace) -> str:
             rebuild=options.rebuild,
         )
         result = pipeline.run(lake, request)
-        if damaged:  # which the run has mended: only now can requests be finished
+        if damaged:  # the run has repaired it: only now can requests be finished
             resumption.resume(lake)
         if result.publication:
             summary.show(lake, result)
@@ -85,7 +85,7 @@ def main(options: Namespace) -> str:
 
 
 def by_source(given: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
-    """The inputs by the mapping that was named last before them; those before any name belong to the first one.
+    """The inputs by the last mapping named before them; inputs before any name belong to the first one.
 
     Raises `UsageError` for a mapping without inputs.
     """

@@ -1,7 +1,7 @@
-"""Correct what the source says of persons (Art. 16), in every observation, past and to come; or lift the corrections.
+"""Correct the source's values about persons (Art. 16), in past and future observations; or lift the corrections.
 
 A line of the file is one JSON object: the person's id under its column's name, and each corrected column with its
-value; dates as YYYY-MM-DD, null for what is not known.
+value. Dates are written as YYYY-MM-DD, unknown values as null.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ def arguments() -> Namespace:
     parser = cli.parser(__doc__ or "")
     wanted = parser.add_mutually_exclusive_group(required=True)
     wanted.add_argument("--corrections", metavar="FILE", help="one JSON object a line; - reads standard input")
-    wanted.add_argument("--lift", metavar="FILE", help="ids of those whose corrections end, one a line; - likewise")
+    wanted.add_argument(
+        "--lift", metavar="FILE", help="one id a line: end the corrections of these persons; - likewise"
+    )
     cli.add_known_only(parser)
     return parser.parse_args()
 
 
 def main(options: Namespace) -> str:
-    """Correct; the result is what the last line says."""
+    """Correct; return the text of the last line."""
     from lib.build import bronze
     from lib.contracts import model
     from lib.pipeline.writer import writing

@@ -1,4 +1,4 @@
-"""Judge the rows in quarantine again, after a rule or a mapping has changed; those that pass now enter, once."""
+"""Judge the rows in quarantine again after a rule or a mapping has changed; the rows that pass enter once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def arguments() -> Namespace:
 
 
 def main(options: Namespace) -> str:
-    """Replay; the result is what the last line says."""
+    """Replay; return the text of the last line."""
     from lib.pipeline import replay
     from lib.pipeline.writer import writing
     from lib.privacy import resumption

@@ -1,4 +1,4 @@
-"""Restrict the use of persons' data (Art. 18): out of the user marts, sales kept without attributes."""
+"""Restrict the use of persons' data (Art. 18): remove them from the user marts, keep sales without attributes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def arguments() -> Namespace:
     parser = cli.parser(__doc__ or "")
     cli.add_subjects(parser)
     parser.add_argument(
-        "--lift", action="store_true", help="take the restriction back: the persons are users like all others"
+        "--lift", action="store_true", help="take the restriction back: the persons count like all other users"
     )
     return parser.parse_args()
 
 
 def main(options: Namespace) -> str:
-    """Do so; the result is what the last line says."""
+    """Do so; return the text of the last line."""
     from lib.pipeline.writer import writing
     from lib.privacy import resumption, subject_rights
     from lib.rights import asked, restrictions

@@ -1,4 +1,4 @@
-"""Publish an earlier publication again: the one before the current, or that of a given run."""
+"""Publish an earlier publication again: the previous one, or that of a given run."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from lib import cli
 def arguments() -> Namespace:
     """The command line of this job."""
     parser = cli.parser(__doc__ or "")
-    parser.add_argument("--to", metavar="RUN_ID", help="the run whose publication is wanted (default: the one before)")
+    parser.add_argument(
+        "--to", metavar="RUN_ID", help="the run whose publication to publish again (default: the previous one)"
+    )
     return parser.parse_args()
 
 
 def main(options: Namespace) -> str:
-    """Roll back; the result is what the last line says."""
+    """Roll back; return the text of the last line."""
     from lib.pipeline.writer import writing
     from lib.privacy import resumption
 

@@ -1,4 +1,4 @@
-"""Give the pseudonyms a new key in every layer; the marts stay as they are, and the old key becomes useless."""
+"""Compute all pseudonyms with a new key, in every layer; the marts stay as they are, the old key becomes useless."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def arguments() -> Namespace:
 
 
 def main(options: Namespace) -> str:
-    """Rotate; the result is what the last line says."""
+    """Rotate; return the text of the last line."""
     from lib.pipeline.writer import writing
     from lib.privacy import resumption, rotation
 

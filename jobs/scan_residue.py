@@ -1,6 +1,6 @@
-"""Look for given values, and for their pseudonyms, in every byte of the lake, and say in which files they stand.
+"""Search every byte of the lake for given values and their pseudonyms, and name the files that hold them.
 
-The verdict is PRESENT, ABSENT, or INCONCLUSIVE, if a file could not be searched; only ABSENT ends with exit code 0.
+The verdict is PRESENT, ABSENT, or INCONCLUSIVE if a file could not be searched. Only ABSENT ends with exit code 0.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def arguments() -> Namespace:
 
 
 def main(options: Namespace) -> str:
-    """Scan, print the findings; the result is what the last line says. Needs no Spark session."""
+    """Scan, print the findings; return the text of the last line. Needs no Spark session."""
     from lib.contracts import model
     from lib.delta import keyring
     from lib.privacy import identifying_values

@@ -1,4 +1,4 @@
-"""Serve the published marts over SQL (Spark Thrift Server), to each user what the role may see; until it is stopped."""
+"""Serve the published marts over SQL (Spark Thrift Server) until stopped; users see only what their role allows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def arguments() -> Namespace:
 
 
 def main(options: Namespace) -> str:
-    """Serve; the result is what the last line says."""
+    """Serve; return the text of the last line."""
     from lib.contracts import model
     from lib.serving import endpoint
     from lib.serving.accounts import Accounts

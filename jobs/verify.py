@@ -1,4 +1,4 @@
-"""Say whether the lake is what the last job left; with --full, read every byte of it."""
+"""Check that the lake is as the last job left it; with --full, read every byte of it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ def arguments() -> Namespace:
     """The command line of this job."""
     parser = cli.parser(__doc__ or "")
     parser.add_argument(
-        "--full", action="store_true", help="read every data file, and compare Delta's statistics with what is in them"
+        "--full", action="store_true", help="read every data file, and compare Delta's statistics with the content"
     )
     return parser.parse_args()
 
 
 def main(options: Namespace) -> str:
-    """Verify; the result is what the last line says."""
+    """Verify; return the text of the last line."""
     from lib.pipeline.writer import writing
     from lib.publication import verification
 

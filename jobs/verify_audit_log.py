@@ -1,4 +1,4 @@
-"""Say whether the audit log is complete and as it was written: no entry edited, taken out, moved or cut off."""
+"""Check that the audit log is complete and unchanged: no entry edited, removed, moved or cut off."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def arguments() -> Namespace:
 
 
 def main(options: Namespace) -> str:
-    """Verify; the result is what the last line says."""
+    """Verify; return the text of the last line."""
     from lib import address, keys
     from lib.accountability import auditlog
     from lib.delta import keyring

@@ -18,7 +18,7 @@ superset_is_ready() {
   [[ -f $superset_venv/.stamp && $(<"$superset_venv/.stamp") == "$(superset_stamp)" ]]
 }
 
-# Superset asks for other versions of what the lakehouse uses, so it has an environment of its own.
+# Superset needs other versions of the lakehouse's packages, so it has its own environment.
 install_superset() {
   "$uv" venv --quiet --no-project --clear --python "$venv/bin/python" "$superset_venv" &&
     "$uv" pip sync --quiet --compile-bytecode --require-hashes --python "$superset_venv/bin/python" "$superset_requirements"

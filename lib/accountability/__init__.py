@@ -1,1 +1,1 @@
-"""What is kept of every act on personal data: the audit log, its anchors, and requests under way."""
+"""Records of every action on personal data: the audit log, its anchors, and open requests."""

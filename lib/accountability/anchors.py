@@ -1,9 +1,9 @@
-"""Anchors of the audit log: what else states how far it had come, so that older copies of log and head do not pass.
+"""Anchors of the audit log: other places state how far it had come, so that older copies of log and head are noticed.
 
-A log and its head can be put back together, or removed together. Therefore every commit of a table, every receipt of an
-erasure and a file beside the ledger, written with each entry, state the number of entries and the code of the last one;
-and so does a witness, a file in another place to which each entry is added, where a deployment names one. The log may
-be ahead of its anchors, never behind.
+Somebody can put back an older log together with its head, or remove both. Therefore other places state the number of
+entries and the code of the last one: every commit of a table, every receipt of an erasure, and a file beside the ledger
+that is written with each entry. If the deployment names a witness, a file in another place, each entry is added there
+too. The log may be ahead of its anchors, never behind them.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ RECEIPTS = "receipts"
 FILE = "ledger/audit_log.json"
 FIELD = "audit"  # of a commit's metadata
 RECEIPT_FIELD = "audit_log"
-NEWEST_COMMITS = 3  # of a table that are asked: the newest has the newest anchor, unless another program wrote it
+NEWEST_COMMITS = 3  # of a table that are read: the newest has the newest anchor, unless another program wrote it
 COMMIT = "[0-9]*.json"
 
 
 @dataclass(frozen=True)
 class Anchor:
-    """That the log had `entries` entries, the last one with the code `last`; `code` proves who wrote it, if any."""
+    """A statement that the log had `entries` entries and the last code `last`; `code`, if any, proves its writer."""
 
     place: str
     entries: int
@@ -38,7 +38,7 @@ class Anchor:
 
     @property
     def content(self) -> dict[str, Any]:
-        """What the code is made over."""
+        """The content that the code covers."""
         return {"entries": self.entries, "last": self.last}
 
 
@@ -53,7 +53,7 @@ def of_commits(lake: Path) -> Iterator[Anchor]:
 
 
 def of_file(lake: Path) -> Iterator[Anchor]:
-    """The anchor that was written with the last entry. One that a power cut has emptied says nothing."""
+    """The anchor that was written with the last entry. A file that a power cut has emptied is ignored."""
     file = lake / FILE
     stated = _parsed(file.read_bytes()) if file.exists() else {}
     if stated:
@@ -79,7 +79,7 @@ def references(lake: Path) -> list[str]:
 
 
 def of_witness(witness: Path, log: str) -> Iterator[Anchor]:
-    """What a witness says of the log of this name. Half a line of a killed append says nothing."""
+    """The witness's anchors of the log of this name. Half a line of a killed append is ignored."""
     if not witness.exists():
         return
     *lines, _ = witness.read_bytes().split(b"\n")
@@ -94,7 +94,7 @@ def of_witness(witness: Path, log: str) -> Iterator[Anchor]:
 
 
 def require_witness(witness: Path) -> None:
-    """Raise `UsageError` if nothing can be added to the witness: then nothing may happen that it has to see."""
+    """Raise `UsageError` if nothing can be added to the witness: then nothing may happen that it must record."""
     try:
         with witness.open("ab"):
             pass
@@ -109,7 +109,7 @@ def tell_witness(witness: Path, log: str, number: int, code: str) -> None:
     """Add an entry's number and code to the witness; they are on its disk when this returns."""
     at = f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
     line = json.dumps({"log": log, "number": number, "code": code, "at": at}, sort_keys=True).encode() + b"\n"
-    with witness.open("ab") as stream:  # and never otherwise: its owner may allow nothing else
+    with witness.open("ab") as stream:  # only ever in this mode: the owner may allow no other one
         stream.write(line if _is_whole(witness) else b"\n" + line)
         stream.flush()
         os.fsync(stream.fileno())
@@ -126,7 +126,7 @@ def _is_whole(witness: Path) -> bool:
 
 def _anchor(place: str, stated: object) -> Anchor:
     try:
-        found = dict(stated)  # type: ignore[call-overload]  # whatever JSON holds; what is none raises
+        found = dict(stated)  # type: ignore[call-overload]  # any JSON value; one that is not a mapping raises
         return Anchor(place, int(found["entries"]), str(found["last"]), str(found["code"]))
     except (TypeError, ValueError, KeyError):
         return Anchor(place, 0, "", "")

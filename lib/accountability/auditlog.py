@@ -1,12 +1,12 @@
-"""The audit log: what was done to personal data, when, with what result; append-only and tamper-evident.
+"""The audit log: every action on personal data, with time and result; append-only and tamper-evident.
 
 One line of JSON per event. Each entry carries its number, the code of the entry before it, and its own code: an
-HMAC-SHA-256 over the rest under a key of its own. So an entry that is edited, taken out or moved breaks the chain. A
-tail that is cut off leaves a sound chain; therefore the number of entries and the last code stand once more, keyed
-too, in a head file that lies in the secrets' folder and not beside the log. Log and head may be rolled back or removed
-together; therefore anchors elsewhere state how far the log had come (`lib.accountability.anchors`).
+HMAC-SHA-256 over the rest under the log's own key. So an entry that is edited, removed or moved breaks the chain. A cut
+tail leaves a sound chain; therefore a head file also holds the number of entries and the last code, keyed too. It is in
+the secrets' folder, not beside the log. Log and head may be rolled back or removed together; therefore anchors in other
+places state how far the log had come (`lib.accountability.anchors`).
 
-An entry can name nobody: it holds an event of a fixed list, a reference that was drawn at random, and counts.
+An entry can name nobody: it holds an event of a fixed list, a random reference, and counts.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ RESTORE = "Keep the file as evidence, and compare it with your backup of the log
 class AuditLog:
     """The log of one lake. `head` says how long it is; `key` makes and checks the codes.
 
-    `lake` is the folder whose commits and receipts hold anchors, None if it is not on this machine; `witness` is a
-    file elsewhere to which every entry is told. `names` are those under which it may know the log. With `renewed` the
-    log began anew after its key was lost: anchors by another key are those of the old one.
+    `lake` is the folder whose commits and receipts hold anchors, None if it is not on this machine. `witness` is a file
+    elsewhere that also records every entry; it may know the log under any of `names`. With `renewed` a new log was
+    begun after the key was lost: anchors by another key belong to the old log.
     """
 
     file: Path
@@ -65,7 +65,7 @@ class AuditLog:
     def append(self, event: str, reference: str, counts: Mapping[str, int] | None = None) -> None:
         """Add an entry; it is on the disk when this returns.
 
-        Raises `AuditFailed` if the log is not what the head says, so that nothing is added to a forged log.
+        Raises `AuditFailed` if the log does not match its head, so that nothing is added to a forged log.
         """
         _require_nameless(event, reference, counts or {})
         if self.witness:
@@ -74,7 +74,7 @@ class AuditLog:
             entries = self._verified()
             entry = self._entry(entries, event, reference, counts or {})
             with self.file.open("r+b") as stream:
-                # What a killed append left behind the last whole line was never acknowledged.
+                # Text after the last complete line comes from a killed append and was never acknowledged.
                 stream.truncate(sum(len(_line(known)) for known in entries))
                 stream.seek(0, os.SEEK_END)
                 stream.write(_line(entry))
@@ -87,26 +87,26 @@ class AuditLog:
                 anchors.tell_witness(self.witness, self.head.stem, len(entries) + 1, entry["code"])
 
     def append_once(self, event: str, reference: str, counts: Mapping[str, int] | None = None) -> None:
-        """Add an entry unless it is there: a step that is repeated after a kill says its event once."""
+        """Add an entry unless it is there: a step that is repeated after a kill records its event once."""
         if not any(entry["event"] == event and entry["reference"] == reference for entry in self.entries()):
             self.append(event, reference, counts)
 
     def verify(self) -> int:
-        """The number of entries, all of them as they were written.
+        """The number of entries, if all of them are unchanged.
 
-        Raises `AuditFailed` that says where the log was edited, cut, shortened or reordered, or what knows that it
-        was rolled back or removed.
+        Raises `AuditFailed` that says where the log was edited, cut, shortened or reordered, or which anchor shows that
+        it was rolled back or removed.
         """
         return len(self.entries())
 
     def require_ready(self) -> None:
-        """Raise as `verify` does, and `UsageError` for a witness that cannot be told: nothing may begin then."""
+        """Raise like `verify`, and `UsageError` if the witness cannot be written: then nothing may begin."""
         if self.witness:
             anchors.require_witness(self.witness)
         self.verify()
 
     def entries(self) -> list[dict[str, Any]]:
-        """What the log says, after it has been verified."""
+        """The entries of the log, after it has been verified."""
         if not self.file.exists() and not self.head.exists():
             self._require_as_anchored([])
             return []
@@ -114,9 +114,9 @@ class AuditLog:
             return self._verified()
 
     def anchor(self) -> dict[str, Any]:
-        """What a commit or a receipt states of the log; nothing if there is no entry yet.
+        """The statement about the log for a commit or a receipt; empty if there is no entry yet.
 
-        Of a log that does not pass it is the newest anchor there is, so that what was known is not forgotten.
+        For a log that fails the check it is the newest existing anchor, so that no knowledge is lost.
         """
         try:
             entries = self.entries()
@@ -131,7 +131,7 @@ class AuditLog:
         return {**stated, "code": self._code("anchor", stated)}
 
     def _anchors(self) -> list[Anchor]:
-        """What the lake itself says."""
+        """The anchors in the lake itself."""
         ways = (anchors.of_commits, anchors.of_receipts, anchors.of_file)
         return [anchor for way in ways for anchor in way(self.lake)] if self.lake else []
 
@@ -143,7 +143,9 @@ class AuditLog:
             if not self._is_own(anchor):
                 if self.renewed:
                     continue
-                raise AuditFailed(f"What {anchor.place} states of the audit log was not written by this key.", RESTORE)
+                raise AuditFailed(
+                    f"The anchor in {anchor.place} was not written with this key of the audit log.", RESTORE
+                )
             self._require_reached(entries, anchor)
         if self.witness:
             for name in dict.fromkeys([self.head.stem, *self.names]):
@@ -166,7 +168,7 @@ class AuditLog:
         if len(entries) < anchor.entries or (anchor.entries and entries[anchor.entries - 1]["code"] != anchor.last):
             raise AuditFailed(
                 f"The audit log {self.file} was rolled back or removed: it has {len(entries)} entries, and "
-                f"{anchor.place} knows {anchor.entries}, or others.",
+                f"{anchor.place} states {anchor.entries}, or different ones.",
                 RESTORE,
             )
 
@@ -175,7 +177,7 @@ class AuditLog:
         count, code = self._read_head()
         if len(entries) < count:
             raise AuditFailed(f"The audit log {self.file} ends after {len(entries)} of {count} entries.", RESTORE)
-        # An append writes the entry first and the head second: killed between, the log is one entry ahead.
+        # An append writes the entry first and the head second: after a kill in between, the log is one entry ahead.
         if len(entries) > count + 1 or (count and entries[count - 1]["code"] != code):
             raise AuditFailed(f"The audit log {self.file} and its head {self.head} do not belong together.", RESTORE)
         self._require_as_anchored(entries)
@@ -193,7 +195,7 @@ class AuditLog:
             before = entries[-1]["code"] if entries else NOTHING_BEFORE
             entry = _parsed(line)
             if entry is None or not self._is_next(entry, number, before) or _line(entry) != line + b"\n":
-                raise AuditFailed(f"Entry {number} of the audit log {self.file} was not written so.", RESTORE)
+                raise AuditFailed(f"Entry {number} of the audit log {self.file} is not as it was written.", RESTORE)
             entries.append(entry)
         return entries
 
@@ -219,7 +221,7 @@ class AuditLog:
         return {**entry, "code": self._code("entry", entry)}
 
     def _code(self, kind: str, content: Mapping[str, Any]) -> str:
-        """The code of an entry or a head. `kind` keeps one from passing as the other."""
+        """The code of an entry or a head. Because of `kind`, one cannot pass as the other."""
         text = json.dumps({name: value for name, value in content.items() if name != "code"}, sort_keys=True)
         return hmac.new(self.key, f"{kind}\n{text}".encode(), hashlib.sha256).hexdigest()
 
@@ -251,16 +253,16 @@ class AuditLog:
 
     def _begin(self) -> None:
         self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # The head first: a log without a head is a fault, a head of no entries without a log is a killed beginning.
+        # The head first: a log without a head is a fault; an empty head without a log is the remains of a killed start.
         self._write_head(0, NOTHING_BEFORE)
         self.file.touch(mode=0o600)
         drafts.sync(self.file.parent)
 
 
 def audit_log(lake: str, folder: Path, witness: Path | None = None) -> AuditLog:
-    """The log of `lake`; its key and head are in the secrets' `folder`, its `witness` is where nobody restores either.
+    """The log of `lake`; its key and head are in the secrets' `folder`, its `witness` must not be restored with them.
 
-    A lake on this machine has its log beside its tables, any other one in `folder`.
+    A lake on this machine has its log beside its tables; any other lake has it in `folder`.
 
     Raises `UsageError` for a witness in the lake or with the secrets.
     """
@@ -287,7 +289,7 @@ def of(settings: Settings) -> AuditLog:
 
 
 def anchor(lake: str, folder: Path) -> dict[str, Any]:
-    """What commits to `lake` state of its log; nothing of a lake that never had one. Makes no key."""
+    """The statement about the log for commits to `lake`; empty if the lake never had a log. Makes no key."""
     made = (folder / f"{AUDIT_KEY}.key").exists()
     return audit_log(lake, folder).anchor() if made else {}
 
@@ -296,18 +298,18 @@ def _require_elsewhere(witness: Path | None, places: list[Path]) -> None:
     for place in places:
         if witness and place.resolve() in witness.resolve().parents:
             raise UsageError(
-                f"The witness {witness} lies where the audit log or its head lies.",
-                "Name a file in another place by audit_witness: what is restored together proves nothing.",
+                f"The witness {witness} is in the same place as the audit log or its head.",
+                "Name a file in another place as audit_witness: files that are restored together prove nothing.",
             )
 
 
 def new_reference() -> str:
-    """A reference for a request: drawn at random, so that it says nothing about whom it concerns."""
+    """A reference for a request: random, so that it reveals nothing about the persons."""
     return f"req-{secrets.token_hex(8)}"
 
 
 def _require_nameless(event: str, reference: str, counts: Mapping[str, int]) -> None:
-    """Refuse what could carry an identifier: the log is kept longer than the data it speaks of."""
+    """Refuse anything that could hold an identifier: the log is kept longer than the data."""
     if event not in EVENTS:
         raise UsageError(f"The audit log knows no such event; known: {', '.join(EVENTS)}.")
     if not REFERENCE.match(reference):

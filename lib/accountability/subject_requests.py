@@ -1,8 +1,8 @@
-"""Open requests of data subjects: what a killed job needs to go on, kept with the secrets until the request is done.
+"""Open requests of data subjects: they let a killed job go on, and are kept with the secrets until they are done.
 
-The file of a request holds identifiers, since a later run must still know whom it is about. So it lies outside the
-lake, readable by its owner only, and is removed with the last step. It stands there twice, each copy with its checksum:
-a power cut may leave a file empty or torn.
+The file of a request holds identifiers, because a later run must still know the persons. So it is outside the lake,
+only its owner can read it, and the last step removes it. There are two copies, each with its checksum: a power cut may
+leave a file empty or torn.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from lib.accountability import auditlog
 from lib.errors import UsageError
 from lib.progress import Steps
 
-PLACES = ("requests", "requests-copy")  # apart, so that what befalls one folder leaves the other
-# The kinds of requests that a job takes up anew, whatever of them is lost, and how.
+PLACES = ("requests", "requests-copy")  # two folders, so that damage to one spares the other
+# The kinds of requests that a job can begin again even if their files are lost, and how.
 AGAIN = {
     "erasure": "erase_subjects again with the same persons",
     "retention": "enforce_retention again",
@@ -31,12 +31,12 @@ AGAIN = {
 
 @dataclass
 class SubjectRequest:
-    """A request under way.
+    """An open request.
 
-    `kind` says what it is about: `erasure`, `retention` (the end of a period; `day` is its as-of date), `restriction`,
-    `objection` or `rectification`; `lift` takes one of the last three back. `done` are the phases that are complete,
-    `partial` says that a scan found something; `grace` is what running queries get, in seconds; `salt` makes keys that
-    nobody can make again. `absent` are the subjects, by number, of whom nothing but computed tables held a row.
+    `kind` is `erasure`, `retention` (the end of a period; `day` is its as-of date), `restriction`, `objection` or
+    `rectification`; `lift` takes one of the last three back. `done` are the completed phases. `partial` means that a
+    scan found something. `grace` is the time for running queries, in seconds. `salt` makes keys that nobody can make
+    again. `absent` are the subjects, by number, who have rows only in computed tables.
     """
 
     reference: str
@@ -61,7 +61,7 @@ class SubjectRequest:
     def new(
         cls, kind: str, lake: str, subjects: Sequence[str], at: str, rows: Mapping[str, int] | None = None
     ) -> SubjectRequest:
-        """A request that is not begun yet, about known persons; `rows` is how many of theirs each table holds."""
+        """A request that is not begun yet, about known persons; `rows` is the number of their rows by table."""
         return cls(
             reference=auditlog.new_reference(),
             lake=lake,
@@ -75,20 +75,22 @@ class SubjectRequest:
 
 @dataclass(frozen=True)
 class Lost:
-    """A request of which no copy can be read: its kind, as the names of its files tell, and these files."""
+    """A request without a readable copy: its kind, from the names of its files, and these files."""
 
     kind: str
     files: tuple[Path, ...]
 
     def __str__(self) -> str:
-        return f"The open request {self.files[0]} cannot be read, nor its copy."
+        return f"The open request {self.files[0]} and its copy cannot be read."
 
     @property
     def remedy(self) -> str:
-        """What leads to the same end as the request would have."""
+        """The action that gives the same result as the request would have."""
         if self.kind in AGAIN:
-            return f"Run {AGAIN[self.kind]}: what the lost request had begun is undone or completed, and nothing twice."
-        return f"Remove {' and '.join(map(str, self.files))}, run the pipeline with --rebuild, and ask anew."
+            return f"Run {AGAIN[self.kind]}: it undoes or completes the lost request, and does nothing twice."
+        return (
+            f"Remove {' and '.join(map(str, self.files))}, run the pipeline with --rebuild, and make the request again."
+        )
 
 
 def opened(folder: Path, lake: str) -> list[SubjectRequest]:
@@ -106,7 +108,7 @@ def surveyed(folder: Path, lake: str) -> tuple[list[SubjectRequest], list[Lost]]
     """The requests of this lake that are not done, in the order of their beginning, and those that are lost."""
     prints = address.digests(lake)
     names = {file.name for place in PLACES for one in prints for file in (folder / place).glob(f"{one}-*.json")}
-    # By reference: a request may stand under today's name and under an earlier one.
+    # By reference: a request may have files under today's name and under an earlier one.
     found: dict[str, SubjectRequest] = {}
     lost = []
     for name in sorted(names):
@@ -127,9 +129,9 @@ def go_through(
     *,
     lasting: Callable[[], None],
 ) -> None:
-    """Carry out the phases that are not done yet, each marked as done when it is: killed, it begins there again.
+    """Carry out the open phases, and mark each as done when it is complete: after a kill, work goes on from there.
 
-    `lasting` makes what a phase wrote part of the lake, which it must be before anybody relies on it.
+    `lasting` makes the writes of a phase part of the lake; this must happen before anything relies on them.
     """
     for phase, carry_out in phases.items():
         if phase not in request.done:
@@ -149,13 +151,13 @@ def save(folder: Path, request: SubjectRequest) -> None:
 
 
 def close(folder: Path, request: SubjectRequest) -> None:
-    """Remove the request's file and its copy, and with them the last place that knows whom it was about."""
+    """Remove the request's file and its copy: the last places that know its persons."""
     earlier = [folder / PLACES[0] / name for name in _earlier_names(request)]
     forget([*(folder / place / _name(request) for place in PLACES), *earlier])
 
 
 def forget(files: Iterable[Path]) -> None:
-    """Remove files of requests, and what a killed `save` left of them."""
+    """Remove files of requests, and the remains of a killed `save`."""
     for file in files:
         for path in (file, drafts.of(file)):
             path.unlink(missing_ok=True)
@@ -164,11 +166,11 @@ def forget(files: Iterable[Path]) -> None:
 
 
 def _read(file: Path) -> SubjectRequest | None:
-    """The request that a file states; None if a power cut, or anybody, has left it otherwise than it was written."""
+    """The request in a file; None if a power cut or a person has changed the file."""
     try:
         document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         if "request" not in document:
-            return SubjectRequest(**document)  # as an earlier release wrote it
+            return SubjectRequest(**document)  # written by an earlier release
         stated = document["request"]
         return SubjectRequest(**stated) if document["sha256"] == _digest(stated) else None
     except (OSError, ValueError, TypeError, KeyError):
@@ -180,12 +182,12 @@ def _digest(stated: Mapping[str, Any]) -> str:
 
 
 def _name(request: SubjectRequest) -> str:
-    """Says the kind, so that it is known even of a file that has lost its content."""
+    """The name holds the kind, so that it is known even if the file has lost its content."""
     return f"{address.digests(request.lake)[0]}-{request.kind}-{request.reference}.json"
 
 
 def _earlier_names(request: SubjectRequest) -> list[str]:
-    """How earlier releases named it: without its kind, after whatever spelling of the lake it was begun under."""
+    """Its names in earlier releases: without its kind, after the spelling of the lake at that time."""
     return [f"{one}-{request.reference}.json" for one in address.digests(request.lake)]
 
 

@@ -1,7 +1,7 @@
-"""Who sees what in Superset: roles, users, row-level rules and dashboards' roles, all from `conf/roles.yaml`.
+"""Access in Superset: roles, users, row-level rules and dashboards' roles, all from `conf/roles.yaml`.
 
-Superset repeats what the SQL endpoint enforces. A rule that holds for everybody denies all rows of a table, and each
-role's own rule gives its rows back: whoever has no role, or a role without a rule, sees nothing.
+Superset repeats the access rules of the SQL endpoint. One rule denies all rows of a table to everybody, and each role's
+own rule gives its rows back. A user without a role, or with a role without a rule, sees nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from lib.serving.roles import Role, Roles
 from lib.sql import literal
 
 BUILT_IN = {"Admin", "Alpha", "Gamma", "Public", "sql_lab"}
-# What a viewer needs to look at a dashboard and use its filters, and nothing to make, change or explore anything.
+# The permissions that a viewer needs to see a dashboard and use its filters, but not to make, change or explore
+# anything.
 VIEWER = (
     ("can_read", "Dashboard"),
     ("can_read", "Chart"),
@@ -37,7 +38,7 @@ NO_ROW, EVERY_ROW = "1 = 0", "1 = 1"
 
 @dataclass(frozen=True)
 class Rule:
-    """One row-level rule, as Superset's API names its parts."""
+    """One row-level rule, with the names of Superset's API."""
 
     name: str
     kind: str
@@ -47,7 +48,7 @@ class Rule:
 
     @property
     def body(self) -> Mapping[str, Any]:
-        """What makes it."""
+        """The body of the request that makes it."""
         return {
             "name": self.name,
             "filter_type": self.kind,
@@ -61,14 +62,14 @@ class Rule:
 
 @dataclass(frozen=True)
 class Access:
-    """Brings Superset's access in line with the code; each change is told in a few words."""
+    """Brings Superset's access in line with the code; each change is reported in a few words."""
 
     client: Client
     catalog: Catalog
     roles: Roles
 
     def apply(self, dashboards: Iterable[Dashboard], accounts: Iterable[Account]) -> list[str]:
-        """Make, change and remove what differs."""
+        """Make, change and remove everything that differs."""
         made = self._make_roles()
         ids = self._role_ids()
         changes = [*made, *self._set_permissions(ids), *self._set_rules(ids), *self._open(dashboards, ids)]
@@ -106,7 +107,7 @@ class Access:
         return {(entry["permission"]["name"], entry["view_menu"]["name"]): entry["id"] for entry in entries}
 
     def rules(self, ids: Mapping[str, int], datasets: Mapping[str, int]) -> list[Rule]:
-        """All rules: first what denies, then what each role sees."""
+        """All rules: first those that deny, then those that give each role its rows."""
         tables = self.catalog.readable
         everywhere = tuple(sorted(datasets[table.path] for table in tables))
         found = [Rule("Nobody, without a rule of the role", "Base", NO_ROW, everywhere, ())]
@@ -181,6 +182,6 @@ def _as_stated(entry: Mapping[str, Any]) -> Rule:
 
 
 def _user(name: str, role: int) -> Mapping[str, Any]:
-    """A user whose password is checked against the endpoint's file; the one in Superset is known to nobody."""
+    """A user whose password is checked against the endpoint's file; nobody knows the password stored in Superset."""
     names = {"username": name, "first_name": name, "last_name": "-", "email": f"{name}@localhost"}
     return {**names, "active": True, "password": f"{generated()}aA1!aA1!", "roles": [role]}

@@ -1,6 +1,6 @@
 """The assets in the form that Superset imports: one file for the database, each dataset, chart and dashboard.
 
-Datasets follow from the contracts. A name's UUID is always the same, so an import replaces what is there.
+Datasets are made from the contracts. A name's UUID is always the same, so an import replaces the existing assets.
 """
 
 from __future__ import annotations
@@ -198,5 +198,5 @@ def _controls(filter_: Filter) -> Mapping[str, bool]:
 
 
 def fingerprint(document: Mapping[str, Any]) -> str:
-    """A document as one text, whatever the order of its keys."""
+    """A document as one text, independent of the order of its keys."""
     return json.dumps(document, sort_keys=True, default=str)

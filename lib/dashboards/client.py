@@ -21,14 +21,14 @@ class Client:
         self.url = url.rstrip("/")
         self.session = requests.Session()
         self.session.headers["Referer"] = self.url
-        self.session.headers["Connection"] = "close"  # the server may close one after it has refused a question
+        self.session.headers["Connection"] = "close"  # the server may close one after a refused question
         login = {"username": user, "password": password, "provider": "db", "refresh": True}
         token = self.post("security/login", login)["access_token"]
         self.session.headers["Authorization"] = f"Bearer {token}"
         self.session.headers["X-CSRFToken"] = self.get("security/csrf_token/")["result"]
 
     def ask(self, method: str, path: str, **parts: Any) -> requests.Response:
-        """Whatever the answer is."""
+        """The answer, successful or not."""
         try:
             return self.session.request(method, f"{self.url}/api/v1/{path}", timeout=SECONDS, **parts)
         except requests.RequestException as error:

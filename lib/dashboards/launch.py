@@ -1,7 +1,7 @@
-"""Open the dashboards on this machine: the SQL endpoint, Superset, and in it what the code says; until Ctrl-C.
+"""Open the dashboards on this machine, until Ctrl-C: the SQL endpoint and Superset with the assets of the code.
 
-An empty lake is filled with the sample first. Meanwhile the users' file, the roles and the assets are watched: whoever
-is added may log in a moment later.
+An empty lake is filled with the sample first. The users' file, the roles and the assets are watched: a new user may log
+in a moment later.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ KEY, PASSWORD = "superset.key", "superset_admin_password"
 
 @dataclass(frozen=True)
 class Launch:
-    """What is to run, and where."""
+    """What to run, and where."""
 
     settings: Settings
     conf: Path
@@ -54,7 +54,7 @@ class Launch:
 
     @property
     def url(self) -> str:
-        """Where people open it."""
+        """The address that people open."""
         return f"http://{HOST}:{self.port}"
 
     @property
@@ -63,7 +63,7 @@ class Launch:
         return Place(self.url, f"{HOST}:{self.endpoint_port}", self.home)
 
     def run(self) -> None:
-        """Start what does not run yet, then watch until the process is told to stop."""
+        """Start the servers that do not run yet, then watch until the process must stop."""
         began = time.monotonic()
         require_free(HOST, self.port)
         os.umask(0o077)
@@ -117,12 +117,12 @@ class Launch:
                 seen, is_done = now, self._follow()
 
     def _follow(self) -> bool:
-        """Bring in what changed; whether there is no use in trying again before something changes."""
+        """Import changes; return whether another try is useless until something changes."""
         try:
             for change in provision(self.settings, self.place):
                 tell(change)
         except (LakehouseError, UsageError) as error:
-            tell(f"What changed cannot be brought into Superset, which stays as it was: {error}")
+            tell(f"The changes cannot be imported; Superset stays as it was: {error}")
             return isinstance(error, UsageError)
         return True
 
@@ -151,12 +151,12 @@ def arguments() -> argparse.Namespace:
     parser = cli.parser((__doc__ or "").partition("\n")[0])
     parser.add_argument("--port", type=int, default=8088, help="port of Superset (default: 8088)")
     parser.add_argument("--endpoint-port", type=int, default=10000, help="port of the SQL endpoint (default: 10000)")
-    parser.add_argument("--home", type=Path, default=PROJECT / "data/superset", help="folder of Superset's own data")
+    parser.add_argument("--home", type=Path, default=PROJECT / "data/superset", help="folder for Superset's data")
     return parser.parse_args()
 
 
 def main(options: argparse.Namespace) -> str:
-    """Run; the result is what the last line says."""
+    """Run; return the text of the last line."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     launch = Launch(

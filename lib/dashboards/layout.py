@@ -1,4 +1,4 @@
-"""Where charts stand on a dashboard: Superset's tree of rows, in a grid of twelve columns."""
+"""The positions of charts on a dashboard: Superset's tree of rows, in a grid of twelve columns."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ COLUMNS = 12
 PIXELS_PER_UNIT = 8
 ROOT, GRID = "ROOT_ID", "GRID_ID"
 TRANSPARENT = "BACKGROUND_TRANSPARENT"
-# Quiet headings that take no more room than they need. No word on who changed the page's definition and when: next to
-# its title it reads as the age of the figures. An empty chart says what that may mean; Superset has no setting for it.
+# Small, quiet headings. The page does not show when its definition was changed: beside the title, readers would take it
+# for the age of the figures. An empty chart says what that may mean; Superset has no setting for it.
 STYLE = """
 .dashboard .dashboard-component-header { padding: 0; font-weight: 500; color: #4a4a4a; }
 [data-test="metadata-bar"] { display: none !important; }
@@ -27,7 +27,7 @@ STYLE = """
 
 
 def position(dashboard: Dashboard, uuids: Mapping[str, str], numbers: Mapping[str, int]) -> dict[str, Any]:
-    """The tree. `numbers` are made up: an import puts Superset's own in their place, by UUID."""
+    """The tree. `numbers` are invented: an import replaces them by Superset's own, found by UUID."""
     tree: dict[str, Any] = {
         "DASHBOARD_VERSION_KEY": "v2",
         ROOT: {"type": "ROOT", "id": ROOT, "children": [GRID]},

@@ -1,6 +1,6 @@
-"""Bring Superset in line with the code: import the assets, remove what is gone, then set who sees what.
+"""Bring Superset in line with the code: import the assets, remove deleted ones, then set the access.
 
-A second run changes nothing, and says so. What somebody has changed in Superset by hand is put back.
+A second run changes nothing, and says so. Manual changes in Superset are reverted.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ KINDS = ("dashboard", "chart", "dataset", "database")  # in the order in which t
 
 @dataclass(frozen=True)
 class Place:
-    """Where Superset is, where it finds the endpoint, and where what was imported last is remembered."""
+    """The addresses of Superset and, for it, of the endpoint, and the place that remembers the last import."""
 
     url: str
     endpoint: str
@@ -52,7 +52,7 @@ def provision(settings: Settings, place: Place, assets_folder: Path = ASSETS) ->
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """One at a time: of two at once, Superset would keep parts of both."""
+    """One at a time: after two at once, Superset would have parts of both."""
     with (folder / ".provisioning").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -71,7 +71,7 @@ def _provision(settings: Settings, place: Place, assets_folder: Path) -> list[st
 
 
 def administrator(secrets: Path, url: str) -> Client:
-    """A session of Superset's administrator, who at the endpoint reads no row."""
+    """A session of Superset's administrator, who reads no row at the endpoint."""
     password = (secrets / "superset_admin_password").read_text(encoding="utf-8").strip()
     return Client(url, _service(secrets), password)
 
@@ -81,13 +81,13 @@ def _service(secrets: Path) -> str:
         if account.role == SERVICE:
             return account.name
     raise UsageError(
-        "No account may act for others at the SQL endpoint.",
+        "The SQL endpoint has no service account, which acts for other users.",
         "Run: ./spark-submit.sh endpoint_user add superset --role service --generate",
     )
 
 
 def _import(client: Client, files: bundle.Documents, state: Path) -> list[str]:
-    """Import what differs from the last time, in the code or in Superset, and remove what the code does not have."""
+    """Import assets that changed since the last time, in the code or in Superset; remove those not in the code."""
     wanted = {name: _digest(document) for name, document in files.items()}
     known = json.loads(state.read_text(encoding="utf-8")) if state.exists() else {"code": {}, "superset": {}}
     changes = _differences(known["code"], wanted)
@@ -109,7 +109,7 @@ def _upload(client: Client, files: bundle.Documents) -> None:
 
 
 def exported(client: Client) -> dict[str, str]:
-    """What Superset has: the kind and name of each asset by UUID, with a digest of all that it says."""
+    """Superset's assets: the kind and name of each by UUID, with a digest of its content."""
     answer = client.ask("GET", "assets/export/")
     found = {}
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
@@ -128,7 +128,7 @@ def _differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]
 
 
 def _edited(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """The assets that were changed or removed in Superset; what was added there is pruned."""
+    """The assets that were changed or removed in Superset; assets that were added there are removed elsewhere."""
     return [name for name, digest in before.items() if now.get(name) != digest]
 
 
@@ -153,9 +153,9 @@ def _digest(document: Mapping[str, Any]) -> str:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--url", required=True, help="where Superset is")
-    parser.add_argument("--endpoint", default="127.0.0.1:10000", help="where Superset finds the SQL endpoint")
-    parser.add_argument("--state", type=Path, required=True, help="folder that remembers what was imported last")
+    parser.add_argument("--url", required=True, help="address of Superset")
+    parser.add_argument("--endpoint", default="127.0.0.1:10000", help="address of the SQL endpoint, for Superset")
+    parser.add_argument("--state", type=Path, required=True, help="folder that remembers the last import")
     parser.add_argument("--conf", type=Path, default=PROJECT / "conf/local.yaml", help="the deployment")
     options = parser.parse_args()
     place = Place(options.url, options.endpoint, options.state)

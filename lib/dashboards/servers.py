@@ -21,14 +21,14 @@ from lib.settings import PROJECT
 HOST = "127.0.0.1"
 VENV = PROJECT / ".venv-superset"
 SERVER = PROJECT / "superset/server"
-# Of the environment only what a program needs: a dashboard server holds no secret of whoever started it.
+# Only the variables that a program needs: a dashboard server must hold no secret of the person who started it.
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
 SECONDS_TO_STOP = 30
 
 
 @dataclass(frozen=True)
 class Process:
-    """A server, and the file of what it says."""
+    """A server, and its log file."""
 
     name: str
     running: subprocess.Popen[bytes]
@@ -43,7 +43,7 @@ class Process:
 
 @dataclass
 class Servers:
-    """All that was started."""
+    """All started servers."""
 
     home: Path
     processes: list[Process] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Servers:
             stop(process.running)
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Process:
-        """Start one. A Ctrl-C at the terminal is for the launcher alone; should the launcher die, it ends too."""
+        """Start one. A Ctrl-C at the terminal reaches only the launcher; if the launcher dies, the server ends too."""
         log = self.home / f"{name}.log"
         ends_with_us = [tool, "--pdeathsig", "TERM"] if (tool := shutil.which("setpriv")) else []
         with log.open("wb") as stream:
@@ -76,7 +76,7 @@ class Servers:
             process.require_alive()
 
     def wait(self, ready: Callable[[], bool], what: str, seconds: float) -> None:
-        """Wait until something is so, as long as all servers live."""
+        """Wait until a condition holds, as long as all servers live."""
         until = time.monotonic() + seconds
         while not ready():
             self.require_alive()
@@ -86,7 +86,7 @@ class Servers:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask a server to stop; insist if it does not."""
+    """Ask a server to stop; kill it if it does not."""
     if process.poll() is not None:
         return
     process.send_signal(signal.SIGTERM)
@@ -99,7 +99,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def is_open(port: int) -> bool:
-    """Whether something listens at a port of this machine."""
+    """Whether a program listens at a port of this machine."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((HOST, port)) == 0
@@ -114,7 +114,7 @@ def is_healthy(url: str) -> bool:
 
 
 def superset_environment(secrets: Path, home: Path) -> dict[str, str]:
-    """What Superset's processes know."""
+    """The environment of Superset's processes."""
     passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     return {
         **passed,
@@ -126,5 +126,5 @@ def superset_environment(secrets: Path, home: Path) -> dict[str, str]:
 
 
 def superset_command(port: int) -> list[str]:
-    """Superset behind gunicorn."""
+    """The command that runs Superset in gunicorn."""
     return [str(VENV / "bin/gunicorn"), "--config", str(SERVER / "gunicorn.conf.py"), "--bind", f"{HOST}:{port}"]

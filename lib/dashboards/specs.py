@@ -1,7 +1,7 @@
-"""What the files below `superset/assets/` say: metrics by table, and dashboards that read as the page does.
+"""The content of the files below `superset/assets/`: metrics by table, and dashboards in the order of the page.
 
-A dashboard is a list of rows, a row a list of charts. What follows from the contracts (tables, columns, types, their
-meaning) is not said here.
+A dashboard is a list of rows, a row a list of charts. Tables, columns, types and their meaning come from the contracts
+and are not repeated here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Part = TypeVar("Part")
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure of a table: its SQL, how it is written, and what it is."""
+    """A figure of a table: its SQL, its format, and its description."""
 
     name: str
     label: str
@@ -97,7 +97,7 @@ class Dashboard:
 
     @property
     def marts(self) -> set[str]:
-        """The marts of these tables: who sees the dashboard reads all of them."""
+        """The marts of these tables: a viewer of the dashboard may read all of them."""
         return {table.partition("/")[0] for table in self.tables}
 
 
@@ -125,7 +125,7 @@ def load(folder: Path, catalog: Catalog) -> Assets:
 
 
 def period_column(table: Table) -> str | None:
-    """The day or time that a period restricts: that of the key, else the first there is."""
+    """The day or time that a period restricts: that of the key, else the first one."""
     found = [column for column in table.stored if column.physical_type in ("date", "timestamp")]
     return next((column.name for column in sorted(found, key=lambda column: not column.primary_key)), None)
 
@@ -159,7 +159,7 @@ def _chart(entry: Mapping[str, Any], file: Path, catalog: Catalog) -> Chart:
 
 
 def _with_parameters(text: str, chart: Chart, catalog: Catalog, where: str) -> str:
-    """The text of a chart, or above it, in which `{name}` stands for a parameter of the chart's table."""
+    """The text of a chart or its heading, in which `{name}` stands for a parameter of the chart's table."""
     try:
         return text.format_map(catalog[chart.table].parameters)
     except KeyError as error:

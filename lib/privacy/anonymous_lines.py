@@ -1,7 +1,7 @@
-"""The sales of erased persons, kept as lines without them, so that past totals stay.
+"""The sales of erased persons, kept as anonymous lines, so that past totals stay.
 
-The key of an open line follows from the sale and from a secret, so that a sale becomes the same line whoever asks
-again. Once its person has been deleted, the line gets a key that leads to nobody.
+The key of an open line is computed from the sale and a secret, so that a repeated request makes the same line of a
+sale. Once the person has been deleted, the line gets a key that leads to nobody.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OPEN_LINE = "open-"  # begins the key of a line whose person has not been delete
 
 
 def keep(lake: Lake, people: DataFrame) -> int:
-    """Keep the persons' sales as open lines; gives their number."""
+    """Keep the persons' sales as open lines; return their number."""
     return sum(_keep(lake, table, people) for table in _tables(lake))
 
 
@@ -33,7 +33,7 @@ def _tables(lake: Lake) -> list[Table]:
 
 
 def _keep(lake: Lake, table: Table, people: DataFrame) -> int:
-    """Add what stays of the persons to `table`, as open lines; gives the number of lines.
+    """Add the persons' sales to `table`, as open lines; return the number of lines.
 
     A sale that is an open line already is not added again.
     """
@@ -47,7 +47,7 @@ def _keep(lake: Lake, table: Table, people: DataFrame) -> int:
 
 
 def _open_lines(lake: Lake, table: Table, people: DataFrame) -> DataFrame:
-    """What stays of the persons' sales. Whoever makes a line of a sale gives it the same key, until it is unlinked."""
+    """The anonymous lines of the persons' sales. Until it is unlinked, a sale's line always gets the same key."""
     for name in table.remembers:
         source = lake.catalog[name]
         rows = subjects.rows_of(lake, source, people) if source.subject else lake.tables.read(source)
@@ -60,12 +60,12 @@ def _open_lines(lake: Lake, table: Table, people: DataFrame) -> DataFrame:
 
 
 def _rewrite(lake: Lake, table: Table, content: DataFrame) -> None:
-    """The whole table in the order of the keys: neither a file nor a place in it shows which lines came together."""
+    """Write the whole table in the order of the keys: no file or position shows which lines came together."""
     lake.tables.replace(table, content.coalesce(1).sortWithinPartitions(*table.key), files=1)
 
 
 def _with_open_lines(lake: Lake) -> list[Table]:
-    """The tables of anonymous lines that hold open ones."""
+    """The tables of anonymous lines that hold open lines."""
     stored = [table for table in _tables(lake) if lake.tables.version(table) is not None]
     return [table for table in stored if not lake.tables.read(table).where(_is_open(table)).isEmpty()]
 
@@ -76,7 +76,7 @@ def _is_open(table: Table) -> Column:
 
 
 def unlink(lake: Lake, salt: bytes) -> None:
-    """Give open lines keys from a salt that is forgotten with the request: then nobody can make them again."""
+    """Give open lines keys from a salt that is deleted with the request: then nobody can make these keys again."""
     for table in _with_open_lines(lake):
         (key,) = table.key
         content = lake.tables.read(table).withColumn("_open", F.col(key))
@@ -88,7 +88,7 @@ def unlink(lake: Lake, salt: bytes) -> None:
 def mend(lake: Lake) -> None:
     """Take back the open lines of a lost request whose persons are still in the lake, and unlink the others.
 
-    The caller has finished all requests that can be read; none of these leaves an open line.
+    The caller has finished all readable requests; these leave no open line.
     """
     for table in _with_open_lines(lake):
         with lake.steps.step("mend"):

@@ -1,4 +1,4 @@
-"""The scope of a breach (Art. 33): of how many persons which tables speak, what they say, and how it is protected."""
+"""The scope of a breach (Art. 33): the number of persons by table, the kinds of data, and their protection."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOBODY = "no row leads to a person"
 
 @dataclass(frozen=True)
 class Scope:
-    """One version of a table: how many persons and rows, the kinds of data, and what protects them."""
+    """One version of a table: numbers of persons and rows, the kinds of data, and their protection."""
 
     table: str
     version: int
@@ -38,9 +38,9 @@ class Scope:
 
 
 def scope(lake: Lake, places: Sequence[str]) -> list[Scope]:
-    """The scope of tables, each named as `layer/table` or `layer/table@version`; none named: all that hold persons.
+    """The scope of tables, each named as `layer/table` or `layer/table@version`; by default all tables with persons.
 
-    Raises `UsageError` for what is no table or version of this lake.
+    Raises `UsageError` if a table or version is not in this lake.
     """
     stored = [table for table in coverage.stored_subjects(lake.catalog) if lake.tables.version(table) is not None]
     return [_scope(lake, place) for place in places or [table.path for table in stored]]
@@ -69,7 +69,7 @@ def _scope(lake: Lake, place: str) -> Scope:
 
 
 def _persons(lake: Lake, table: Table) -> Column:
-    """The distinct persons; a member of a dimension that stands for nobody in particular is none."""
+    """The distinct persons; a dimension's members that stand for no particular person do not count."""
     if not table.subject:
         return F.lit(0)
     name = table.subject

@@ -1,22 +1,22 @@
-"""Erasure (Art. 17): persons leave every layer, every old version and log, and a scan over all bytes shows it.
+"""Erasure (Art. 17): persons are removed from every layer, old version and log, and a scan over all bytes proves it.
 
-A request goes through phases, each of which may be done twice with the same result. What is done is kept in the
-request's file (`lib.accountability.subject_requests`), so that a killed job goes on where it was:
+A request goes through phases, and each may be repeated with the same result. The request's file records the completed
+phases (`lib.accountability.subject_requests`), so that a killed job goes on where it was:
 
 | phase | what it does |
 |---|---|
-| suppress | puts the persons on the suppression list, so that nothing brings them back from now on (erasure only) |
-| expire | deletes the rows that are due by a date of their own (retention only) |
-| anonymise | keeps their sales as lines without them, so that past totals stay; the lines are marked as open |
-| delete | deletes their rows by MERGE from a frame of keys, in bronze and silver |
+| suppress | puts the persons on the suppression list, so that no file brings them back from now on (erasure only) |
+| expire | deletes the rows that are due by their own date (retention only) |
+| anonymise | keeps their sales as anonymous lines, so that past totals stay; the lines are marked as open |
+| delete | deletes their rows by MERGE with a frame of keys, in bronze and silver |
 | unlink | gives the open lines keys that lead to nobody |
-| publish | computes gold and the marts anew, audits and publishes them; older publications are withdrawn |
+| publish | computes gold and the marts again, audits and publishes them; older publications are withdrawn |
 | vacuum | gives running queries time to end, then removes the files of all older versions and of killed jobs |
-| scan | looks for the persons in every byte of the lake, and writes the receipt |
+| scan | searches every byte of the lake for the persons, and writes the receipt |
 
-Should the request's file be lost as well, the lake itself tells how far it came. The key of an open line follows from
-the sale and from a secret, so that a sale becomes the same line whoever asks again; and an open line whose person is
-still in the lake is taken back before anything else (`anonymous_lines.mend`). So every sale counts once.
+If the request's file is lost too, the lake itself shows the progress. The key of an open line is computed from the sale
+and a secret, so that a repeated request makes the same line of a sale. If the person of an open line is still in the
+lake, the line is first taken back (`anonymous_lines.mend`). So every sale counts once.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ from lib.rights.asked import IN_LAKE, Asked
 
 JOB = "erase_subjects"
 KINDS = ("erasure", "retention")
-REBUILT = "gold"  # the layer that the phase `publish` computes anew from silver
+REBUILT = "gold"  # the layer that the phase `publish` computes again from silver
 
 
 def erase(lake: Lake, asked: Asked, *, grace: float, before: Finished = NOTHING_OPEN) -> str:
-    """Erase the persons who are asked for. The caller holds the lake's lock. Gives the last line.
+    """Erase the persons of the request. The caller holds the lake's lock. Returns the last line.
 
-    Who was erased before is looked for once more, and gets a receipt.
+    Persons who were erased before are searched for again, and get a receipt.
 
-    Raises `InputRefused` if a person is unknown (nothing is written, unless the known ones only are wanted),
+    Raises `InputRefused` if a person is unknown (nothing is written, unless only the known persons are wanted),
     `AuditFailed` if a scan finds anything.
     """
     coverage.require(lake.catalog)
@@ -61,7 +61,7 @@ def erase(lake: Lake, asked: Asked, *, grace: float, before: Finished = NOTHING_
     erased = _erased_before(lake, asked.ids)
     here = {asked.ids[number] for path, rows in found.items() for number in rows if not lake.catalog[path].exempt}
     known = asked.require(here | erased | before.gone, IN_LAKE)
-    # Who left at the end of a period is not on the list yet, and asks for it now.
+    # A person who was removed at the end of a period is not on the list yet, and asks for it now.
     _suppress(lake, [one for one in known if one in before.gone])
     wanted = [one for one in known if one not in before.gone]
     written = list(before.receipts)
@@ -89,7 +89,7 @@ def _erased_before(lake: Lake, ids: Sequence[str]) -> set[str]:
 
 
 def _forget(lake: Lake, lost: Sequence[Lost]) -> None:
-    """Remove what is left of lost requests, once nobody is in the lake any more whose erasure they had begun."""
+    """Remove the remains of lost requests, once all persons whose erasure they had begun have left the lake."""
     if lost and (left := suppression.still_there(lake, bronze.tables_of_subjects(lake))):
         raise UsageError(
             f"The lost request {lost[0].files[0]} named {left} more persons, who are still in this lake.",
@@ -100,15 +100,15 @@ def _forget(lake: Lake, lost: Sequence[Lost]) -> None:
 
 
 def lift_suppression(lake: Lake, asked: Asked) -> str:
-    """Take the persons off the suppression list. Gives the last line.
+    """Take the persons off the suppression list. Returns the last line.
 
-    Raises `InputRefused` if one of them is not on it; then nothing is written, unless the others only are wanted.
+    Raises `InputRefused` if one of them is not on it; then nothing is written, unless only the others are wanted.
     """
     listed, what = _erased_before(lake, asked.ids), "not on the suppression list"
     wanted = asked.require(listed, what)
     key = suppression.key(lake)
     tokens = {subjects.pseudonym(one, key) for one in wanted}
-    # First: whoever is killed in between has said too much, and never lets a person in without a word.
+    # Log first: if the job is killed in between, the log says too much, but no person comes back unrecorded.
     auditlog.of(lake.settings).append("suppression_lifted", auditlog.new_reference(), {"subjects": len(tokens)})
     suppression.lift(lake, tokens)
     return asked.told(f"{len(tokens)} of {len(asked.ids)} persons taken off the suppression list.", wanted, what)
@@ -124,12 +124,12 @@ def begin(lake: Lake, request: SubjectRequest) -> Receipt:
 
 
 def _stays(lake: Lake) -> set[str]:
-    """The columns by which erased persons stay on lists: whoever is erased again stands there already."""
+    """The columns by which erased persons stay on lists: a person who is erased again is already there."""
     return {str(table.subject) for table in coverage.stored_subjects(lake.catalog) if "erase" in table.exempt}
 
 
 def carry_out(lake: Lake, request: SubjectRequest) -> Receipt:
-    """Go through the phases that are not done yet, look for what is left, and write the receipt."""
+    """Go through the open phases, scan for remains, and write the receipt."""
     log = auditlog.of(lake.settings)
     log.append_once(f"{request.kind}_started", request.reference, {"subjects": len(request.subjects)})
     lake.tables.state(log.anchor())
@@ -141,11 +141,11 @@ def carry_out(lake: Lake, request: SubjectRequest) -> Receipt:
         receipt = receipts.of(lake, request, people)
     counts = {"subjects": receipt.subjects, "findings": sum(receipt.findings.values())}
     log.append_once(f"{request.kind}_{receipt.status.lower()}", request.reference, counts)
-    # The receipt states how far the log has come: killed between the two, the next run writes it.
+    # The receipt states how far the log has come: if the job is killed between the two, the next run writes it.
     receipt = dataclasses.replace(receipt, audit_log=log.anchor())
     receipts.write(lake, receipt)
     if receipt.status == receipts.PARTIAL:
-        # Another run removes and looks again; whoever is to be found must still be known.
+        # Another run removes and scans again, so the persons to search for must still be known.
         request.partial = True
         request.done.remove("vacuum")
         subject_requests.save(lake.settings.secrets, request)
@@ -155,7 +155,7 @@ def carry_out(lake: Lake, request: SubjectRequest) -> Receipt:
 
 
 def _phases(lake: Lake, request: SubjectRequest, people: DataFrame) -> dict[str, Callable[[], None]]:
-    """What there is to do for a request, in this order."""
+    """The phases of a request, in their order."""
     first: dict[str, dict[str, Callable[[], None]]] = {
         "erasure": {"suppress": lambda: _suppress(lake, request.subjects)},
         "retention": {"expire": lambda: _expire(lake, request)},
@@ -186,7 +186,7 @@ def _suppress(lake: Lake, ids: Sequence[str]) -> None:
 
 
 def _anonymise(lake: Lake, request: SubjectRequest, people: DataFrame) -> None:
-    """Who had no row but in computed tables was erased by a request that is lost: those sales are lines already."""
+    """Persons with rows only in computed tables were erased by a lost request: their sales are lines already."""
     selling = people.where(~F.col(subjects.NUMBER).isin(request.absent)) if request.absent else people
     request.anonymous_lines = anonymous_lines.keep(lake, selling)
 
@@ -200,7 +200,7 @@ def _delete(lake: Lake, people: DataFrame) -> None:
 
 
 def _record_erased(lake: Lake) -> None:
-    """State in the ledger what bronze no longer holds, so that every source row keeps its one outcome."""
+    """State in the ledger which rows bronze no longer holds, so that every source row keeps its one outcome."""
     entries = lake.ledger.entries()
     stored = bronze.count_rows(lake, [entry.batch_id for entry in entries])
     removed = lake.ledger.removed()
@@ -211,7 +211,7 @@ def _record_erased(lake: Lake) -> None:
 
 
 def _publish(lake: Lake) -> None:
-    """Publish without the persons. What was published before this instant is withdrawn, whatever happens next."""
+    """Publish without the persons. Earlier publications are withdrawn from this moment on, even after a kill."""
     publication.withdraw_earlier(lake.storage)
     pipeline.run(lake, pipeline.Request(job=JOB, refresh=True))
 

@@ -1,7 +1,7 @@
 """Access and portability (Art. 15, 20): everything stored about a person, from every layer, as JSON and CSV.
 
-One folder per person below the folder that the operator names; nothing is written to the lake. Beside the rows stand
-what Art. 15 asks for: purposes, legal bases, periods, recipients, and what each column means.
+Each person gets one folder below the folder that the operator names; nothing is written to the lake. Beside the rows it
+holds the information that Art. 15 requires: purposes, legal bases, periods, recipients, and the meaning of each column.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from lib.privacy import subjects
 from lib.rights.asked import IN_LAKE, Asked
 
 DOCUMENT = "export.json"
-# What a spreadsheet may take for the beginning of a formula; the wide forms are those of East Asian keyboards.
+# Signs that a spreadsheet may take for the beginning of a formula; East Asian keyboards write the wide forms.
 SIGNS = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 CUTS = ("\t", "\r", "\n")
 NUMBER = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)*")
@@ -38,12 +38,12 @@ Rows = dict[str, list[dict[str, Any]]]
 
 
 def export(lake: Lake, asked: Asked, out: Path) -> str:
-    """Write what the lake holds about the persons who are asked for. The caller holds the lake's lock.
+    """Write all data of the lake about the persons of the request. The caller holds the lake's lock.
 
-    The files get their place when the audit log has the entry, and not before. Gives the last line.
+    The files get their final place only after the entry in the audit log. Returns the last line.
 
-    Raises `InputRefused` if a person is unknown (nothing is written, unless the known ones only are wanted),
-    `UsageError` if `out` lies in the lake, `AuditFailed` if the audit log cannot take the entry: nothing is written.
+    Raises `InputRefused` if a person is unknown (nothing is written, unless only the known persons are wanted),
+    `UsageError` if `out` is in the lake, `AuditFailed` if the audit log cannot take the entry: nothing is written.
     """
     coverage.require(lake.catalog)
     _require_free(out, lake.tables.root)
@@ -65,11 +65,11 @@ def export(lake: Lake, asked: Asked, out: Path) -> str:
 def _require_free(out: Path, lake: str) -> None:
     root = address.local_path(lake)
     if root and (out.resolve() == root or root in out.resolve().parents):
-        raise UsageError(f"{out} lies in the lake.", "An export belongs elsewhere: name another folder with --out.")
+        raise UsageError(f"{out} is in the lake.", "An export belongs elsewhere: name another folder with --out.")
 
 
 def _rows(lake: Lake, ids: Sequence[str]) -> dict[int, Rows]:
-    """By number of the person in the request and by table, the rows; persons without any are left out."""
+    """The rows by number of the person in the request and by table; persons without rows are left out."""
     people = subjects.frame(lake, ids)
     found: dict[int, Rows] = {}
     for table in coverage.stored_subjects(lake.catalog):
@@ -118,7 +118,7 @@ def _described(table: Table, rows: Sequence[Mapping[str, Any]], words: register.
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows as a CSV with a header. No text of theirs becomes a formula in a spreadsheet."""
+    """The rows as a CSV with a header. None of their texts becomes a formula in a spreadsheet."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]))
     writer.writeheader()
@@ -127,9 +127,9 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _harmless(value: Any) -> Any:
-    """As a spreadsheet may open it: a text that it would take for a formula gets a `'` before it, a number does not.
+    """A value that a spreadsheet may open: a text that looks like a formula gets a `'` before it, a number does not.
 
-    Blanks that stand before the sign are looked past, as some programs do. The JSON holds every text as it is.
+    Blanks before the sign are ignored, because some programs ignore them. The JSON holds every text unchanged.
     """
     if not isinstance(value, str) or NUMBER.fullmatch(value):
         return _plain(value)
@@ -137,14 +137,14 @@ def _harmless(value: Any) -> Any:
 
 
 def _write(file: Path, text: str) -> None:
-    """For its owner only, from the first byte on."""
+    """Write it so that only its owner can read it, from the first byte on."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
         stream.write(text)
 
 
 def _plain(value: Any) -> Any:
-    """As JSON can say it: dates in ISO form, decimals as text, so that no digit is lost."""
+    """The value in JSON: dates in ISO form, decimals as text, so that no digit is lost."""
     if isinstance(value, (dt.date, dt.datetime)):
         return value.isoformat()
     if isinstance(value, Decimal):

@@ -1,4 +1,4 @@
-"""What a data subject leaves in the lake and shares with nobody: the values that a scan has to look for."""
+"""The values that only one data subject has in the lake: a scan must search for them."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from lib.sql import quoted
 TEXT, INTEGER = "text", "integer"
 KIND, NAME, VALUE = "kind", "name", "value"
 FOLDED = "_folded"
-NUMBER = re.compile(r"[1-9][0-9]{7,17}\Z")  # a whole number of eight bytes, long enough not to be found by chance
+NUMBER = re.compile(r"[1-9][0-9]{7,17}\Z")  # a whole number of eight bytes, too long to be found by chance
 SHAPE = f"{KIND} string, {NAME} string, {VALUE} string"
 
 
 def of(lake: Lake, people: DataFrame) -> list[list[str]]:
     """Kind, column and value of every trace: keys and personal texts of the subjects' rows that no other row shares.
 
-    Values shorter than eight bytes are left out: they say who somebody is only as the key of a row, and rows are
-    looked for by their keys anyway (`wanted`). So are days, which a column of texts may hold as well.
+    Values shorter than eight bytes are left out: they identify a person only as the key of a row, and the scan searches
+    for keys anyway (`wanted`). Days are left out too; a column of texts may hold them.
     """
     tables = [table for table in stored_subjects(lake.catalog) if lake.tables.version(table) is not None]
     mine = _all(lake, (_exploded(subjects.rows_of(lake, table, people), _telling(table)) for table in tables))
@@ -44,10 +44,10 @@ def of(lake: Lake, people: DataFrame) -> list[list[str]]:
 
 
 def wanted(lake: Lake, people: DataFrame, found: Sequence[Sequence[str]]) -> tuple[Wanted, int]:
-    """What a scan looks for after an erasure, and how many values it leaves out.
+    """The values that a scan searches for after an erasure, and the number of values that it leaves out.
 
-    Left out is what still stands in a current table that leads to nobody: what only this person bought
-    is a statistic once the line is anonymous. The keys of the subjects are always looked for.
+    It leaves out values that are still in a current table that leads to nobody: a product that only this person bought
+    is a statistic once the line is anonymous. It always searches for the keys of the subjects.
     """
     traces = lake.spark.createDataFrame([tuple(each) for each in found], SHAPE)
     nameless = [table for table in lake.catalog.stored if not table.subject]
@@ -55,7 +55,7 @@ def wanted(lake: Lake, people: DataFrame, found: Sequence[Sequence[str]]) -> tup
     kept = {row[FOLDED] for row in _among(statistics, traces).collect()}
     keys = subjects.values(people)
     texts = {value for kind, _, value in found if kind == TEXT and value.lower() not in kept}
-    # Of whoever was erased before, no row tells a trace; the keys can be made at any time.
+    # Persons who were erased before have no rows with traces; their keys can be computed at any time.
     texts |= {key for kind in ("source_id", "pseudonym") for key in keys[kind] if len(key.encode()) >= WINDOW}
     integers = {int(value) for kind, _, value in found if kind == INTEGER} | {int(k) for k in keys["hashed_pseudonym"]}
     names = {table.subject: table.subject_by for table in stored_subjects(lake.catalog) if "erase" not in table.exempt}
@@ -64,9 +64,9 @@ def wanted(lake: Lake, people: DataFrame, found: Sequence[Sequence[str]]) -> tup
 
 
 def of_values(values: Iterable[str], catalog: Catalog, folder: Path) -> Wanted:
-    """What a scan looks for that is given values only: these, and the pseudonyms that they would have.
+    """The values that a scan searches for if it gets only values: these, and the pseudonyms that they would have.
 
-    `folder` is that of the secrets. No key is made: without one there is no pseudonym to be found.
+    `folder` is that of the secrets. No key is made: without a key no pseudonym exists.
     """
     values = list(values)
     texts = list(values)
@@ -80,7 +80,7 @@ def of_values(values: Iterable[str], catalog: Catalog, folder: Path) -> Wanted:
 
 
 def _telling(table: Table) -> list[Column]:
-    """The columns whose values may be a person's own: keys and texts. Days, numbers, listed values are not."""
+    """The columns whose values may belong to one person: keys and texts, but not days, numbers or listed values."""
     return [
         column
         for column in table.stored
@@ -115,7 +115,7 @@ def _exploded(rows: DataFrame, columns: Sequence[Column]) -> DataFrame:
 
 
 def _among(rows: DataFrame, candidates: DataFrame) -> DataFrame:
-    """The candidates that stand in the rows, in small letters: a scan does not tell capitals from small ones."""
+    """The candidates that are in the rows, in small letters: a scan ignores the case of letters."""
     folded = F.lower(VALUE).alias(FOLDED)
     known = candidates.select(folded).distinct()
     return rows.select(folded).join(F.broadcast(known), on=FOLDED, how="left_semi").distinct()

@@ -1,8 +1,8 @@
-"""Purge of inputs: what the splitter wrote is removed once the lake has published it.
+"""Purge of inputs: the splitter's files are removed once the lake has published them.
 
-The splitter's parts hold the whole export, the columns included that never enter the lake. A manifest says which parts
-are its own and what their content is; nothing else is touched. Parts go first and the manifest last, so that a killed
-purge is taken up by the next.
+The splitter's parts hold the whole export, including the columns that never enter the lake. A manifest names its parts
+and their content; no other file is touched. Parts are removed first and the manifest last, so that the next purge can
+finish a killed one.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ COMMENT = "select obj_description(oid, 'pg_class') from pg_class where oid = to_
 
 
 def preview(lake: Lake, places: Sequence[Path]) -> list[str]:
-    """Say what a purge would remove; no place, no sentence."""
+    """Say what a purge would remove; without places, say nothing."""
     found = [_ready(lake, place) for place in places]
     return [f"The parts of {sum(found)} of {len(found)} manifests would be removed."] if found else []
 
 
 def purge(lake: Lake, places: Sequence[Path]) -> list[str]:
-    """Remove the splitter's parts at these places, manifests or their folders; no place, no sentence.
+    """Remove the splitter's parts at these places, manifests or their folders; without places, say nothing.
 
-    Raises `UsageError` for what is no manifest, `InputRefused` if a part is not what its manifest says; then nothing
+    Raises `UsageError` if a file is not a manifest, `InputRefused` if a part does not match its manifest; then nothing
     is removed.
     """
     if not places:
@@ -48,7 +48,7 @@ def purge(lake: Lake, places: Sequence[Path]) -> list[str]:
     parts = sum(len(_own(manifest)) for manifest in ready)
     if ready:
         log = auditlog.of(lake.settings)
-        # First: a purge that is killed says too much, and never nothing.
+        # Log first: the log of a killed purge may say too much, but never too little.
         log.append("inputs_purged", auditlog.new_reference(), {"manifests": len(ready), "parts": parts})
     for manifest in ready:
         _remove(manifest)
@@ -58,7 +58,7 @@ def purge(lake: Lake, places: Sequence[Path]) -> list[str]:
 
 
 def _ready(lake: Lake, place: Path) -> bool:
-    """Whether the lake has published what the manifest describes."""
+    """Whether the lake has published the export that the manifest describes."""
     digests = "\n".join(part["sha256"] for part in _content(_manifest(place))["parts"])
     batch = hashlib.sha256(digests.encode()).hexdigest()[:ID_LENGTH]
     return any(entry.batch_id == batch and not entry.pending for entry in lake.ledger.entries())
@@ -74,12 +74,12 @@ def _content(file: Path) -> Mapping[str, Any]:
     except (OSError, ValueError):
         found = None
     if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise UsageError(f"{file} is no manifest of the splitter.", "Check --purge-inputs.")
+        raise UsageError(f"{file} is not a manifest of the splitter.", "Check --purge-inputs.")
     return found
 
 
 def _own(file: Path) -> Sequence[Mapping[str, Any]]:
-    """The parts of a manifest, all of which are what it says."""
+    """The parts of a manifest, after all of them were compared with it."""
     parts: Sequence[Mapping[str, Any]] = _content(file)["parts"]
     for part in parts:
         if "file" in part:
@@ -99,12 +99,10 @@ def _remove(file: Path) -> None:
 
 
 def _require_own(path: Path, part: Mapping[str, Any]) -> None:
-    """A part that is gone already was removed by a purge that was killed."""
+    """Raise if the part does not match. A missing part was removed by a killed purge."""
     stated = next(part[name] for name in DIGESTS if name in part)
     if path.parent.resolve() != path.resolve().parent or (path.exists() and _digest(path) != stated):
-        raise InputRefused(
-            f"{path} is not what its manifest says.", "Nothing of it has been removed; look at it first."
-        )
+        raise InputRefused(f"{path} does not match its manifest.", "No part has been removed; check this file first.")
 
 
 def _digest(path: Path) -> str:

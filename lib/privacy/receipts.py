@@ -1,4 +1,4 @@
-"""What came of erasures: the scan that looks for the persons in every byte, its verdict, and the receipt."""
+"""Results of erasures: the scan that searches every byte for the persons, its verdict, and the receipt."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_NAMED = 20  # files named in a receipt
 
 @dataclass(frozen=True)
 class Receipt:
-    """What an erasure came to. Holds nothing that is computed from an identifier."""
+    """The result of an erasure. Holds nothing that is computed from an identifier."""
 
     reference: str
     kind: str
@@ -51,10 +51,10 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Finished:
-    """What a killed job had left open, and what came of it.
+    """The requests that a killed job had left open, and their results.
 
-    The receipts of erasures, and the persons who have left the lake with them; the requests that are lost; and the
-    other requests that were finished.
+    The receipts of erasures, and the persons who were erased; the lost requests; and the other requests that were
+    finished.
     """
 
     receipts: tuple[Receipt, ...] = ()
@@ -67,7 +67,7 @@ NOTHING_OPEN = Finished()
 
 
 def of(lake: Lake, request: SubjectRequest, people: DataFrame) -> Receipt:
-    """Look for the persons of a request whose phases are done, and say what was found."""
+    """Search for the persons of a request whose phases are done, and report the findings."""
     wanted, left = (
         identifying_values.wanted(lake, people, request.traces) if request.subjects else (residue.Wanted(), 0)
     )
@@ -100,7 +100,7 @@ def of(lake: Lake, request: SubjectRequest, people: DataFrame) -> Receipt:
 
 
 def _still_there(lake: Lake, request: SubjectRequest) -> int:
-    """Rows that should be gone, asked of the current tables themselves, whatever the files say."""
+    """The number of rows that should be gone, counted in the current tables, independently of the files."""
     found = subjects.known(lake, request.subjects) if request.subjects else {}
     still = sum(sum(rows.values()) for path, rows in found.items() if not lake.catalog[path].exempt)
     due = retention_due.due_rows(lake, dt.date.fromisoformat(request.day)) if request.day else {}
@@ -131,7 +131,7 @@ def _name(receipt: Receipt) -> str:
 
 
 def told(lake: Lake, finished: Sequence[Receipt]) -> str:
-    """The last line of a job that has written these. Raises `AuditFailed` if one of them is not complete."""
+    """The last line of a job that has written these receipts. Raises `AuditFailed` if one of them is not complete."""
     if not finished:
         return "Nothing to do."
     parts = [

@@ -1,4 +1,4 @@
-"""What a killed job left open is finished before another job writes: a half-erased person must not be published."""
+"""Another job first finishes the requests of a killed job: a half-erased person must not be published."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from lib.privacy.receipts import Finished
 def resume(lake: Lake, *, partial: bool = False, anew: Collection[str] = ()) -> Finished:
     """Finish the lake's open requests. The caller holds the lake's lock.
 
-    Those whose scan found something are through but for what the operator has to remove; they are scanned again only
-    with `partial`. `anew` are the kinds of requests whose loss the job makes good.
+    If the scan of a request found something, only the operator's removal is missing; such a request is scanned again
+    only with `partial`. `anew` are the kinds of lost requests that the job replaces.
 
-    Raises `UsageError` if another request is lost, `AuditFailed` if the audit log is not sound; nothing is written.
+    Raises `UsageError` if a request of another kind is lost, `AuditFailed` if the audit log is not sound; nothing is
+    written.
     """
     found, lost = subject_requests.surveyed(lake.settings.secrets, lake.tables.root)
     for each in lost:
@@ -39,7 +40,7 @@ def resume(lake: Lake, *, partial: bool = False, anew: Collection[str] = ()) -> 
 
 
 def require_none(lake: Lake) -> None:
-    """Raise `UsageError` if a request is under way: who it concerns may be in every publication so far."""
+    """Raise `UsageError` if a request is open: its persons may be in every publication so far."""
     if any(not request.partial for request in subject_requests.opened(lake.settings.secrets, lake.tables.root)):
         raise UsageError(
             "A request of persons is not done yet.", "Run the pipeline, which finishes it, and then this job."

@@ -1,7 +1,7 @@
-"""Retention: what the contracts keep for a period goes when the period has ended, to the byte.
+"""Retention: when a period of the contracts has ended, its data is removed from every byte of the lake.
 
-Rows that are due by themselves are deleted; persons who are due leave every layer by the same phases as an erasure,
-their sales becoming anonymous lines. They are not suppressed, since who becomes active again may come again.
+Rows that are due by their own date are deleted. Persons who are due are removed from every layer by the same phases as
+in an erasure, and their sales become anonymous lines. They are not suppressed, because they may become active again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ JOB = "enforce_retention"
 
 
 def preview(lake: Lake, as_of: dt.date) -> str:
-    """Say what is due on `as_of`, and write nothing."""
+    """Report what is due on `as_of`, and write nothing."""
     coverage.require(lake.catalog)
     return f"Due on {as_of}: {retention_due.due(lake, as_of)}. Nothing has been written."
 
@@ -29,13 +29,13 @@ def preview(lake: Lake, as_of: dt.date) -> str:
 def enforce(lake: Lake, as_of: dt.date, *, grace: float, before: Finished = NOTHING_OPEN) -> str:
     """Delete what is due on `as_of`. The caller holds the lake's lock and has finished open requests.
 
-    Gives the last line. Raises `AuditFailed` if a scan finds anything.
+    Returns the last line. Raises `AuditFailed` if a scan finds anything.
     """
     coverage.require(lake.catalog)
     pipeline.finish_pending(lake, JOB)
     due = retention_due.due(lake, as_of)
     written = list(before.receipts)
-    # A lost request may have deleted what was due, and not the older versions of it.
+    # A lost request may have deleted the rows that were due, but not their older versions.
     if due.persons or any(due.rows.values()) or before.lost:
         by_date = {each.table.path: each.condition for each in retention_due.dated(lake, as_of)}
         rows = subjects.counts(lake, subjects.known(lake, due.persons, by_date))

@@ -1,9 +1,9 @@
-"""What is due: the rows and persons whose period, as the contracts state it, has ended on a day.
+"""The data that is due: the rows and persons whose period, as stated in the contracts, has ended on a given day.
 
-Rows that count from a date of their own are due by that date. A person is due as a whole, by the last activity; of whom
-no activity is known, by the day on which the newest row about that person was loaded. Rows of bronze that name nobody
-are due by the day on which they were loaded. Who restricted the use of the own data (Art. 18) is not due: the person
-may need them, and the organisation decides with the person when the restriction ends.
+Rows with their own date are due by that date. A person is due as a whole, by the last activity; if no activity is
+known, by the day on which the newest row about the person was loaded. Rows of bronze that name nobody are due by the
+day on which they were loaded. A person who restricted the use of their data (Art. 18) is not due: the person may need
+the data, and the organisation decides with the person when the restriction ends.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ INGESTED = "_ingested_at"
 
 @dataclass(frozen=True)
 class Dated:
-    """Rows of a table that are due by themselves: those whose date in `column` lies before `day`, if `where` holds."""
+    """Rows of a table that are due by their own date: the date in `column` is before `day`, and `where` holds."""
 
     table: Table
     column: str
@@ -41,13 +41,13 @@ class Dated:
 
     @property
     def condition(self) -> Column:
-        """Which rows are due. Names a day, never a value of a person."""
+        """The condition for rows that are due. It names a day, never a value of a person."""
         return (F.to_date(F.col(quoted(self.column))) < F.lit(self.day)) & self.where
 
 
 @dataclass(frozen=True)
 class Due:
-    """What is due: rows by table, the persons, and how many more are kept since they restricted the use."""
+    """The data that is due: rows by table, persons, and the number of persons who are kept because of a restriction."""
 
     rows: Mapping[str, int]
     persons: tuple[str, ...]
@@ -60,32 +60,32 @@ class Due:
 
 
 def due(lake: Lake, as_of: dt.date) -> Due:
-    """What is due on that day."""
+    """The data that is due on that day."""
     expired = _expired(lake, as_of)
     kept = expired & restrictions.held(lake, restrictions.RESTRICTION)
     return Due(due_rows(lake, as_of), tuple(sorted(expired - kept)), len(kept))
 
 
 def due_rows(lake: Lake, as_of: dt.date) -> dict[str, int]:
-    """By table, the number of rows that are due by themselves."""
+    """The number of rows by table that are due by their own date."""
     return {each.table.path: lake.tables.read(each.table).where(each.condition).count() for each in dated(lake, as_of)}
 
 
 def dated(lake: Lake, as_of: dt.date) -> list[Dated]:
-    """The tables whose rows count from a date of their own; bronze, as to the rows that name nobody."""
+    """The tables whose rows have their own date; also bronze, for the rows that name nobody."""
     found: dict[str, Dated] = {}
     for table, column, period in _periods(lake):
         if column != LAST_ACTIVITY:
             found.setdefault(table.path, Dated(table, column, period.before(as_of), F.expr("true")))
         elif table in bronze.tables_of_subjects(lake):
-            # As typing has it: neither a masked card number nor a spoilt id is a name.
+            # As in typing: a masked card number or a spoilt id does not name a person.
             nobody = ~F.coalesce(names_somebody(seen_of(F.col(str(table.subject)))), F.expr("false"))
             found.setdefault(table.path, Dated(table, INGESTED, period.before(as_of), nobody))
     return list(found.values())
 
 
 def _periods(lake: Lake) -> list[tuple[Table, str, Duration]]:
-    """By table, what each of its periods counts from; the shortest comes first."""
+    """The periods of each table with their starting points; the shortest period comes first."""
     stored = [table for table in lake.catalog.stored if lake.tables.version(table) is not None]
     stated = [
         (table, column.retention_from, durations.parse(column.retention))
@@ -98,7 +98,7 @@ def _periods(lake: Lake) -> list[tuple[Table, str, Duration]]:
 
 
 def _expired(lake: Lake, as_of: dt.date) -> set[str]:
-    """The source ids of the persons whose last activity lies before the period."""
+    """The source ids of the persons whose last activity was before the period."""
     periods = {period for _, start, period in _periods(lake) if start == LAST_ACTIVITY}
     if not periods:
         return set()
@@ -113,7 +113,7 @@ def _expired(lake: Lake, as_of: dt.date) -> set[str]:
 
 
 def _persons(lake: Lake) -> DataFrame:
-    """By source id, the pseudonym and the day on which the newest row was loaded."""
+    """The pseudonym, and the day on which the newest row was loaded, by source id."""
     stated = [
         lake.tables.read(table).select(trimmed(F.col(str(table.subject))).alias("id"), INGESTED)
         for table in bronze.tables_of_subjects(lake)
@@ -129,7 +129,7 @@ def _persons(lake: Lake) -> DataFrame:
 
 
 def _last_activity(lake: Lake) -> DataFrame:
-    """By pseudonym, the day of the last activity."""
+    """The day of the last activity by pseudonym."""
     tables = [table for table in lake.catalog if table.activity and not table.is_view]
     if not tables:
         raise UsageError("No contract says when a person was active.", "Name date columns under 'activity'.")

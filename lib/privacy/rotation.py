@@ -1,8 +1,8 @@
-"""A new key for the pseudonyms: every layer gets new ones, the marts stay as they are, the old key is of no use.
+"""A new key for the pseudonyms: every layer gets new ones, the marts stay as they are, the old key becomes useless.
 
-The new key waits beside the old one until all batches are pending again; only then it takes its place. Whatever run
-comes after a kill, it computes everything anew from bronze with one key. The suppression list has its own key and
-stays. Every lake that shares the secrets has to be rebuilt as well.
+The new key waits beside the old one until all batches are pending again; only then it replaces the old key. After a
+kill, the next run computes everything again from bronze with one key. The suppression list has its own key and stays.
+Every lake that shares the secrets must be rebuilt too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MARK = ROTATION
 
 
 def rotate(lake: Lake, *, grace: float) -> str:
-    """Rotate the key. The caller holds the lake's lock and has finished open requests. Gives the last line."""
+    """Rotate the key. The caller holds the lake's lock and has finished open requests. Returns the last line."""
     folder = lake.settings.secrets
     mark = folder / MARK
     if not mark.exists():
@@ -50,12 +50,12 @@ def rotate(lake: Lake, *, grace: float) -> str:
 
 
 def renew(lake: Lake) -> str:
-    """Make the keys in the secrets' folder the lake's, whichever it was written with. Gives a sentence on what is lost.
+    """Accept the keys in the secrets' folder as the lake's keys. Returns a sentence that says what is lost.
 
-    The caller holds the lake's lock and rebuilds it next. All batches are pending before the keys change: killed in
-    between, whatever run comes next computes everything anew with one key.
+    The caller holds the lake's lock and rebuilds it next. All batches become pending before the keys change: after a
+    kill in between, the next run computes everything again with one key.
 
-    Raises `UsageError` if the key of the audit log is not the lake's as long as that log stands there.
+    Raises `UsageError` if the key of the audit log is not the lake's, as long as that log exists.
     """
     if lake.keyring.foreign(keys.AUDIT_KEY) and _has_log(lake):
         raise UsageError(
@@ -67,7 +67,7 @@ def renew(lake: Lake) -> str:
     _reopen(lake)
     if lake.keyring.foreign(keys.AUDIT_KEY):
         lake.keyring.retire_audit()
-    # Before the keys change: what is lost must be known, whenever this is killed.
+    # Before the keys change: the loss must be known even if the job is killed.
     log = auditlog.of(lake.settings)
     log.append("key_rotated", auditlog.new_reference(), {"tokens_lost": lost})
     lake.keyring.enter()
@@ -85,19 +85,19 @@ def _has_log(lake: Lake) -> bool:
 
 
 def _lost_tokens(lake: Lake) -> int:
-    """How many persons are on the suppression list under a key that is not there any more."""
+    """The number of persons on the suppression list under a key that no longer exists."""
     table = lake.catalog[suppression.SUPPRESSIONS]
     return lake.tables.read(table).count() if lake.keyring.foreign(keys.SUPPRESSION_KEY) else 0
 
 
 def _reopen(lake: Lake) -> None:
-    """Let all batches be pending again, for good: whatever is killed next, everything is computed with one key."""
+    """Mark all batches as pending again, permanently: even after a kill, everything is computed with one key."""
     lake.ledger.record(dataclasses.replace(entry, published_run=None) for entry in lake.ledger.entries())
     lake.base.advance()
 
 
 def _prepare(folder: Path, mark: Path) -> None:
-    """Make the new key, then say that a rotation is under way: a key without the mark is made anew."""
+    """Make the new key, then mark that a rotation is running: a key without the mark is made again."""
     keys.secret_key(folder, keys.PSEUDONYM_KEY)
     (folder / f"{WAITING}.key").unlink(missing_ok=True)
     keys.secret_key(folder, WAITING)

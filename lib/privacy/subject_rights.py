@@ -1,12 +1,12 @@
 """Rectification, restriction and objection (Art. 16, 18, 21): entered in a list, then carried through to the marts.
 
-A request goes through phases, each of which may be done twice with the same result; a killed job goes on where it was.
+A request goes through phases, and each may be repeated with the same result. A killed job goes on where it was.
 
 | phase | what it does |
 |---|---|
-| record | enters the request into its list under `rights/`, or takes it off |
-| reopen | rectification only: forgets what silver remembers of the persons, and judges their batches anew |
-| publish | computes what follows, audits and publishes it; publications from before cannot be rolled back to |
+| record | enters the request into its list under `rights/`, or removes it |
+| reopen | rectification only: removes the persons from silver's tables that remember, and judges their batches again |
+| publish | computes the layers after it, audits and publishes them; `rollback` then refuses earlier publications |
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from lib.rights.corrections import Stated
 
 RECTIFICATION = "rectification"
 KINDS = (restrictions.RESTRICTION, restrictions.OBJECTION, RECTIFICATION)
-REMEMBERING = "silver"  # the layer whose tables of persons are merged with what they held before
+REMEMBERING = "silver"  # the layer whose tables of persons are merged with their earlier content
 
 
 def restrict(lake: Lake, asked: Asked, right: str, *, lift: bool, before: Finished = NOTHING_OPEN) -> str:
-    """Restrict, or lift it again. The caller holds the lake's lock and has finished open requests. Gives the last line.
+    """Restrict, or lift it. The caller holds the lake's lock and has finished open requests. Returns the last line.
 
-    Raises `InputRefused` if there is nothing to do for one of the persons: then nothing is written, unless the others
-    only are wanted.
+    Raises `InputRefused` if there is nothing to do for one of the persons: then nothing is written, unless only the
+    others are wanted.
     """
     what = f"without a {right} to lift" if lift else IN_LAKE
     holding = restrictions.held(lake, right) if lift else _known(lake, asked.ids)
@@ -50,14 +50,14 @@ def restrict(lake: Lake, asked: Asked, right: str, *, lift: bool, before: Finish
 
 
 def rectify(lake: Lake, stated: Stated) -> str:
-    """Enter corrections. As `restrict`."""
+    """Enter corrections. Otherwise like `restrict`."""
     known = _known(lake, stated.asked.ids)
     wanted = _Wanted(stated.asked, RECTIFICATION, lift=False, holding=known, what=IN_LAKE, before=NOTHING_OPEN)
     return _fulfil(lake, wanted, [list(each) for each in stated.corrections if each[0] in known])
 
 
 def lift_corrections(lake: Lake, asked: Asked, *, before: Finished = NOTHING_OPEN) -> str:
-    """Take all corrections of persons off. As `restrict`."""
+    """Remove all corrections of persons. Otherwise like `restrict`."""
     what = "without a correction to lift"
     wanted = _Wanted(asked, RECTIFICATION, lift=True, holding=corrections.held(lake), what=what, before=before)
     return _fulfil(lake, wanted)
@@ -65,7 +65,7 @@ def lift_corrections(lake: Lake, asked: Asked, *, before: Finished = NOTHING_OPE
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What is asked: for whom, and of whom it can be carried out (`holding`); else an id is one `what` says."""
+    """The request and the persons for whom it can be carried out (`holding`); `what` describes the other ids."""
 
     asked: Asked
     kind: str
@@ -76,13 +76,13 @@ class _Wanted:
 
     @property
     def finished(self) -> dict[str, str]:
-        """Those for whom a killed job was asked the same, which is done now: with that request's reference."""
+        """The persons for whom a killed job's equal request has just been finished, with that request's reference."""
         same = [each for each in self.before.fulfilled if (each.kind, each.lift) == (self.kind, self.lift)]
         return {one: each.reference for each in same for one in each.subjects}
 
 
 def _known(lake: Lake, ids: Sequence[str]) -> set[str]:
-    """Those of whom bronze holds a row: lists under `rights/` alone make nobody known."""
+    """The persons with a row in bronze: an entry in a list under `rights/` alone does not make a person known."""
     found = subjects.known(lake, ids)
     return {ids[number] for table in bronze.tables(lake) for number in found.get(table.path, {})}
 
@@ -106,7 +106,7 @@ def _fulfil(lake: Lake, wanted: _Wanted, stated: Sequence[list[str | None]] = ()
 
 
 def carry_out(lake: Lake, request: SubjectRequest) -> None:
-    """Go through the phases that are not done yet, enter it into the audit log, and forget whom it was about.
+    """Go through the open phases, enter the request into the audit log, and forget its persons.
 
     Raises `AuditFailed` if the log is not sound; nothing is written then.
     """
@@ -160,6 +160,6 @@ def _reopen(lake: Lake, ids: Sequence[str]) -> None:
 
 
 def _publish(lake: Lake, request: SubjectRequest) -> None:
-    """Publish what follows. What was published before this instant cannot be rolled back to, whatever happens next."""
+    """Publish the result. From this moment on `rollback` refuses earlier publications, even after a kill."""
     publication.withdraw_earlier(lake.storage)
     pipeline.run(lake, pipeline.Request(job=request.kind, refresh=request.kind != RECTIFICATION))

@@ -1,4 +1,4 @@
-"""The data subjects that a request names: found in the tables, told by each kind of key."""
+"""The data subjects that a request names: found in the tables by each kind of key."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from lib.normal_form import trimmed
 from lib.rights import suppression
 
 NEXT = "silver"  # the layer that is made of bronze
-NUMBER = "_subject"  # of the subject in the request, from 0: what may be shown of it
+NUMBER = "_subject"  # of the subject in the request, from 0: only this number may be shown
 
 
 def pseudonym(text: str, key: bytes) -> str:
-    """What `keys.with_pseudonym` gives for one text."""
+    """The pseudonym of one text, equal to that of `keys.with_pseudonym`."""
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
@@ -42,7 +42,7 @@ def frame(lake: Lake, ids: Sequence[str]) -> DataFrame:
 
 
 def everybody(lake: Lake) -> DataFrame:
-    """All persons of whom a stored table that is not computed anew holds a row: as `frame`, but without source ids."""
+    """All persons with a row in a stored table that is not recomputed: like `frame`, but without source ids."""
     key = keys.secret_key(lake.settings.secrets, bronze.PSEUDONYM_KEY)
     found = []
     for table in stored_subjects(lake.catalog):
@@ -74,7 +74,7 @@ def values(people: DataFrame) -> dict[str, list[str]]:
 def keys_of(lake: Lake, table: Table, subjects: DataFrame) -> DataFrame:
     """The values of the table's subject column that lead to one of the subjects, with the subject's number.
 
-    Source ids stand in bronze as they came; typing gives them their normal form.
+    Source ids are unchanged in bronze; typing gives them their normal form.
     """
     name, kind = str(table.subject), str(table.subject_by)
     known = F.broadcast(subjects.select(NUMBER, F.col(kind).alias("_key")))
@@ -90,14 +90,14 @@ def rows_of(lake: Lake, table: Table, subjects: DataFrame) -> DataFrame:
 
 
 def counts(lake: Lake, found: Mapping[str, Mapping[int, int]]) -> dict[str, int]:
-    """Of what is `known`, the rows in each table that subjects can leave."""
+    """The number of found rows in each table from which subjects can be removed; `found` is a result of `known`."""
     return {path: sum(rows.values()) for path, rows in found.items() if not lake.catalog[path].exempt}
 
 
 def known(
     lake: Lake, ids: Sequence[str], but: Mapping[str, Column] = MappingProxyType({})
 ) -> dict[str, dict[int, int]]:
-    """By table, the number of rows of each subject that has any there; rows that `but` names for a table left out."""
+    """The number of rows of each subject by table, without the rows that `but` names for a table."""
     subjects = frame(lake, ids)
     tables = [t for t in stored_subjects(lake.catalog) if lake.tables.version(t) is not None]
     everything = F.lit(1) == F.lit(1)

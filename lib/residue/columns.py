@@ -1,4 +1,4 @@
-"""Columns of a table in memory: which hold text, whatever they are nested in, and their texts as one run of bytes."""
+"""Columns of a table in memory: those that hold text, at any nesting, and their texts as one run of bytes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ TEXTS = (
 )  # fmt: skip
 LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 SEPARATOR = b"\0"
-LARGE = 1 << 10  # bytes of a value that is looked into by itself
+LARGE = 1 << 10  # bytes of a value that is searched by itself
 
 
 def leaves(column: Any) -> Iterator[pa.Array]:
     """The columns of plain values inside a column."""
     values = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     kind = values.type
-    if isinstance(values, pa.ChunkedArray):  # two gigabytes or more do not become one array
+    if isinstance(values, pa.ChunkedArray):  # two gigabytes or more do not fit into one array
         for chunk in values.chunks:
             yield from leaves(chunk)
     elif pa.types.is_dictionary(kind):
@@ -39,21 +39,21 @@ def leaves(column: Any) -> Iterator[pa.Array]:
 
 
 def distinct(values: pa.Array) -> pa.Array | None:
-    """The different values of a column of texts or bytes, as bytes; None of another column."""
+    """The different values of a column of texts or bytes, as bytes; None for another column."""
     if not any(is_kind(values.type) for is_kind in TEXTS):
         return None
     return values.cast(pa.large_binary()).unique().drop_null()
 
 
 def joined(values: pa.Array) -> bytes:
-    """All values, each with a zero byte behind it."""
+    """All values, each followed by a zero byte."""
     nothing, separator = (pa.scalar(each, pa.large_binary()) for each in (b"", SEPARATOR))
     marked = pc.binary_join_element_wise(values, nothing, separator)
     return bytes(marked.buffers()[2]) if len(marked) else b""
 
 
 def for_bytes(values: pa.Array) -> pa.Array:
-    """Those of the values that may stand for other bytes, in base64 or hexadecimal digits: no hashes, no keys."""
+    """The values that may encode other bytes, in base64 or hexadecimal digits: no hashes, no keys."""
     may = pc.and_not(
         pc.match_substring_regex(values, "[A-Za-z0-9+/_-]{12}"),
         pc.match_substring_regex(values, "^(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64})$"),
@@ -62,7 +62,7 @@ def for_bytes(values: pa.Array) -> pa.Array:
 
 
 def is_binary(kind: pa.DataType) -> bool:
-    """Whether a column's values are bytes and no text."""
+    """Whether a column's values are bytes and not text."""
     return any(is_kind(kind) for is_kind in TEXTS[3:])
 
 
@@ -72,7 +72,7 @@ def large(values: pa.Array) -> list[bytes]:
 
 
 def count(values: pa.Array, known: frozenset[int]) -> int:
-    """How many of a column's numbers are among the known ones; none of a column that holds no whole numbers."""
+    """The number of known numbers in a column; 0 for a column without whole numbers."""
     if not known or not pa.types.is_integer(values.type):
         return 0
     wanted = pa.array(sorted(known), type=pa.int64())
@@ -80,7 +80,7 @@ def count(values: pa.Array, known: frozenset[int]) -> int:
 
 
 def count_whole(values: pa.Array, known: frozenset[str]) -> int:
-    """How many of the different values are one of the known ones, blanks around it apart."""
+    """The number of different values that are among the known ones; blanks around a value are ignored."""
     if not known:
         return 0
     return sum(value.decode(errors="replace").strip() in known for value in values.to_pylist())

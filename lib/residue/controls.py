@@ -1,6 +1,6 @@
-"""Controls of a scan: what it claims to find is laid before it, and what is not there, too, before it may say "absent".
+"""Controls of a scan: before it may say "absent", it must find planted values, and must not find an absent one.
 
-Each spelling is made by the program that others would use for it, never by the code that has to see through it.
+Each spelling is made by the program that others would use for it, never by the code that must recognise it.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ CUT = 32  # characters that Delta's statistics keep
 
 
 def drawn() -> str:
-    """A value that stands nowhere, with every kind of letter that is written in several ways."""
+    """A random value that occurs nowhere, with every kind of letter that has several spellings."""
     return f"{secrets.token_hex(8)} Zo\u00eb \"O'N\" & l'\u00e9t\u00e9 \\ 50% a/b+c, Gro\u00dfe Stra\u00dfe"
 
 
 def failed(hits: Callable[[bytes], int], planted: str, absent: str) -> list[str]:
-    """The spellings in which the planted value is not found, or one is that was not asked for."""
+    """The spellings in which the planted value is not found, or the absent one is found."""
     return [name for name, spell in SPELLINGS.items() if not hits(spell(planted)) or hits(spell(absent))]
 
 

@@ -1,7 +1,7 @@
-"""Text that was escaped to stand inside other text, and how it reads without: JSON, HTML, URLs, code, mail.
+"""Removes the escapes of text inside other text: JSON, HTML, URLs, code, mail.
 
-Escapes have endlessly many spellings (an e with two dots is `&euml;`, `&#235;`, `%C3%AB`, ...), so what is searched is
-taken back to the plain text, layer by layer, and not compared with every spelling.
+Escapes have endlessly many spellings (an e with two dots is `&euml;`, `&#235;`, `%C3%AB`, ...). So the searched text is
+turned back into plain text, layer by layer, and not compared with every spelling.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ LAST_CHARACTER = 0x10FFFF
 
 
 def plainer(content: bytes) -> Iterator[bytes]:
-    """The content with one layer of escapes less, with two, and so on until there is none.
+    """The content with one layer of escapes removed, then two, and so on until no escapes are left.
 
-    Raises `ValueError` if there are more layers than anybody writes.
+    Raises `ValueError` if there are more than `MOST_ESCAPES` layers.
     """
     for _ in range(MOST_ESCAPES):
         plain = unescaped(content)
@@ -38,7 +38,7 @@ def plainer(content: bytes) -> Iterator[bytes]:
 
 
 def unescaped(content: bytes) -> bytes:
-    """The content without its outermost escapes; the very same object where it has none."""
+    """The content without its outermost escapes; the same object if it has none."""
     if b"\\" in content:
         content = BACKSLASH.sub(_of_backslash, content)
     if b"&" in content:
@@ -75,6 +75,6 @@ def _of_percent(found: re.Match[bytes]) -> bytes:
 
 
 def _of_units(digits: bytes) -> bytes:
-    """UTF-8 of the UTF-16 units that are written as so many groups of four hex digits."""
+    """UTF-8 of UTF-16 units, each written as a group of four hex digits."""
     text = bytes.fromhex(digits.decode()).decode("utf-16-be", "surrogatepass")
     return text.encode("utf-8", "surrogatepass")

@@ -1,15 +1,15 @@
-"""The residue scan: looks for given values in every byte below a folder, whatever the file says that it is.
+"""The residue scan: searches every byte below a folder for given values, independently of the files' names.
 
-A file is searched as it lies on the disk, without its escapes (`lib.residue.escapes`) and with everything unpacked
-that is packed in it (`lib.residue.unpacking`); the values are looked for in all their spellings
-(`lib.residue.spellings`). Names of files and folders, targets of links and extended attributes are searched as well.
+A file is searched as it is on the disk, without its escapes (`lib.residue.escapes`), and with all packed content
+unpacked (`lib.residue.unpacking`). The scan searches for the values in all their spellings (`lib.residue.spellings`).
+It also searches names of files and folders, targets of links and extended attributes.
 
-There are three verdicts. PRESENT: something was found. ABSENT: everything could be looked into, and nothing was found.
-INCONCLUSIVE: nothing was found, but something could not be looked into, and is named; or a control failed, by which a
-scan shows first that it finds what it claims to find.
+There are three verdicts. PRESENT: something was found. ABSENT: everything could be searched, and nothing was found.
+INCONCLUSIVE: nothing was found, but something could not be searched, and is named; or a control failed. By its
+controls a scan first shows that it finds what it claims to find.
 
-Values of eight bytes or more are looked for anywhere. Shorter ones would be found by chance; they are looked for as
-whole values in decoded columns of the given names.
+Values of eight bytes or more are searched for anywhere. Shorter ones would be found by chance; they are searched for
+only as whole values in decoded columns of the given names.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from lib.residue.unpacking import Opaque, Part, Torn
 __all__ = ["BLOCK", "WINDOW", "ResidueHit", "Scan", "Wanted", "kind_of", "local_root", "scan", "verdict"]
 
 PRESENT, ABSENT, INCONCLUSIVE = "PRESENT", "ABSENT", "INCONCLUSIVE"
-MOST_LAYERS = 4  # of something packed in something packed
-MOST_BYTES = 1 << 31  # of a file; a larger one is searched as it lies there, but not unpacked
+MOST_LAYERS = 4  # of packed content inside packed content
+MOST_BYTES = 1 << 31  # of a file; a larger one is searched as it is, but not unpacked
 PIECE = 1 << 26
 READINGS = 3  # of a file that changes while it is read
 NAMELESS = "(a file whose name holds a value)"
@@ -51,14 +51,14 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is looked for: `texts` and `integers` of eight bytes in any form; `short` values by column name."""
+    """The wanted values: `texts` and `integers` of eight bytes in any form; `short` values by column name."""
 
     texts: frozenset[str] = frozenset()
     integers: frozenset[int] = frozenset()
     short: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def strings(self) -> Iterator[bytes]:
-        """The byte strings that stand for the values of eight bytes or more, wherever they are."""
+        """The byte strings that represent the values of eight bytes or more, at any place."""
         for text in self.texts:
             if len(text.encode()) >= WINDOW:
                 yield from spellings.of_text(text)
@@ -66,14 +66,14 @@ class Wanted:
             yield from spellings.of_integer(number)
 
     def beginnings(self) -> Iterator[bytes]:
-        """The byte strings that stand for a value where a text ends after them."""
+        """The byte strings that represent a value if a text ends after them."""
         for text in self.texts:
             yield from spellings.cut(text)
 
 
 @dataclass(frozen=True)
 class ResidueHit:
-    """A file that holds some of the values; `kind` says what sort of file it is. Which values is not kept."""
+    """A file that holds some of the values; `kind` is the kind of file. The values themselves are not kept."""
 
     path: str
     kind: str
@@ -82,10 +82,10 @@ class ResidueHit:
 
 @dataclass
 class Scan:
-    """What a scan came to.
+    """The result of a scan.
 
-    `unread` are the files that could not be looked into fully, `reasons` say why. `failed` are the controls that
-    failed. `evidence` is a hash over all files.
+    `unread` are the files that could not be searched completely, with their `reasons`. `failed` are the failed
+    controls. `evidence` is a hash over all files.
     """
 
     files: int = 0
@@ -109,7 +109,7 @@ class Scan:
         return INCONCLUSIVE if self.unread or self.failed else ABSENT
 
     def leave(self, name: str, reason: str) -> None:
-        """Note what could not be looked into."""
+        """Note a file that could not be searched."""
         if name not in self.reasons:
             self.unread.append(name)
         self.reasons.setdefault(name, reason)
@@ -121,7 +121,7 @@ def scan(roots: Iterable[Path], wanted: Wanted) -> Scan:
     look = _Look(wanted, planted)
     result, evidence = Scan(), hashlib.sha256()
     result.failed = controls.failed(lambda content: look.into(content)[0], planted, absent)
-    known = [root.resolve() for root in roots]  # a lake may be named by a link
+    known = [root.resolve() for root in roots]  # a link may name a lake
     for root in known:
         if not root.exists():
             result.leave(root.name, "it is not there")
@@ -137,7 +137,7 @@ def scan(roots: Iterable[Path], wanted: Wanted) -> Scan:
 def local_root(lake: str) -> Path:
     """The folder of a lake on this machine.
 
-    Raises `UsageError` for a lake elsewhere, whose bytes are not here, and if there is none.
+    Raises `UsageError` for a lake on another machine, whose bytes are not here, and if there is no lake.
     """
     root = address.local_path(lake)
     if root is None or not root.is_dir():
@@ -146,9 +146,9 @@ def local_root(lake: str) -> Path:
 
 
 def verdict(result: Scan, values: int, short: int = 0) -> str:
-    """The sentence on a scan that found nothing and could look into everything; `short` values are under eight bytes.
+    """The sentence on a scan that found nothing and could search everything; `short` values are under eight bytes.
 
-    Raises `AuditFailed` if it found anything, if it could not look into everything, or if a control failed.
+    Raises `AuditFailed` if it found anything, if it could not search everything, or if a control failed.
     """
     looked = f"{result.verdict}: {values} values looked for in {result.files:,} files ({result.bytes:,} bytes)"
     limited = f" Of {short} values under {WINDOW} bytes only whole values of key columns were looked for." * bool(short)
@@ -164,7 +164,7 @@ def verdict(result: Scan, values: int, short: int = 0) -> str:
 
 
 def kind_of(name: str) -> str:
-    """What sort of file of a lake this is, by its name."""
+    """The kind of a lake's file, by its name."""
     for part, ending, kind in KINDS:
         if part in name and name.endswith(ending):
             return kind
@@ -172,7 +172,7 @@ def kind_of(name: str) -> str:
 
 
 def _below(root: Path, result: Scan) -> Iterator[Path]:
-    """Files, links and empty folders, in a fixed order. What cannot be listed is noted."""
+    """Files, links and empty folders, in a fixed order. A folder that cannot be listed is noted."""
     if root.is_symlink() or not root.is_dir():
         yield root
         return
@@ -188,7 +188,7 @@ def _below(root: Path, result: Scan) -> Iterator[Path]:
 
 
 class _Unsearchable(Exception):
-    """A file that cannot be read as it is; the text says why."""
+    """A file that cannot be read; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -201,14 +201,14 @@ class _Place:
     result: Scan
 
     def search(self, roots: Iterable[Path]) -> str:
-        """Search it with its name, note the result; gives the hash of its content."""
+        """Search it with its name and note the result; returns the hash of its content."""
         named, _ = self.look.into(os.fsencode(self.name))
         shown = NAMELESS if named else self.name.encode(errors="backslashreplace").decode()
         hits, digest = 0, ""
         reasons: list[str] = []
         try:
             hits, digest, reasons = self._inside(list(roots))
-        except FileNotFoundError:  # it went while others were searched
+        except FileNotFoundError:  # it was removed while others were searched
             reasons = []
         except (OSError, MemoryError, _Unsearchable) as error:
             reasons = [str(error) if isinstance(error, _Unsearchable) else f"unreadable ({type(error).__name__})"]
@@ -242,13 +242,13 @@ class _Place:
 
 
 def _attributes(path: Path) -> bytes:
-    """What the file system keeps beside the file's content."""
+    """The extended attributes of the file."""
     if not hasattr(os, "listxattr"):
         return b""
     try:
         names = os.listxattr(path, follow_symlinks=False)
         return b"\0".join(os.fsencode(name) + b"\0" + os.getxattr(path, name, follow_symlinks=False) for name in names)
-    except OSError:  # this file system has none
+    except OSError:  # this file system has no attributes
         return b""
 
 
@@ -277,7 +277,7 @@ def _in_pieces(path: Path, look: _Look) -> tuple[int, str]:
 
 
 class _Look:
-    """Looks for the values in content and in everything that is packed in it."""
+    """Searches content, and everything that is packed in it, for the values."""
 
     def __init__(self, wanted: Wanted, planted: str) -> None:
         control = Wanted(texts=frozenset({planted}))
@@ -288,13 +288,13 @@ class _Look:
         self._reasons: list[str] = []
 
     def into(self, content: bytes) -> tuple[int, list[str]]:
-        """Occurrences, and why some of the content could not be looked into."""
+        """The number of hits, and why some of the content could not be searched."""
         self._reasons = []
         hits = self._content(content, 0)
         return hits, list(dict.fromkeys(self._reasons))
 
     def as_it_lies(self, content: bytes) -> int:
-        """Occurrences in the bytes alone."""
+        """The number of hits in the bytes alone."""
         return self._searcher.hits(content)
 
     def _content(self, content: bytes, layer: int, *, pieces: bool = False) -> int:
@@ -309,7 +309,7 @@ class _Look:
         return hits + sum(self._part(part, layer) for part in inside)
 
     def _text(self, content: bytes, layer: int) -> int:
-        """Occurrences in the text, in the text without its escapes, and in what its letters stand for."""
+        """The number of hits in the text, in the text without its escapes, and in the bytes that its letters encode."""
         readings = list(self._readings(content))
         hits = max(self._searcher.hits(reading) for reading in readings)
         for reading in {content, readings[-1]}:

@@ -1,7 +1,7 @@
-"""Finds many byte strings at once in many bytes, whatever the case of their letters.
+"""Finds many byte strings at once in many bytes, and ignores the case of letters.
 
-Of each string eight bytes are taken that few other strings have. Every eight bytes of what is searched are compared
-with them: by a hash first, which tells most of them apart for a few nanoseconds, whatever the number of strings.
+From each string it takes eight bytes that few other strings have. It compares every eight bytes of the searched content
+with them, first by a hash. The hash rules out most of them in a few nanoseconds, for any number of strings.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 WINDOW = 8  # bytes of a string that are compared at once
-BLOCK = 1 << 18  # bytes compared at a time: what is computed of them stays in the processor's cache
+BLOCK = 1 << 18  # bytes compared at a time: the intermediate results stay in the processor's cache
 MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: spreads neighbouring numbers
 COUNTED_BITS = 22  # of a hash, for counting windows
 AT_ONCE = 20_000  # strings whose windows are counted at once
@@ -23,13 +23,13 @@ FAR = np.int64(1 << 32)  # more than the bytes of any string
 NEVER = np.int64(1 << 62)
 SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 NOTHING = (np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int64))
-# What a text goes on with: letters, digits, blanks, and all bytes of UTF-8 that are not ASCII.
+# Bytes that continue a text: letters, digits, blanks, and all bytes of UTF-8 that are not ASCII.
 TEXTUAL = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789 .-_@+'/#") | frozenset(range(0x80, 0x100))
-LAST_CHARACTER = "\U0010ffff".encode()  # what Delta puts behind a largest value that it cut
+LAST_CHARACTER = "\U0010ffff".encode()  # Delta appends this to a largest value that it cut
 
 
 class Searcher:
-    """Searches for `strings` anywhere, for `ends` where a text ends after them; shorter than eight bytes: for none."""
+    """Searches for `strings` anywhere and for `ends` where a text ends after them; skips strings under eight bytes."""
 
     def __init__(self, strings: Iterable[bytes], ends: Iterable[bytes] = ()) -> None:
         anywhere = {string.lower() for string in strings}
@@ -56,7 +56,7 @@ class Searcher:
         return sum(_stands(content, string, at - before, ends=ends) for string, before, ends in known)
 
     def _candidates(self, content: bytes) -> Iterator[tuple[int, int, int]]:
-        """Where eight bytes stand that are a string's, and from which to which of the strings."""
+        """Places whose eight bytes belong to a string, with the first and the last of these strings."""
         for begin in range(0, len(content) - WINDOW + 1, BLOCK):
             count = min(BLOCK, len(content) - WINDOW + 1 - begin)
             windows: npt.NDArray[np.uint64] = np.ndarray((count,), "<u8", content, begin, (1,))
@@ -79,7 +79,7 @@ def _is_end(content: bytes, at: int) -> bool:
 
 
 def _rarest(strings: list[bytes]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
-    """Of each string, eight bytes that fewest strings have, and where they begin in it."""
+    """For each string, the eight bytes that the fewest strings have, and their position in it."""
     parts = [strings[at : at + AT_ONCE] for at in range(0, len(strings), AT_ONCE)]
     bits = min(max(sum(map(len, strings)).bit_length(), FEWEST_BITS), COUNTED_BITS)
     counts = np.zeros(1 << bits, dtype=np.int64)

@@ -1,8 +1,8 @@
-"""The byte strings that stand for a value, in whatever form and encoding it was written.
+"""The byte strings that represent a value, in all forms and encodings.
 
 A form is a text: the value in each of Unicode's normal forms, with doubled quotes, with `+` for a blank. An encoding
-makes bytes of it: character sets, base64, hexadecimal digits. Escapes are not here: `lib.residue.escapes` takes them
-back.
+turns it into bytes: character sets, base64, hexadecimal digits. Escapes are not here: `lib.residue.escapes` removes
+them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Literal
 from lib.residue import escapes
 
 NORMAL_FORMS: tuple[Literal["NFC", "NFD", "NFKC", "NFKD"], ...] = ("NFC", "NFD", "NFKC", "NFKD")
-WIDE = ("utf-16-le", "utf-16-be")  # of a file with four bytes a letter `lib.residue.unpacking` makes another one
-# Character sets of one or two bytes; they differ in what is not ASCII, and a value is looked for in those that have it.
+WIDE = ("utf-16-le", "utf-16-be")  # `lib.residue.unpacking` converts text with four bytes a letter
+# Character sets of one or two bytes. They differ outside ASCII; a value is searched for in those that can encode it.
 NARROW = (
     "latin-1", "cp1252", "iso8859-15", "cp437", "cp850", "mac_roman", "iso8859-2", "cp1250", "cp1251", "koi8-r",
     "iso8859-5", "cp1253", "cp1254", "cp1255", "cp1256", "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr",
@@ -28,18 +28,18 @@ DIGITS = re.compile(r"[0-9a-fA-F]{32,}\Z")
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 CARD = re.compile(r"[0-9]{13,19}\Z")
 NUMBER = re.compile(r"\+?[0-9 ()./-]{10,}\Z")
-FEWEST_DIGITS = 10  # of a number that is looked for without its blanks and hyphens too
-FEWEST_BYTES = 6  # different ones in a number that is looked for as bytes: zeros are everywhere
+FEWEST_DIGITS = 10  # of a number that is also searched for without its blanks and hyphens
+FEWEST_BYTES = 6  # different ones in a number that is searched for as bytes: zeros are everywhere
 LAST_OF_LATIN = "\xff"
 MORE = 0x80  # of a number's byte: another one follows
 NBSP = "\xa0"
 BASE64_BITS = 6
-CUT_CHARACTERS = 32  # of a text that Delta's statistics keep
-CUT_BYTES = 64  # and Parquet's
+CUT_CHARACTERS = 32  # of a text in Delta's statistics
+CUT_BYTES = 64  # of a text in Parquet's statistics
 
 
 def of_text(text: str) -> set[bytes]:
-    """All byte strings that stand for the text."""
+    """All byte strings that represent the text."""
     known = normal(text)
     found = {spelled for form in known for spelled in _in_character_sets(form)}
     found |= {spelled for form in {*known, *_respelled(known)} for spelled in _plain(form)}
@@ -54,7 +54,7 @@ def of_text(text: str) -> set[bytes]:
 
 
 def cut(text: str) -> set[bytes]:
-    """The beginnings of a long text that statistics keep; they stand for it only where a text ends after them."""
+    """The beginnings of a long text in statistics; they represent it only if a text ends after them."""
     found: set[bytes] = set()
     if len(text) > CUT_CHARACTERS:
         found.add(text[:CUT_CHARACTERS].encode())
@@ -62,13 +62,13 @@ def cut(text: str) -> set[bytes]:
         found.add(units.encode())
     if len(text.encode()) > CUT_BYTES:
         kept = text.encode()[:CUT_BYTES].decode(errors="ignore")
-        # Of a largest value the last character is one higher, so that nothing lies above it.
+        # The last character of a largest value is one higher, so that no value is above it.
         found |= {kept.encode(), (kept[:-1] + chr(ord(kept[-1]) + 1)).encode("utf-8", "replace")}
     return found
 
 
 def of_integer(number: int) -> set[bytes]:
-    """All byte strings that stand for a number of eight bytes: its digits, and its bytes in either order and packed."""
+    """All byte strings that represent a number of eight bytes: its digits, and its bytes in either order and packed."""
     digits = str(number)
     found = {spelled for content in (digits, *_others(digits)) for spelled in _in_character_sets(content)}
     found |= set(_packed(digits.encode()))
@@ -81,7 +81,7 @@ def normal(text: str) -> set[str]:
 
 
 def _respelled(known: set[str]) -> Iterator[str]:
-    # With the quotation mark that ends a text a backslash before it looks like an escape.
+    # A backslash before the quotation mark that ends a text looks like an escape.
     for text in {*known, *(each.rstrip("\\") for each in known)}:
         yield text
         yield from _others(text)
@@ -105,7 +105,7 @@ def _others(text: str) -> Iterator[str]:
 
 
 def _plain(text: str) -> Iterator[bytes]:
-    """As it stands in ordinary files, with what looks like an escape in it and without: the searched loses it too."""
+    """The text in ordinary files, with and without its apparent escapes: the searched content loses them too."""
     utf8 = text.encode("utf-8", "surrogatepass")
     usual = [utf8, *(() if text.isascii() else (*_encoded(text, "cp1252"), _half_latin(text)))]
     for content in usual:
@@ -114,7 +114,7 @@ def _plain(text: str) -> Iterator[bytes]:
 
 
 def _half_latin(text: str) -> bytes:
-    """Two bytes of escapes for a letter of Latin-1 and six for another: what Python and YAML write, read back."""
+    """Escapes of two digits for letters of Latin-1 and of four for others, as Python and YAML write them, read back."""
     return b"".join(one.encode("latin-1" if one <= LAST_OF_LATIN else "utf-8", "surrogatepass") for one in text)
 
 
@@ -123,7 +123,7 @@ def _in_character_sets(text: str) -> Iterator[bytes]:
     yield utf8
     yield from (text.encode(name, "surrogatepass") for name in WIDE)
     if text.isascii():
-        # Kryo marks the last letter of a text of ASCII by its highest bit.
+        # Kryo marks the last letter of an ASCII text by its highest bit.
         yield utf8[:-1] + bytes([utf8[-1] | 0x80])
         return
     for name in NARROW:
@@ -154,7 +154,7 @@ def _to_pack(text: str) -> Iterator[bytes]:
 
 
 def _packed(content: bytes) -> Iterator[bytes]:
-    """The content in base64, at each of three places where it may begin, and as hexadecimal digits."""
+    """The content in base64, for each of its three possible positions, and as hexadecimal digits."""
     for before in range(3):
         first, last = -(-8 * before // BASE64_BITS), 8 * (before + len(content)) // BASE64_BITS
         plain = base64.b64encode(bytes(before) + content)[first:last]
@@ -165,12 +165,12 @@ def _packed(content: bytes) -> Iterator[bytes]:
 
 
 def _spaced(content: bytes) -> Iterator[bytes]:
-    """Hexadecimal digits with something between each two."""
+    """Hexadecimal digits with a separator after each two."""
     yield from (content.hex(separator).encode() for separator in " :-")
 
 
 def _binary(text: str) -> Iterator[bytes]:
-    """The bytes of a pseudonym or another number that is written in hexadecimal digits."""
+    """The bytes of a pseudonym or another number in hexadecimal digits."""
     if DIGITS.match(text) and len(text) % 2 == 0:
         yield bytes.fromhex(text)
     elif UUID.match(text):

@@ -1,6 +1,6 @@
-"""Compressed streams, each known by the mark that it begins with, wherever in a file that is.
+"""Compressed streams, recognised at any place in a file by the mark at their beginning.
 
-A stream is unpacked as far as it goes. Nothing grows beyond `MOST_UNPACKED` bytes.
+A stream is unpacked as far as possible, up to `MOST_UNPACKED` bytes.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from typing import Any
 import pyarrow as pa
 
 MOST_UNPACKED = 1 << 30  # bytes
-PIECE = 1 << 12  # bytes fed at a time: the densest stream makes some 80 MB of them
+PIECE = 1 << 12  # bytes fed at a time: the densest stream turns them into some 80 MB
 RAW_DEFLATE = -15
-MULTIPLE = 31  # of which the first two bytes of a zlib stream are one
+MULTIPLE = 31  # the first two bytes of a zlib stream are a multiple of it
 DEFLATE = 8
-MORE = 0x80  # of a number's byte: another one follows; of a chunk's kind: it may be passed over
+MORE = 0x80  # in a byte of a number: another byte follows; in a chunk's kind: it may be skipped
 UNMARKED = ("snappy", "lz4_raw", "brotli")
 READ = 1 << 20  # bytes read at a time
 MOST_GROWN = 1 << 28  # bytes that a short text may grow to
 UNPACKED_BLOCK = 1  # a method of Spark's LZ4
 LONGER, LONGER_STILL = 0x0F, 0xFF  # a length of LZ4 goes on in the next byte
 LEAST_MATCH = 4  # bytes that LZ4 repeats
-FEWEST = 8  # bytes: less holds no value that is looked for
+FEWEST = 8  # bytes: shorter content holds no wanted value
 BROKEN = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, IndexError, MemoryError)
 
 
 @dataclass(frozen=True)
 class Stream:
-    """What a stream holds, as far as it could be unpacked; from where to where it lies; whether it is whole.
+    """The content of a stream, as far as it could be unpacked; its begin and end; whether it is complete.
 
-    `weak` says that other bytes may begin like this one by chance.
+    `weak` means that other bytes may begin like this stream by chance.
     """
 
     content: bytes
@@ -47,7 +47,7 @@ class Stream:
 
 
 def found(content: bytes) -> Iterator[Stream]:
-    """The streams in the content, one after another. What is inside one is not looked at again."""
+    """The streams in the content, one after another. The inside of a stream is not searched for streams here."""
     at = 0
     places = [find(content, at) for find, _, _ in MARKS]
     while any(place >= 0 for place in places):
@@ -61,7 +61,7 @@ def found(content: bytes) -> Iterator[Stream]:
 
 
 def deflated(content: bytes) -> bytes | None:
-    """What the whole content unpacks to, if it is a stream of deflate."""
+    """The unpacked content, if the whole content is a stream of deflate."""
     try:
         decompressor = zlib.decompressobj(wbits=RAW_DEFLATE)
         plain = decompressor.decompress(content, MOST_GROWN)
@@ -71,7 +71,7 @@ def deflated(content: bytes) -> bytes | None:
 
 
 def unmarked(content: bytes) -> bytes | None:
-    """What the whole content unpacks to, if it is a stream that begins with no mark."""
+    """The unpacked content, if the whole content is a stream without a mark."""
     for unpack in (_zlib, _raw_deflate, _lzma_alone):
         stream = unpack(content, 0)
         if stream.whole and stream.end == len(content) and stream.content:
@@ -153,7 +153,7 @@ def _by_arrow(name: str, content: bytes, at: int, end_of: Callable[[bytes, int],
 
 
 def _end_of_zstd(content: bytes, begin: int) -> int:
-    """Where a frame ends (RFC 8878): behind its last block and the checksum."""
+    """The end of a frame (RFC 8878): after its last block and the checksum."""
     described = content[begin + 4]
     single, dictionary = described >> 5 & 1, (0, 1, 2, 4)[described & 3]
     size = (single, 2, 4, 8)[described >> 6]
@@ -189,7 +189,7 @@ def _lz4_of_java(content: bytes, begin: int) -> Stream:
 
 
 def _snappy_of_java(content: bytes, begin: int) -> Stream:
-    """Blocks behind a head of 16 bytes, each with its size before it."""
+    """Blocks after a head of 16 bytes, each preceded by its size."""
     parts: list[bytes] = []
     at = begin + 16
     try:
@@ -203,7 +203,7 @@ def _snappy_of_java(content: bytes, begin: int) -> Stream:
 
 
 def _snappy_framed(content: bytes, begin: int) -> Stream:
-    """Chunks, each with its kind and its size in three bytes; a checksum stands before the data."""
+    """Chunks, each with its kind and its size in three bytes, and a checksum before the data."""
     parts: list[bytes] = []
     at = begin
     try:
@@ -230,7 +230,7 @@ def _block(content: bytes, name: str) -> bytes:
 
 
 def _read(stream: Any) -> bytes:
-    """All of a stream, piece by piece: Arrow sets aside as much memory as is asked for, and keeps it."""
+    """All of a stream, piece by piece: Arrow allocates as much memory as is requested, and keeps it."""
     parts: list[bytes] = []
     while piece := stream.read(READ):
         parts.append(piece)
@@ -240,7 +240,7 @@ def _read(stream: Any) -> bytes:
 
 
 def _hadoop(content: bytes, name: str) -> bytes:
-    """Blocks as Hadoop's codecs write them: the size of what follows unpacked, then chunks with their size."""
+    """Blocks as Hadoop's codecs write them: the unpacked size, then chunks with their size."""
     if name == "brotli":
         return b""
     parts: list[bytes] = []
@@ -281,12 +281,12 @@ def _lz4_block(content: bytes) -> bytes:
             size += matched + LEAST_MATCH
     if at > len(content):
         raise EOFError
-    # Exactly so many: Arrow gives what lay in memory before, if it is asked for more.
+    # Exactly this size: if more is requested, Arrow returns old content of the memory.
     return _decoded(content, "lz4_raw", size)
 
 
 def _length(content: bytes, at: int, nibble: int) -> tuple[int, int]:
-    """A length of LZ4, and where what follows it begins: fifteen and more goes on in bytes, while these are 255."""
+    """A length of LZ4, and the position after it: from 15 on it continues in further bytes, while these are 255."""
     length = nibble
     while nibble == LONGER:
         length += content[at]
@@ -322,7 +322,7 @@ def _pattern(pattern: bytes) -> Callable[[bytes, int], int]:
     return find
 
 
-# How a stream begins; how it is unpacked; whether other bytes begin so too.
+# The beginning of a stream; how it is unpacked; whether other bytes may begin like it.
 MARKS: tuple[tuple[Callable[[bytes, int], int], Callable[[bytes, int], Stream], bool], ...] = (
     (_pattern(rb"\A\x1f\x8b|\x1f\x8b\x08[\x00-\x1f].{4}[\x00\x02\x04][\x00-\x0d\xff]"), _gzip, False),
     (_pattern(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"), _bzip2, False),

@@ -1,8 +1,8 @@
-"""What is packed in a file, layer by layer; and what nobody can look into, so that it is named and not called clean.
+"""Unpacks a file, layer by layer; and names what cannot be searched, so that it is not called clean.
 
-A file of a known format is read as that format. In everything else compressed streams are looked for at any place,
-and text that stands for bytes (base64, hexadecimal digits) is decoded. What is left over and looks as even as an
-encrypted file does is opaque.
+A file of a known format is read in that format. In all other files, compressed streams are unpacked at any place, and
+text that encodes bytes (base64, hexadecimal digits) is decoded. The rest is opaque if its bytes look as random as those
+of an encrypted file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pyarrow import ipc, orc
 
 from lib.residue import streams
 
-FEWEST = 8  # bytes: less holds no value that is looked for
+FEWEST = 8  # bytes: shorter content holds no wanted value
 PARQUET = b"PAR1"
 MORE = 0x80  # of a number's byte: another one follows
 ROWS = 10_000  # of a database that are read at a time
@@ -37,7 +37,7 @@ TAR_MARK, TAR_AT = b"ustar", 257
 SIDECAR = b"crc\x00"  # Hadoop's checksums of a file beside it: four bytes for each 512
 SIDECAR_HEAD = 8
 DELETED_ROWS = re.compile(rb"\x01.{4}\xd1\xd3\x39\x64", re.DOTALL)  # Delta's deletion vectors: numbers of rows
-# Formats that are encrypted, or that this program cannot read. What they begin with, and what they are.
+# Formats that are encrypted, or that this program cannot read: their first bytes and their names.
 CLOSED = (
     (b"PARE", "an encrypted Parquet file"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
@@ -63,36 +63,36 @@ ENCRYPTED_MEMBER = 1  # of a zip member's flags
 CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 MOST_DISGUISED = 1 << 16  # bytes: a longer compressed block does not pass as text by chance
 EVEN_BLOCK = 256  # bytes that are judged at a time
-MOST_TEXT = 0.6  # of an even block's bytes are letters: of bytes drawn at random four in ten are
-LEAST_ENTROPY = 0.86  # of the most that so many bytes can have: of bytes drawn at random it is 0.9 or more
+MOST_TEXT = 0.6  # share of letters in a random block of bytes: about four in ten bytes are letters by chance
+LEAST_ENTROPY = 0.86  # share of the largest possible entropy; random bytes have 0.9 or more
 BYTES = 256
 BASE64 = re.compile(
     rb"[A-Za-z0-9+/_-]{12,}(?:\r?\n[ \t>]*[A-Za-z0-9+/_-]{20,})*(?:\r?\n[ \t>]*[A-Za-z0-9+/_-]{1,19})?={0,2}"
 )
 HEX = re.compile(rb"[0-9a-fA-F]{16,}")
 HEX_LINES = re.compile(rb"[0-9a-fA-F]{34,}(?:\r?\n[0-9a-fA-F]{2,})+")
-DIGESTS = (32, 40, 64, 96, 128)  # digits: such a text is a hash or a pseudonym, and nothing is packed in it
+DIGESTS = (32, 40, 64, 96, 128)  # digits: a text of this length is a hash or a pseudonym, and nothing is packed in it
 NO_BASE64 = b"\r\n \t>="
-EMBEDDED = 1 << 10  # bytes: an even block in text that is shorter is a key, a hash or a signature
+EMBEDDED = 1 << 10  # bytes: a random block in a shorter text is a key, a hash or a signature
 UTF = (
     (b"\xff\xfe\x00\x00", "utf-32"),
     (b"\x00\x00\xfe\xff", "utf-32"),
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
-WIDE_SHARE = 5  # of so many bytes one is zero in text of two or four bytes a letter
+WIDE_SHARE = 5  # in text of two or four bytes a letter, more than one in this number of bytes is zero
 
 
 @dataclass(frozen=True)
 class Opaque:
-    """A part that could not be looked into, and why."""
+    """A part that could not be searched, and why."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Torn:
-    """What could be unpacked of a stream that is cut or damaged; it is searched, but nothing in it is unpacked."""
+    """The readable part of a cut or damaged stream; it is searched, but nothing in it is unpacked."""
 
     content: bytes
 
@@ -108,7 +108,7 @@ Part = bytes | Rows | Opaque | Torn
 
 
 def unpacked(content: bytes) -> Iterator[Part]:
-    """What is in the content that its bytes do not show."""
+    """The packed parts of the content, which its bytes do not show."""
     for is_it, read in FORMATS:
         if is_it(content):
             yield from _read(content, read)
@@ -117,12 +117,12 @@ def unpacked(content: bytes) -> Iterator[Part]:
 
 
 def unpacked_here_and_there(content: bytes) -> Iterator[Part]:
-    """What is packed in content that was put together from pieces: no format of files, and nothing is judged."""
+    """The packed parts of content that was joined from pieces: it has no file format, and is not judged as opaque."""
     yield from (stream.content if stream.whole else Torn(stream.content) for stream in streams.found(content))
 
 
 def of_values(values: Iterable[bytes]) -> Iterator[Part]:
-    """What is packed in values each of which may be a file of its own."""
+    """The packed parts of values, each of which may be a file."""
     for value in values:
         yield from _of_piece(value)
 
@@ -133,7 +133,7 @@ def footer(content: bytes) -> bytes:
 
 
 def texts_for_bytes(content: bytes) -> tuple[bytes, list[Part]]:
-    """What stands in the content as base64 or hexadecimal digits: all of it joined, and what is packed in a piece."""
+    """The bytes that the content holds as base64 or hexadecimal digits, joined, and the packed parts of a piece."""
     decoded = dict.fromkeys((*_of_base64(content), *_of_hex(content)))
     joined = b"\0\0".join((*decoded, *_of_lines(content)))
     return joined, [part for each in decoded for part in _of_piece(each)]
@@ -144,7 +144,7 @@ def _of_piece(content: bytes) -> Iterator[Part]:
         yield from unpacked(content)
     elif len(content) < EMBEDDED:
         plain = streams.deflated(content)
-        if plain and is_text(plain):  # a few bytes may be a stream by chance
+        if plain and is_text(plain):  # a few bytes may look like a stream by chance
             yield plain
     elif not is_text(content):
         if plain := streams.unmarked(content):
@@ -166,7 +166,7 @@ def wide_text(content: bytes) -> Iterator[bytes]:
 
 
 def _decoded(content: bytes, name: str) -> bytes:
-    """Without zeros: these are no text, and what still had some would be decoded again and again."""
+    """The text without zeros: they are not text, and a rest with zeros would be decoded again and again."""
     return content.decode(name, "replace").replace("\0", "").encode("utf-8", "replace")
 
 
@@ -180,7 +180,7 @@ def is_text(content: bytes) -> bool:
 
 
 def is_even(content: bytes, least: int = FEWEST) -> bool:
-    """Whether `least` bytes or more of it look as if drawn at random, as encrypted and compressed ones do."""
+    """Whether `least` bytes or more of it look random, like encrypted and compressed bytes."""
     if len(content) < least or is_text(content):
         return False
     whole = len(content) - len(content) % EVEN_BLOCK
@@ -212,7 +212,7 @@ def _is_random(counts: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> bool:
 def _read(content: bytes, read: Callable[[bytes], Iterator[Part]]) -> Iterator[Part]:
     try:
         yield from read(content)
-    except Exception as error:  # noqa: BLE001 - whatever a damaged file does to its reader, it was not read
+    except Exception as error:  # noqa: BLE001 - a damaged file may raise anything; it was not read
         # The error's own text may quote a value.
         yield Opaque(f"not readable as what it says it is ({type(error).__name__})")
 
@@ -225,7 +225,7 @@ def _loose(content: bytes) -> Iterator[Part]:
 
 
 def _file_within(content: bytes, mark: bytes, read: Callable[[bytes], Iterator[Part]]) -> tuple[list[Part], bytes]:
-    """What a file holds that begins somewhere in the content, and the content without it."""
+    """The parts of a file that begins somewhere in the content, and the content without this file."""
     begin = content.find(mark, 1)
     if begin < 0 or is_text(content):
         return [], content
@@ -383,7 +383,7 @@ def _pdf(content: bytes) -> Iterator[Part]:
 
 
 def _known_harmless(_: bytes) -> Iterator[Part]:
-    """Checksums and numbers of rows: they hold no value, however even they look."""
+    """Checksums and numbers of rows: they hold no value, even if they look random."""
     return iter(())
 
 
@@ -427,15 +427,15 @@ def _of_hex(content: bytes) -> Iterator[bytes]:
 
 
 def _of_lines(content: bytes) -> Iterator[bytes]:
-    """What stands as hexadecimal digits in several lines, as a dump is."""
+    """Bytes written as hexadecimal digits in several lines, as in a dump."""
     for found in HEX_LINES.finditer(content):
         digits = found[0].translate(None, NO_BASE64).decode()
         yield bytes.fromhex(digits[: len(digits) // 2 * 2])
 
 
-# What files begin with that are looked for within others too.
+# The first bytes of files that are also searched for within other files.
 WITHIN: tuple[tuple[bytes, Callable[[bytes], Iterator[Part]]], ...] = ((ZIP, _zip), (PARQUET, _parquet))
-# How a format is told, and how it is read.
+# How a format is recognised, and how it is read.
 FORMATS: tuple[tuple[Callable[[bytes], bool], Callable[[bytes], Iterator[Part]]], ...] = (
     (_begins(PARQUET), _parquet),
     (_begins(b"ORC"), _orc),

@@ -1,1 +1,1 @@
-"""The lists that every load respects: who is suppressed, restricted or corrected."""
+"""The lists that every load respects: suppressed persons, restricted persons, corrected values."""

@@ -1,4 +1,4 @@
-"""Whom a request asks for: the ids of a file, what is wrong with them said by the numbers of their lines only."""
+"""The persons of a request: the ids of a file. Messages name faulty ids only by the numbers of their lines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ IN_LAKE = "not in this lake"
 class Asked:
     """The source ids that a file names, each once and in its normal form, with the numbers of their lines.
 
-    `header` is the number of the line that was skipped as one. With `known_only` the unknown ids stop nothing.
+    `header` is the number of the line that was skipped as a header. With `known_only`, unknown ids stop nothing.
     """
 
     lines: Mapping[str, Sequence[int]]
@@ -36,9 +36,9 @@ class Asked:
         return tuple(self.lines)
 
     def require(self, known: Collection[str], what: str) -> list[str]:
-        """Those of the ids that are known: all of them, or with `known_only` at least one.
+        """The known ids: all ids, or with `known_only` at least one.
 
-        Raises `InputRefused` that names the lines of the others; the caller has written nothing yet.
+        Raises `InputRefused` that names the lines of the other ids; the caller has written nothing yet.
         """
         found = [one for one in self.lines if one in known]
         if len(found) == len(self.lines) or (found and self.known_only):
@@ -50,7 +50,7 @@ class Asked:
         )
 
     def told(self, done: str, known: Collection[str], what: str) -> str:
-        """The last line of a job that has carried out what was asked for the `known` ids.
+        """The last line of a job that has carried out the request for the `known` ids.
 
         Raises `InputRefused` with it, and with the lines of the other ids, if there are any.
         """
@@ -70,7 +70,7 @@ class Asked:
 def read(place: str, settings: Settings, option: str = "--subjects", *, known_only: bool = False) -> Asked:
     """The source ids of a file, or of the standard input (`-`), one a line; a header is skipped.
 
-    They never come by the command line, which every user of the machine may read.
+    They never come from the command line, which every user of the machine can read.
 
     Raises `UsageError` if the file cannot be read or names nobody, `InputRefused` if a spreadsheet has spoilt an id.
     """
@@ -81,13 +81,13 @@ def read(place: str, settings: Settings, option: str = "--subjects", *, known_on
         if one:
             found.setdefault(one, []).append(number)
     if not found:
-        raise UsageError(f"The file of {option} names nobody.", "Write one user id of the source a line.")
+        raise UsageError(f"The file of {option} names no person.", "Write one user id of the source a line.")
     require_unspoilt(found)
     return Asked(found, named[0][0] if headed else None, known_only)
 
 
 def require_unspoilt(found: Mapping[str, Sequence[int]]) -> None:
-    """Raise `InputRefused` that names the lines whose id is a rounded number: nobody knows whose it was."""
+    """Raise `InputRefused` that names the lines whose id is a rounded number: nobody knows the person."""
     spoilt = [number for one, numbers in found.items() if is_spoilt(one) for number in numbers]
     if spoilt:
         raise InputRefused(
@@ -98,7 +98,7 @@ def require_unspoilt(found: Mapping[str, Sequence[int]]) -> None:
 
 @cache
 def _headers(contracts_in: Path, sources_in: Path) -> set[str]:
-    """What a header of ids may be called: the contract's name of the column, and the names that the sources have."""
+    """The possible headers of a list of ids: the column's name in the contract, and its names in the sources."""
     names = {str(table.subject) for table in model.load(contracts_in) if table.subject_by == BY_SOURCE}
     mappings = [yaml.safe_load(file.read_text(encoding="utf-8")) or {} for file in sources_in.glob("*.yaml")]
     origins = [(mapping.get("columns") or {}).get(name) for mapping in mappings for name in names]

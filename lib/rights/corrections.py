@@ -1,8 +1,8 @@
-"""What persons had corrected (Art. 16): the value that stands in place of what the source says of them.
+"""The corrections of persons (Art. 16): a corrected value replaces the source's value.
 
-A correction holds for every observation of the person, those of later files too, until it is lifted: a wrong value was
-never true. It is applied where bronze is typed, so that row rules, silver, gold and marts see the corrected value only,
-in a full rebuild as well; bronze keeps what the source said.
+A correction holds for every observation of the person, also in later files, until it is lifted: a wrong value was never
+true. It is applied where bronze is typed, so that row rules, silver, gold and marts see only the corrected value, also
+in a full rebuild. Bronze keeps the source's value.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Stated:
 
 
 def read(place: str, catalog: Catalog, bronze: Sequence[Table], *, known_only: bool = False) -> Stated:
-    """The corrections of a file (`-`: the standard input): one JSON object a line, that names a person and values.
+    """The corrections of a file (`-`: standard input): one JSON object a line, with a person and values.
 
     `bronze` are the tables that hold the columns to be corrected. Raises `UsageError` that names line and column, never
     a value; also if two lines contradict each other.
@@ -65,7 +65,7 @@ def read(place: str, catalog: Catalog, bronze: Sequence[Table], *, known_only: b
                 )
             persons.setdefault(one, []).append(number)
     if not values:
-        raise UsageError("The file of corrections states none.", f"Write {_example(subjects[0])} a line.")
+        raise UsageError("The file holds no correction.", f"Write {_example(subjects[0])} a line.")
     require_unspoilt(persons)
     return Stated(
         tuple((one, name, value) for (one, name), (_, value) in values.items()), Asked(persons, known_only=known_only)
@@ -86,7 +86,7 @@ def _of_line(number: int, line: str, subjects: Sequence[str], columns: Mapping[s
     whom = next((stated.pop(name) for name in subjects if name in stated), "")
     one = normal(whom) if isinstance(whom, str) else ""
     if not one:
-        raise UsageError(f"Line {number} names nobody.", f"State '{subjects[0]}'.")
+        raise UsageError(f"Line {number} names no person.", f"State '{subjects[0]}'.")
     for name, value in stated.items():
         if name not in columns:
             raise UsageError(f"Line {number}: '{name}' cannot be corrected.", nearest(name, columns))
@@ -94,7 +94,7 @@ def _of_line(number: int, line: str, subjects: Sequence[str], columns: Mapping[s
 
 
 def _object(number: int, line: str) -> dict[str, Any]:
-    """Numbers stay the text that they are, so that no digit of an id is lost."""
+    """Numbers are kept as text, so that no digit of an id is lost."""
 
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(dict(found)) < len(found):
@@ -102,12 +102,12 @@ def _object(number: int, line: str) -> dict[str, Any]:
         return dict(found)
 
     try:
-        # Blank characters around the object that JSON does not know, such as a byte-order mark, are none of it.
+        # Blank characters around the object that JSON does not know, for example a byte-order mark, are ignored.
         stated = json.loads(line.strip(BLANKS), parse_int=str, parse_float=str, object_pairs_hook=pairs)
     except ValueError:
         stated = None
     if not isinstance(stated, dict):
-        raise UsageError(f"Line {number} is no JSON object.", "Write one object a line.")
+        raise UsageError(f"Line {number} is not a JSON object.", "Write one object a line.")
     return stated
 
 
@@ -121,7 +121,7 @@ def _checked(number: int, column: Column, value: object) -> str | None:
         text = ""
     if not text:
         raise UsageError(
-            f"Line {number}: '{column.name}' is no {column.logical_type}.",
+            f"Line {number}: '{column.name}' is not a valid {column.logical_type}.",
             "Write dates as YYYY-MM-DD, numbers with a point, null for what is not known.",
         )
     return text
@@ -140,20 +140,20 @@ def record(lake: Lake, corrections: Sequence[Sequence[str | None]], day: dt.date
 
 
 def lift(lake: Lake, ids: Iterable[str]) -> None:
-    """Take all corrections of persons off, from the list's older versions too: the source speaks again."""
+    """Remove all corrections of persons, from the list's older versions too: the source's values apply again."""
     table = lake.catalog[CORRECTIONS]
     lake.tables.delete(table, lake.spark.createDataFrame([(one,) for one in ids], f"{table.subject} string"))
     lake.tables.vacuum(table)
 
 
 def held(lake: Lake) -> set[str]:
-    """The source ids of those who had something corrected."""
+    """The source ids of the persons with corrections."""
     table = lake.catalog[CORRECTIONS]
     return {row[0] for row in lake.tables.read(table).select(str(table.subject)).distinct().collect()}
 
 
 def applied(lake: Lake, frame: DataFrame, bronze: Table) -> DataFrame:
-    """`frame`, typed rows of bronze, with the corrected values in place of the stated ones."""
+    """`frame`, typed rows of bronze, with the corrected values instead of the source's."""
     table = lake.catalog[CORRECTIONS]
     listed = lake.tables.read(table)
     if bronze.subject is None or lake.tables.version(table) is None or listed.isEmpty():

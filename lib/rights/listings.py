@@ -1,8 +1,8 @@
-"""The lines of a file that an operator hands over, from whatever program wrote it, in the normal form of the data.
+"""The lines of an operator's file, written by any program, in the normal form of the data.
 
-Read are UTF-8, with a byte-order mark or without, UTF-16 and UTF-32 with one, and UTF-16 that shows itself by the NUL
-bytes of its Latin letters. Anything else is refused: a guess would find the wrong person, or nobody. A line ends with
-LF, CR LF or CR and with nothing else, since every other character may be part of an id.
+It may be UTF-8, with or without a byte-order mark, UTF-16 or UTF-32 with one, and UTF-16 without one if the NUL bytes
+of Latin letters reveal it. Anything else is refused: a guess would find the wrong person, or nobody. A line ends only
+with LF, CR LF or CR, because every other character may be part of an id.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ Line = tuple[int, str]  # its number, from 1, and its text
 
 
 def lines(place: str, option: str) -> list[Line]:
-    """The lines of a file, or of the standard input (`-`), that are not blank. `option` named the file.
+    """The lines of a file, or of standard input (`-`), that are not blank. `option` named the file.
 
-    Raises `UsageError` if it cannot be read; no value is told.
+    Raises `UsageError` if it cannot be read; the message shows no value.
     """
     try:
         content = sys.stdin.buffer.read() if place == "-" else Path(place).read_bytes()
@@ -43,7 +43,7 @@ def lines(place: str, option: str) -> list[Line]:
 
 
 def value(text: str) -> str:
-    """What a line of a list says: its normal form, without the quotes of a CSV field."""
+    """The value of a line of a list: its normal form, without the quotes of a CSV field."""
     plain = normal(text)
     quoted = QUOTED.fullmatch(plain)
     return normal(quoted[1].replace('""', '"')) if quoted else plain
@@ -54,7 +54,7 @@ def values(place: str, option: str) -> tuple[str, ...]:
     found = dict.fromkeys(value(text) for _, text in lines(place, option))
     found.pop("", None)
     if not found:
-        raise UsageError(f"The file of {option} states nothing.", "Write one value a line.")
+        raise UsageError(f"The file of {option} holds no value.", "Write one value a line.")
     return tuple(found)
 
 
@@ -69,7 +69,7 @@ def named(numbers: Iterable[int]) -> str:
 def _decoded(content: bytes, option: str) -> str:
     encoding = next((name for mark, name in MARKS if content.startswith(mark)), None) or _without_mark(content)
     if encoding is None:
-        raise UsageError(f"The file of {option} holds NUL bytes and no byte-order mark: it is no text.", SAVE)
+        raise UsageError(f"The file of {option} holds NUL bytes and no byte-order mark: it is not text.", SAVE)
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
@@ -79,7 +79,7 @@ def _decoded(content: bytes, option: str) -> str:
 
 
 def _without_mark(content: bytes) -> str | None:
-    """UTF-8; or UTF-16, of which every other byte is NUL where letters are Latin; None for what is neither."""
+    """UTF-8; or UTF-16, in which every second byte of Latin letters is NUL; None if it is neither."""
     odd, even = content[1::2].count(0), content[::2].count(0)
     if not odd and not even:
         return "utf-8"

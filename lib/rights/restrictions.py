@@ -1,7 +1,7 @@
-"""Who restricted the use of their data (Art. 18) or objected to it (Art. 21): the list that gold is computed by.
+"""Persons who restricted the use of their data (Art. 18) or objected to it (Art. 21): gold is computed by this list.
 
-Persons are named by the source's id, as in bronze: so neither a full rebuild nor a new key for the pseudonyms loses
-anybody, and whoever is erased leaves the list as well.
+Persons are named by the source's id, as in bronze. So neither a full rebuild nor a new key for the pseudonyms loses
+anybody, and an erased person is also removed from the list.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def table(lake: Lake) -> Table:
 
 
 def record(lake: Lake, ids: Iterable[str], right: str, day: dt.date) -> None:
-    """Put persons on the list; who is on it already with this right keeps the first day."""
+    """Put persons on the list; a person who is already on it with this right keeps the first day."""
     rows = [(one, right, day) for one in sorted(set(ids) - held(lake, right))]
     if rows:
         lake.tables.append(table(lake), lake.spark.createDataFrame(rows, table(lake).schema))
@@ -42,7 +42,7 @@ def lift(lake: Lake, ids: Iterable[str], right: str) -> None:
 
 
 def held(lake: Lake, right: str) -> set[str]:
-    """The source ids of those who exercised this right."""
+    """The source ids of the persons who exercised this right."""
     listed = lake.tables.read(table(lake)).where(F.col(RIGHT) == F.lit(right))
     return {row[0] for row in listed.select(str(table(lake).subject)).collect()}
 
@@ -51,7 +51,7 @@ def pseudonymous(lake: Lake, key: bytes) -> DataFrame:
     """The list as gold reads it: with pseudonyms instead of the source's ids."""
     listed = lake.tables.read(table(lake))
     if listed.isEmpty():
-        listed = listed.limit(0)  # which the optimizer sees, so that an empty list costs nothing
+        listed = listed.limit(0)  # the optimizer sees this, so that an empty list costs nothing
     for column in table(lake).stored:
         if column.encrypted_name:
             listed = keys.with_pseudonym(listed, column.name, column.encrypted_name, key)

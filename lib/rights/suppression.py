@@ -1,7 +1,7 @@
-"""The suppression list: who was erased stays out, whichever file brings the person again.
+"""The suppression list: erased persons stay out, even if a later file brings them again.
 
-It holds keyed tokens under a key of its own, so that it can be compared with nothing else in the lake and stays valid
-when the pseudonyms get a new key.
+It holds tokens under its own key, so that it cannot be compared with other data of the lake, and stays valid when the
+pseudonyms get a new key.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MARK = "_suppressed_by"
 
 
 def add(lake: Lake, tokens: Iterable[str], day: dt.date) -> None:
-    """Put persons on the list; who is on it already keeps the first day."""
+    """Put persons on the list; a person who is already on it keeps the first day."""
     table = lake.catalog[SUPPRESSIONS]
     known = {row[ENTRY] for row in lake.tables.read(table).select(ENTRY).collect()}
     rows = [(token, day) for token in sorted(set(tokens) - known)]
@@ -35,7 +35,7 @@ def add(lake: Lake, tokens: Iterable[str], day: dt.date) -> None:
 
 
 def listed(lake: Lake, tokens: Iterable[str]) -> set[str]:
-    """Those of the tokens that are on the list."""
+    """The tokens that are on the list."""
     wanted = set(tokens)
     return {row[ENTRY] for row in lake.tables.read(lake.catalog[SUPPRESSIONS]).collect() if row[ENTRY] in wanted}
 
@@ -50,7 +50,7 @@ def lift(lake: Lake, tokens: Iterable[str]) -> None:
 
 
 def still_there(lake: Lake, bronze: Sequence[Table]) -> int:
-    """How many persons on the list have a row in bronze: their erasure began and has not come to its end."""
+    """The number of persons on the list who have a row in bronze: their erasure began and is not finished."""
     stated = [lake.tables.read(table).select(trimmed(F.col(str(table.subject))).alias(MARK)) for table in bronze]
     ids = reduce(DataFrame.unionAll, stated).where(f"{MARK} is not null")
     listed = lake.tables.read(lake.catalog[SUPPRESSIONS]).select(F.col(ENTRY).alias(MARK))
@@ -63,10 +63,9 @@ def key(lake: Lake) -> bytes:
 
 
 def keep_out(lake: Lake, frame: DataFrame, bronze: Table) -> tuple[DataFrame, dict[tuple[str, str], int]]:
-    """`frame`, rows that are to enter bronze, without those of suppressed persons; and by batch and file, how many
-    these are.
+    """`frame`, rows for bronze, without those of suppressed persons; and the number of these by batch and file.
 
-    Without anybody on the list, or where rows name nobody, the frame is given back as it is, and no row is looked at.
+    If the list is empty, or rows name no person, the frame is returned unchanged, and no row is read.
     """
     table = lake.catalog[SUPPRESSIONS]
     if bronze.subject is None or lake.tables.version(table) is None or lake.tables.read(table).isEmpty():
@@ -74,7 +73,7 @@ def keep_out(lake: Lake, frame: DataFrame, bronze: Table) -> tuple[DataFrame, di
     marked = frame.withColumn(MARK, trimmed(F.col(bronze.subject)))
     marked = keys.with_pseudonym(marked, MARK, MARK, key(lake))
     tokens = F.broadcast(lake.tables.read(table).select(F.col(ENTRY).alias(MARK)))
-    # Read twice and not kept in between: what a killed process leaves on the disk would hold these very persons.
+    # Read twice and not kept in between: the remains of a killed process on the disk would hold exactly these persons.
     out = marked.join(tokens, on=MARK, how="left_semi").groupBy(BATCH, FILE).count().collect()
     entering = marked.join(tokens, on=MARK, how="left_anti").select(*frame.columns)
     return entering, {(row[BATCH], row[FILE]): row["count"] for row in out}

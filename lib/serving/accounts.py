@@ -1,4 +1,4 @@
-"""Who may log in to the SQL endpoint: one line a user in a file that only its owner may read.
+"""The users of the SQL endpoint: one line a user in a file that only its owner may read.
 
 `NAME:ROLE:SECRET`, where the secret is `pbkdf2-sha512:ITERATIONS:SALT:HASH` in hex digits, or `ldap` if the company's
 LDAP server checks the password. The endpoint reads the file whenever it has changed (`lib/serving/gate/Accounts.java`).
@@ -21,7 +21,7 @@ from lib.errors import UsageError
 
 FILE = "endpoint_users"
 DEMO = "demo_users.csv"
-# The role of the one account that may act for others, such as a dashboard server's; it reads nothing itself.
+# The role of the one account that may act for others, for example a dashboard server's; it reads nothing itself.
 SERVICE = "service"
 LDAP = "ldap"
 NAME = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
@@ -46,7 +46,7 @@ class Accounts:
         self.file = folder / FILE
 
     def text(self) -> str | None:
-        """The file as it stands, or None if there is none. Raises `UsageError` if others may read it."""
+        """The content of the file, or None if there is no file. Raises `UsageError` if others may read it."""
         if not self.file.exists():
             return None
         if self.file.stat().st_mode & 0o077:
@@ -58,18 +58,18 @@ class Accounts:
         return parsed(self.text() or "")
 
     def add(self, account: Account) -> None:
-        """Add a user. Raises `UsageError` if the name is taken or unfit, or a service account exists already."""
+        """Add a user. Raises `UsageError` if the name is taken or invalid, or a service account already exists."""
         known = self.all()
         if not NAME.fullmatch(account.name):
             raise UsageError(
-                f"'{account.name}' is no name for a user.",
-                "Take small letters, digits, '.', '_' and '-', and begin with a letter.",
+                f"'{account.name}' is not a valid user name.",
+                "Use small letters, digits, '.', '_' and '-', and begin with a letter.",
             )
         if account.name in known:
             raise UsageError(f"There is a user '{account.name}' already.", "Use passwd, or remove the user first.")
         services = [other.name for other in known.values() if other.role == SERVICE]
         if account.role == SERVICE and services:
-            raise UsageError(f"'{services[0]}' is the service account already, and there can be but one.")
+            raise UsageError(f"'{services[0]}' is already the service account, and there can be only one.")
         self.write([*known.values(), account])
 
     def change(self, name: str, secret: str) -> None:
@@ -79,12 +79,12 @@ class Accounts:
         self.write([*others, Account(account.name, account.role, secret)])
 
     def remove(self, name: str) -> None:
-        """Forget a user."""
+        """Remove a user."""
         self._known(name)
         self.write([account for account in self.all().values() if account.name != name])
 
     def write(self, accounts: Iterable[Account]) -> None:
-        """Write the file anew."""
+        """Replace the file."""
         ordered = sorted(accounts, key=lambda account: account.name)
         write_private(self.file, "".join(f"{a.name}:{a.role}:{a.secret}\n" for a in ordered))
 
@@ -129,7 +129,7 @@ def make_demo(accounts: Accounts, roles: Mapping[str, str]) -> Path:
 
 
 def write_private(file: Path, text: str) -> None:
-    """Write a file for its owner only, in one step: a reader sees the old text or the new one."""
+    """Write a file that only its owner can read, in one step: a reader sees the old text or the new one."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locked(file.parent):
         drafts.write(file, text.encode())

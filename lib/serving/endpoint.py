@@ -1,7 +1,7 @@
 """The SQL endpoint: Spark's Thrift server over the published marts, behind the gate (`lib/gate`).
 
-It follows publications, roles and users without a restart: whatever of the four files has changed, all views get new
-bodies in one step, and statements under way keep the old ones.
+It follows publications, roles and users without a restart: if one of the four files changes, all views get new bodies
+in one step, and running statements keep the old ones.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ from lib.storage import Storage
 EXTENSION = "lakehouse.gate.Gate"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 POLL_MS = 1000
-# Beside the users' file: changes whenever what is served has, for those who keep results.
+# Beside the users' file: changes whenever the served data changes, for programs that cache results.
 SERVED = "endpoint_served"
 SECONDS_PER_STATEMENT = 45  # dashboards give up after 60
 SESSIONS_PER_USER = 20
 LARGEST_MESSAGE = 1024 * 1024  # bytes of a client's request; a statement has at most 100,000 characters
 THREADS = 16
 READERS = 4
-# All of it is static: a client's session begins with these, whatever the launcher's own session is set to.
+# All of it is static: a client's session begins with these, independently of the launcher's own session.
 SPARK = {
     "spark.sql.extensions": f"io.delta.sql.DeltaSparkSessionExtension,{EXTENSION}",
     "spark.sql.variable.substitute": "false",
-    # The parser would evaluate constants itself, before the gate has seen them.
+    # Otherwise the parser would evaluate constants itself, before the gate has seen them.
     "spark.sql.parser.eagerEvalOfUnresolvedInlineTable": "false",
     "spark.sql.hive.thriftServer.singleSession": "false",
     "spark.sql.thriftServer.queryTimeout": f"{SECONDS_PER_STATEMENT}s",
@@ -64,7 +64,7 @@ SPARK = {
     "spark.scheduler.mode": "FAIR",
     "spark.scheduler.allocation.file": (PROJECT / "conf/fairscheduler.xml").as_uri(),
     "spark.driver.maxResultSize": "256m",
-    # Spark ends the process after a task's stack overflow, which a client's statement could cause: end the statement.
+    # A client's statement could cause a stack overflow in a task. Spark would then end the process; end the statement.
     "spark.executor.killOnFatalError.depth": "0",
     # Marts are small: compiling a query takes longer than interpreting it.
     "spark.sql.codegen.wholeStage": "false",
@@ -74,7 +74,7 @@ SPARK = {
 
 
 def settings() -> dict[str, str]:
-    """How Spark starts for the endpoint. More threads than cores, so that a heavy query leaves some."""
+    """Spark's settings for the endpoint. More threads than cores, so that a heavy query leaves some free."""
     threads = {"spark.master": f"local[{max(THREADS, 4 * (os.cpu_count() or 2))}]"}
     stated = SparkConf().get("spark.master", "local[*]") or ""
     return {**NEEDED, **ON_ONE_MACHINE, **SPARK, **(threads if stated == "local[*]" else {})}
@@ -82,7 +82,7 @@ def settings() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Seen:
-    """The files that decide what is served, as they stood when they were last read."""
+    """The files that decide what is served, in the state of the last reading."""
 
     published: Publication | None
     operations: Publication | None
@@ -91,7 +91,7 @@ class Seen:
 
     @property
     def digest(self) -> str:
-        """A short name for exactly this."""
+        """A short name for exactly this state."""
         return hashlib.sha256(repr(dataclasses.astuple(self)).encode()).hexdigest()[:16]
 
 
@@ -119,7 +119,7 @@ class Endpoint:
         return jvm.lakehouse.gate
 
     def run(self, host: str, port: int) -> None:
-        """Serve until the process is told to stop."""
+        """Serve until the process must stop."""
         self._prepare(host, port)
         while not self._stops(0):
             if self._follow():
@@ -156,7 +156,7 @@ class Endpoint:
         passed = list(self._gate.Server.selfTest(self.spark._jsparkSession, self._java_list(gate_selftest.STATEMENTS)))
         if passed:
             raise LakehouseError(
-                f"The gate let pass one of {len(gate_selftest.STATEMENTS)} hostile statements: {passed[0]}.",
+                f"The gate accepted one of {len(gate_selftest.STATEMENTS)} hostile statements: {passed[0]}.",
                 "The port stays closed. Run ./spark-submit.sh --setup-only and start again; if it stays, report it.",
             )
         try:
@@ -183,7 +183,7 @@ class Endpoint:
             "hive.server2.authentication": "CUSTOM",
             "hive.server2.custom.authentication.class": "lakehouse.gate.Login",
             "hive.server2.enable.doAs": "false",
-            # When a session ends, Hive looks for a metastore, and would make one on disk. There is none to be found.
+            # When a session ends, Hive looks for a metastore, and would make one on disk. There is none here.
             "hive.metastore.rawstore.impl": "none",
             "hive.security.authorization.manager": "lakehouse.gate.NoMetastore",
             "hive.server2.logging.operation.enabled": "false",
@@ -192,11 +192,11 @@ class Endpoint:
             "hive.server2.session.check.interval": "1m",
             "hive.server2.thrift.max.worker.threads": "600",
             "hive.server2.thrift.max.message.size": str(LARGEST_MESSAGE),
-            "hive.server2.async.exec.shutdown.timeout": "3s",  # for queries that run when it is told to stop
+            "hive.server2.async.exec.shutdown.timeout": "3s",  # for queries that run when the server is stopped
         }
 
     def _follow(self) -> bool:
-        """Serve what the files say now; whether anything is served."""
+        """Serve the current content of the files; return whether anything is served."""
         try:
             seen = self._read()
             if seen.published is None or seen == self.seen:
@@ -208,7 +208,7 @@ class Endpoint:
             if self.seen is None and isinstance(error, UsageError):
                 raise
             reason = str(error) if isinstance(error, LakehouseError) else type(error).__name__
-            self._tell(f"What changed cannot be served, and what was served before still is: {reason}")
+            self._tell(f"The changes cannot be served; the earlier state is still served: {reason}")
         return self.seen is not None
 
     def _read(self) -> Seen:
@@ -236,7 +236,7 @@ class Endpoint:
         if self.server is not None and self.seen is not None and seen.published != self.seen.published:
             self.say(f"Follows run {published[0].run_id} ({time.monotonic() - began:.1f} s).")
         self.seen = seen
-        self.cold = [] if self.server is None else self._new(versions)  # else all of it has been read
+        self.cold = [] if self.server is None else self._new(versions)  # otherwise all tables have been read
         self.warm = dict(versions)
 
     def _versions(self, published: list[Publication]) -> dict[str, int]:
@@ -245,7 +245,7 @@ class Endpoint:
         return {path: v for p in published for path, v in p.tables.items() if path in marts}
 
     def _require_as_published(self, published: Sequence[Publication], versions: Mapping[str, int]) -> None:
-        """Read what is new byte by byte: marts are small. Raises `LakehouseError` if it is not what was published."""
+        """Read every byte of new tables: marts are small. Raises `LakehouseError` if they are not as published."""
         for path in self._new(versions):
             for each in published:
                 pinned = each.pins.get(path)
@@ -260,7 +260,7 @@ class Endpoint:
         return [path for path, version in versions.items() if self.warm.get(path) != version]
 
     def _require(self, versions: Mapping[str, int]) -> None:
-        """Read what is new, or, while clients wait to see it, only look whether its version is there."""
+        """Read new tables; or, while clients wait for them, only check that their versions exist."""
         unsure = [
             path for path in self._new(versions) if self.server is None or not self._is_there(path, versions[path])
         ]
@@ -272,11 +272,11 @@ class Endpoint:
     def _warm_one(self) -> None:
         """Read a row of one new table, so that its first reader does not wait for Delta's log.
 
-        One at a look: reading all at once takes seconds of both cores, just when clients want to see what is new.
+        Only one at a time: reading all at once takes seconds of both cores, just when clients query the new tables.
         """
         if self.cold:
             path = self.cold.pop()
-            with contextlib.suppress(Py4JJavaError, PySparkException):  # which its readers will be told
+            with contextlib.suppress(Py4JJavaError, PySparkException):  # its readers will get the error
                 self._read_ahead([path], self.warm)
 
     def _read_ahead(self, paths: Sequence[str], versions: Mapping[str, int]) -> None:
@@ -299,7 +299,7 @@ class Endpoint:
         return {v.stub: v.body(lake, versions[path], roles, accounts) for path, v in self.views.items()}
 
     def _tell(self, text: str) -> None:
-        """Say something once, not at every look."""
+        """Report a problem once, not at every check."""
         if text != self.told:
             self.say(text)
         self.told = text

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 
 def chain(first: str, step: str, times: int) -> str:
-    """Common tables, each made of the one before."""
+    """Common tables, each built on the one before."""
     named = [f"t0 as ({first})", *(f"t{n} as ({step.format(n - 1)})" for n in range(1, times))]
     return f"with {', '.join(named)} select * from t{times - 1}"
 
 
-# Short texts that stand for more than any server has: of memory, or of time to parse and plan them.
+# Short texts that need more than any server has: memory, or time to parse and plan them.
 BOMBS: tuple[str, ...] = (
     chain("select 'x' as s", "select concat(s, s, s, s, s, s, s, s) as s from t{0}", 11),
     chain("select 1 as s", "select s + s + s + s as s from t{0}", 20),
@@ -98,7 +98,7 @@ STATEMENTS: tuple[str, ...] = (
     "call system.f()",
     "select * from identifier('delta.`/`')",
     "with recursive r as (select 1 as a union all select a + 1 from r) select * from r",
-    # What stands behind the views.
+    # The tables behind the views.
     "explain select 1",
     "explain extended select 1",
     "describe extended t",
@@ -108,6 +108,6 @@ STATEMENTS: tuple[str, ...] = (
     "show tblproperties t",
     "show functions",
     "set catalog x",
-    # Last, since without a gate they take minutes to parse: whatever stands above is let pass first.
+    # Last, because without a gate they take minutes to parse: then a statement above passes first.
     *BOMBS,
 )

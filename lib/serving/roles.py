@@ -1,4 +1,4 @@
-"""Roles: which marts each may read, and which of their rows. `conf/roles.yaml` is the one place."""
+"""Roles: the marts that each may read, and their rows. They are defined only in `conf/roles.yaml`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROLE_KEYS = {"marts", "rows"}
 
 @dataclass(frozen=True)
 class Role:
-    """`rows` are the values of the roles' column that it sees; None: all rows, also of marts without that column."""
+    """`rows` are the values of the roles' column that it sees; None: all rows, also in marts without the column."""
 
     name: str
     marts: tuple[str, ...]
@@ -42,14 +42,14 @@ class Roles:
         return tuple(role for role in self.by_name.values() if mart in role.marts)
 
     def require(self, name: str) -> str:
-        """The name, if there is a role (or the service's) of it; else `UsageError`."""
+        """The name, if it is a role or the service's; else `UsageError`."""
         if name not in self.by_name and name != SERVICE:
             raise UsageError(f"There is no role '{name}'.", nearest(name, [*self.by_name, SERVICE]))
         return name
 
 
 def load(file: Path, catalog: Catalog) -> Roles:
-    """Read the roles. Raises `UsageError` for whatever names no mart, no column or no value of it."""
+    """Read the roles. Raises `UsageError` if a mart, a column or a value does not exist."""
     stated = _mapping(_read(file), KEYS, str(file))
     column, reserved = stated.get("column", ""), {str(value) for value in stated.get("only_for_all") or ()}
     marts = sorted({table.layer for table in catalog.readable})
@@ -86,7 +86,7 @@ def _values(catalog: Catalog, name: str) -> set[str] | None:
 def _require_known(names: Iterable[str], known: list[str], where: str) -> None:
     for name in names:
         if name not in known:
-            raise UsageError(f"{where} '{name}' is not one that a role can name.", nearest(str(name), known))
+            raise UsageError(f"{where} '{name}' cannot be used in a role.", nearest(str(name), known))
 
 
 def _mapping(entry: Any, keys: set[str] | None, where: str) -> Mapping[str, Any]:

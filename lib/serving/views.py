@@ -1,8 +1,8 @@
-"""What the SQL endpoint shows: one view for each published table, filtered by who asks.
+"""The views of the SQL endpoint: one for each published table, filtered by the asking user.
 
-In the catalogue stands a stub of the contract's columns that gives no row; the gate reads the body in its place
-(`lib/serving/gate/Gate.java`). So neither a path nor a user's name stands where a client could look, a view without
-its body is empty, and all bodies change in one step.
+The catalogue holds a stub: the contract's columns without rows. The gate reads the body instead of the stub
+(`lib/serving/gate/Gate.java`). So a client finds no path and no user's name in the catalogue, a view without its body
+is empty, and all bodies change in one step.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class View:
 
 
 def condition(table: Table, roles: Roles, accounts: list[Account]) -> str:
-    """Which rows of a table the user `current_user()` may see, as SQL."""
+    """The rows of a table that the user `current_user()` may see, as an SQL condition."""
     filtered = roles.column in [column.name for column in table.stored]
     terms = [_term(role, roles.column, accounts) for role in roles.reading(table.layer) if filtered or not role.rows]
     return " or ".join(term for term in terms if term) or "false"

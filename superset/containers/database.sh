@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# PostgreSQL with two databases of two owners: `metadata` for Superset, `shop` for the splitter's database part.
-# The server's own administrator has no password and comes in only from inside this container.
+# PostgreSQL with two databases of two owners: `metadata` for Superset, `shop` for the splitter's database part. The
+# server's own administrator has no password and can log in only from inside this container.
 set -euo pipefail
 
 readonly data=/store/postgres fresh=/store/fresh

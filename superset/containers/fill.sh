@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The lake's jobs: an empty lake gets the sample of an invented shop, whose database part lies in PostgreSQL.
-# Started again, it loads what is new, which is nothing.
+# The lake's jobs: an empty lake gets the sample of an invented shop, with its database part in PostgreSQL. When started
+# again, it finds nothing new to load.
 set -euo pipefail
 umask 077
 
@@ -14,6 +14,6 @@ if [[ ! -f $split/manifest.json ]]; then
   "$python" -m splitter.sample --rows "${LAKEHOUSE_SAMPLE_ROWS:-10000}" --out "$sample"
   "$python" -m splitter "$sample" --out "$split" --database "$shop"
 fi
-# So few rows are loaded sooner without Java's second compiler.
+# Such a small load is faster without Java's second compiler.
 export SPARK_SUBMIT_OPTS=${SPARK_SUBMIT_OPTS--XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m}
 exec ./spark-submit.sh pipeline --conf conf/docker.yaml --input "$split/manifest.json" --extract-date 2023-08-25

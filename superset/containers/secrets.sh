@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Makes what no image and no compose file may hold, each in a file that its owner alone may read; what is there stays.
-# One folder for each circle of services: a folder is mounted only where its secrets are needed.
+# Makes the secrets that no image and no compose file may hold, each in a file that only its owner can read; keeps
+# existing ones. There is one folder for each group of services: a folder is mounted only where its secrets are needed.
 set -euo pipefail
 umask 077
 
-keep() { # FILE COMMAND ...: what the command says, unless something is there
+keep() { # FILE COMMAND ...: write the command's output to the file, unless the file exists
   local file=$1
   [[ ! -s $file ]] || return 0
   "${@:2}" >"$file.draft"

@@ -1,7 +1,7 @@
-"""What Superset says when something fails: one sentence as JSON, never the page that it ships with, never a trace.
+"""Superset's error messages: one sentence as JSON, never its own error page, never a trace.
 
-Its own handlers answer whoever does not ask for JSON with a page of HTML that fetches a font from elsewhere, and take a
-question that cannot be read for a failure of the server.
+If a client does not ask for JSON, Superset's own handlers answer with an HTML page that loads a font from another
+server. They also treat an unreadable question as a failure of the server.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sqlalchemy.exc import ArgumentError, CompileError, DataError, InterfaceErro
 
 logger = logging.getLogger(__name__)
 API = ("/api/", "/superset/explore_json", "/lang/")
-# What a value that was sent to the API causes where nobody has foreseen it.
+# Errors that an unforeseen value in a request to the API can cause.
 IN_THE_QUESTION = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError),
     *(NotImplementedError, RecursionError),
@@ -39,7 +39,7 @@ PAGE = "<!doctype html><html lang=en><title>Lakehouse</title><p>{} <a href=/dash
 
 
 def change(app: Flask) -> None:
-    """Change an application's answers: after Superset's own handlers have been set, which these replace."""
+    """Change an application's answers. Call it after Superset has set its own handlers, because it replaces them."""
     from superset.views import error_handling  # noqa: PLC0415 - needs the settings
 
     their_own = error_handling.set_app_error_handlers
@@ -56,25 +56,25 @@ def change(app: Flask) -> None:
 
 
 def _prefer_json() -> None:
-    """Who does not name HTML, as a browser does, is answered as a program is."""
+    """A client that does not name HTML, as browsers do, gets the answer for programs."""
     if request.path.startswith(API) or "text/html" not in request.headers.get("Accept", ""):
         request.environ["HTTP_ACCEPT"] = "application/json"
 
 
 def _without_languages() -> Response | None:
-    """There is one language, so none to choose; the route fails on any."""
+    """There is only one language to choose; Superset's route fails on every choice."""
     return _answer(HTTPStatus.NOT_FOUND, "There is no other language.") if request.path.startswith("/lang/") else None
 
 
 def refused(error: firewall.Refused) -> Response:
-    """A statement that may not leave."""
+    """The answer for a statement that must not be sent."""
     return _answer(HTTPStatus.BAD_REQUEST, str(error))
 
 
 def unexpected(error: Exception) -> Response:
-    """What nobody has foreseen: the question's fault if one was asked and the error is of a kind that values cause."""
+    """An unforeseen error: the question's fault if there was one and values can cause this kind of error."""
     steps = [f"{Path(step.filename).name}:{step.lineno}" for step in traceback.extract_tb(error.__traceback__)]
-    # Where it happened, and none of the values with which: the text of an error may hold them.
+    # The place of the error only: its text may hold values.
     logger.error("%s at %s: %s", type(error).__name__, request.url_rule, " ".join(steps[-8:]))
     if _asks() and request.path.startswith(API) and isinstance(error, IN_THE_QUESTION):
         return _answer(HTTPStatus.BAD_REQUEST, UNREADABLE)
@@ -88,7 +88,7 @@ def _asks() -> bool:
 
 
 def tidied(response: Response) -> Response:
-    """An error as one sentence: as JSON, or as a plain page for a browser."""
+    """An error as one sentence: JSON, or a plain page for a browser."""
     if response.status_code < HTTPStatus.BAD_REQUEST:
         return response
     if _is_of_a_value(response):
@@ -102,12 +102,12 @@ def tidied(response: Response) -> Response:
 
 
 def _is_for_a_viewer() -> bool:
-    """Whether anybody but the administrator is answered."""
+    """Whether the answer is for anybody but the administrator."""
     return bool(g.get("is_viewer", True))
 
 
 def _is_of_a_value(response: Response) -> bool:
-    """Whether a handler of Superset's took what a viewer sent for a failure; `unexpected` says what is one."""
+    """Whether a handler of Superset took a viewer's values for a failure; `unexpected` decides what is a failure."""
     is_failure = response.status_code == HTTPStatus.INTERNAL_SERVER_ERROR and not g.get("has_failed")
     return is_failure and _asks() and _is_for_a_viewer()
 
@@ -124,7 +124,7 @@ def _shortened(response: Response, stated: Mapping[str, Any]) -> Response:
 
 
 def _for_a_viewer(errors: list[dict[str, Any]]) -> dict[str, Any]:
-    """Of an error its kind, beside the sentence."""
+    """Only the kind of an error, beside the sentence."""
     return (
         {"errors": [{name: error[name] for name in OF_AN_ERROR if name in error} for error in errors]} if errors else {}
     )

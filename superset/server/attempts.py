@@ -1,17 +1,17 @@
-"""Wrong passwords are slowed down, for each account and address, and a stranger shuts out nobody else.
+"""Wrong passwords are slowed down for each account and address, and a stranger shuts out nobody else.
 
-Three counts, in the store that all processes share; an attempt that must wait is not counted and no password is looked
-at, so asking more does not make the wait longer:
+There are three counts, in the store that all processes share. An attempt that must wait is not counted and its password
+is not checked, so more attempts do not make the wait longer:
 
 | count of | free | then one waits | holds for |
 |---|---|---|---|
 | an account from an address | 5 | 30 s, doubled each time, up to 15 min | everybody there |
-| an address, over all accounts | 50 | 5 s, doubled each time, up to 1 min | who never logged in from there |
-| an account, over all addresses | 20 | 1 min, doubled each time, up to 15 min | who never logged in from there |
+| an address, over all accounts | 50 | 5 s, doubled each time, up to 1 min | accounts that never logged in from there |
+| an account, over all addresses | 20 | 1 min, doubled each time, up to 15 min | addresses without a login of it |
 
-So whoever once gave the right password at an address is stopped there by wrong passwords for that account alone. To
-check a password takes a tenth of a second of a core, on purpose. One is checked at a time in each process, and people
-who are known have a place of their own.
+So once a user has given the right password at an address, only wrong passwords for that account stop the user there.
+The check of a password takes a tenth of a second of a core, on purpose. Each process checks one at a time, and known
+users have their own queue.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ADDRESS = Limit(free=50, first=5, longest=60, kept=3600)
 ACCOUNT = Limit(free=20, first=60, longest=900, kept=3600)
 SECONDS_TO_KNOW = 30 * 24 * 3600
 SECONDS_IF_CROWDED = 5.0
-IPV6_CUSTOMER = 64  # bits of an address that say whose network it is
+IPV6_CUSTOMER = 64  # bits of an address that identify a customer's network
 
 
 @dataclass(frozen=True)
@@ -65,19 +65,19 @@ STRANGERS, KNOWN = Lane(), Lane()
 
 @dataclass(frozen=True)
 class Attempt:
-    """Somebody at an address who says to be somebody. The names under which it is counted tell neither."""
+    """A login attempt for an account at an address. The names of its counts reveal neither."""
 
     account: str
     address: str
 
     @property
     def pair(self) -> str:
-        """Of the account at the address."""
+        """The name of the count of the account at the address."""
         return _name("pair", self.account, self.address)
 
     @property
     def counts(self) -> dict[str, Limit]:
-        """What is counted."""
+        """The names and limits of its counts."""
         if self.is_known:
             return {self.pair: PAIR}
         rest = {_name("address", self.address): ADDRESS, _name("account", self.account): ACCOUNT}
@@ -85,11 +85,11 @@ class Attempt:
 
     @property
     def is_known(self) -> bool:
-        """Whether the account's password was once right from there."""
+        """Whether the account's password was right from this address before."""
         return store().get(_name("known", self.account, self.address)) is not None
 
     def begin(self) -> float:
-        """Count it; 0 if the password may be looked at, else the seconds to wait."""
+        """Count it; 0 if the password may be checked, else the seconds to wait."""
         counts = self.counts
         return max(map(store().wait, counts)) or max(store().count(name, limit) for name, limit in counts.items())
 
@@ -99,19 +99,19 @@ class Attempt:
             store().take_back(name)
 
     def succeed(self) -> None:
-        """Forget what was counted of it, and know the address from now on."""
+        """Delete its counts, and remember the address from now on."""
         self.take_back()
         store().drop(self.pair)
         store().put(_name("known", self.account, self.address), 1, SECONDS_TO_KNOW)
 
 
 def are_texts(*stated: Any) -> bool:
-    """Whether a name and a password could be those of somebody: nothing can be stored or hashed of half a letter."""
+    """Whether a name and a password are valid texts: half a surrogate pair cannot be stored or hashed."""
     return all(isinstance(text, str) and "\0" not in text and questions.is_text(text) for text in stated)
 
 
 def judged(account: str, check: Callable[[], Any]) -> Any:
-    """Whom a password proves; what must wait is not checked, and answered by `refuse_crowds`."""
+    """The user whose password is right; an attempt that must wait is not checked, and `refuse_crowds` answers it."""
     attempt = Attempt(account.lower(), network(request.remote_addr or ""))
     g.seconds_to_wait = attempt.begin()
     if g.seconds_to_wait:
@@ -127,7 +127,7 @@ def judged(account: str, check: Callable[[], Any]) -> Any:
 
 
 def network(address: str) -> str:
-    """The address that is counted: of IPv6 the part that a provider gives to one customer."""
+    """The address that is counted; of an IPv6 address only the part that a provider gives to one customer."""
     try:
         read = ipaddress.ip_address(address)
     except ValueError:
@@ -145,7 +145,7 @@ def _name(*parts: str) -> str:
 
 
 def change(app: Flask) -> None:
-    """Let an attempt that must wait be answered so, whatever the page made of it."""
+    """Answer an attempt that must wait with a refusal, independently of the page's answer."""
 
     @app.after_request
     def refuse_crowds(response: Response) -> Response:

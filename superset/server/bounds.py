@@ -1,6 +1,6 @@
-"""How large a request may be, what its address may hold, and how many questions of a viewer are in progress at once.
+"""Limits of a request's size, of the values in its address, and of a viewer's questions in progress at once.
 
-It is judged before Superset looks at it: some of its handlers take any value that they stumble over for a failure.
+They are checked before Superset handles the request: some of its handlers treat an unreadable value as a failure.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CROWDED = "Too many of your questions are being answered: please try again in a 
 class Places:
     """The questions in progress in one process, by viewer: a few are answered, some wait, more are refused.
 
-    A page asks for all its charts at once, some fourteen. Of the 16 threads of a process one viewer takes 14 at most.
+    A page requests all its charts at once, some fourteen. One viewer takes at most 14 of a process's 16 threads.
     """
 
     answered: int = 5
@@ -73,7 +73,7 @@ PLACES = Places()
 
 
 def change(app: Flask) -> None:
-    """Judge the requests of everybody, and end a question's turn with it."""
+    """Check all requests, and free a question's place when it ends."""
 
     @app.before_request
     def judge() -> Response | None:
@@ -90,7 +90,7 @@ def change(app: Flask) -> None:
 
 
 def fault(path: str, q: str) -> str:
-    """What is wrong with an address and its argument; nothing if they can be looked up."""
+    """The fault of an address and its argument; empty if they can be looked up."""
     numbers = [*(part for part in path.split("/") if part.isdecimal()), *DIGITS.findall(q)]
     if any(len(number) > len(str(LARGEST)) or int(number) > LARGEST for number in numbers):
         return "it holds a number that is too large"
@@ -98,7 +98,7 @@ def fault(path: str, q: str) -> str:
 
 
 def _depth(text: str) -> int:
-    """How deep its brackets are at most, those in quotes as well."""
+    """The greatest depth of its brackets, including those in quotes."""
     depth = deepest = 0
     for letter in text:
         depth += (letter in "([{") - (letter in ")]}")
@@ -107,19 +107,19 @@ def _depth(text: str) -> int:
 
 
 def of_a_viewer(name: str) -> Response | None:
-    """A refusal of what is more than the page of a dashboard asks."""
+    """A refusal if a request exceeds those of a dashboard's page."""
     q = request.args.get("q", "")
     if refusal := _too_large():
         return refusal
     if len(q) > LONGEST:
         return said(UNREADABLE.format("it is too long"), HTTPStatus.BAD_REQUEST)
     if request.path == PERIODS and not is_period(q):
-        return said(UNREADABLE.format("there is no such time range"), HTTPStatus.BAD_REQUEST)
+        return said(UNREADABLE.format("the time range is unknown"), HTTPStatus.BAD_REQUEST)
     return _without_a_place(name) if request.path == FIGURES else None
 
 
 def _too_large() -> Response | None:
-    request.max_content_length = BYTES_OF_A_VIEWER  # also of a body whose length is not stated
+    request.max_content_length = BYTES_OF_A_VIEWER  # also for a body without a stated length
     if (request.content_length or 0) > BYTES_OF_A_VIEWER:
         return said(UNREADABLE.format("it is too large"), HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     return None
@@ -135,12 +135,12 @@ def _without_a_place(name: str) -> Response | None:
 
 
 def is_period(q: str) -> bool:
-    """Whether the time ranges that are asked about can be read in a short time."""
+    """Whether the requested time ranges can be read in a short time."""
     return all(map(questions.is_readable, questions.texts(_read(q))))
 
 
 def _read(q: str) -> Any:
-    """As the API reads it; what it cannot read it refuses itself."""
+    """The value as the API reads it; the API itself refuses an unreadable one."""
     with contextlib.suppress(prison.decoder.ParserException):
         return prison.loads(q)
     with contextlib.suppress(ValueError):

@@ -1,8 +1,8 @@
-"""What Superset may send to the endpoint: one query over one table of a mart, of which it reaches the asker's rows.
+"""The statements that Superset may send to the endpoint: one query over one table of a mart, for the viewer's rows.
 
-A statement is read, judged, changed as a tree and written anew. The table in it is replaced by a subquery that holds
-the rows which the asker's rules allow, so nothing that a filter, a metric, a column or a comment says can reach past
-them. The endpoint's gate refuses more, and does not trust this.
+A statement is parsed into a tree, checked, changed and written again. Its table is replaced by a subquery with the rows
+that the viewer's rules allow. So no text of a filter, a metric, a column or a comment can reach past them. The
+endpoint's gate refuses more, and does not rely on this.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.tokens import TokenType
 
-# All of these hold, each by any of its conditions; without any, no row is held.
+# All rules must hold, each by any of its conditions; without a rule, there is no row.
 Rules = Sequence[Sequence[str]]
 
 
@@ -31,7 +31,7 @@ MART = re.compile("mart_[a-z_]+")
 NAME = re.compile("[a-z_]+")
 LONGEST = 50_000
 NOTHING: Rules = (("1 = 0",),)
-# Parts of a query that no chart needs: each could reach past the rows of its table.
+# Parts of a query that no chart needs: each could reach beyond the rows of its table.
 REFUSED = (
     exp.Command,
     exp.CTE,
@@ -53,12 +53,12 @@ FUNCTIONS = words(
     " day dayofweek decimal floor greatest if least length lower max min month nullif quarter round stddev sum to_date"
     " to_timestamp trim trunc try_divide upper week year"
 )
-# Words that a bracket may follow although they call nothing.
+# Words that a bracket may follow although they are not functions.
 WORDS = words("and as between by case distinct else from having in not on or select then when where")
 
 
 class Refused(Exception):
-    """A statement that may not leave."""
+    """A statement that must not be sent."""
 
 
 def check(sql: str, **_: Any) -> str:
@@ -68,7 +68,7 @@ def check(sql: str, **_: Any) -> str:
 
 
 def guard(sql: str, rules: Callable[[str, str], Rules]) -> str:
-    """The statement to send: its table holds the rows that `rules` allow of it. Guarded once more, it is the same."""
+    """The statement to send: its table holds only the rows that `rules` allow. Guarding it again changes nothing."""
     tree = _read(_text(_judged(sql)))
     for like in tree.find_all(exp.Like, exp.ILike):
         _complete(like)
@@ -111,7 +111,7 @@ def _is_of_a_mart(table: exp.Table) -> bool:
 
 
 def _check_calls(sql: str) -> None:
-    """Judge the names of functions as they are written: the tree has names of its own for them."""
+    """Check the names of functions as they are written: the tree has its own names for them."""
     tokens = sqlglot.tokenize(sql, read=DIALECT)
     for token, following in itertools.pairwise(tokens):
         called = following.token_type == TokenType.L_PAREN and token.text[:1].isalpha()
@@ -120,7 +120,7 @@ def _check_calls(sql: str) -> None:
 
 
 def _complete(like: exp.Like | exp.ILike) -> None:
-    """Let a pattern without an escape of its own be one that Spark accepts."""
+    """Turn a pattern without its own escape character into one that Spark accepts."""
     if isinstance(like.parent, exp.Escape):
         return
     for text in like.expression.find_all(exp.Literal):
@@ -129,7 +129,7 @@ def _complete(like: exp.Like | exp.ILike) -> None:
 
 
 def _enclose(table: exp.Table, rules: Rules) -> None:
-    """Put the subquery in the place of the table, unless the table stands in it already."""
+    """Replace the table by the subquery, unless the table is already in it."""
     plain = exp.Table(this=exp.to_identifier(table.name, quoted=True), db=exp.to_identifier(table.db, quoted=True))
     rows = exp.select("*").from_(plain).where(_condition(rules or NOTHING))
     if _quoted(table.parent_select.copy()) == _quoted(rows.copy()):
@@ -142,28 +142,28 @@ def _condition(rules: Rules) -> exp.Expression:
 
 
 def _clause(text: str) -> exp.Expression:
-    """One condition of a rule, which speaks of nothing but the row. Raises `Refused`."""
+    """One condition of a rule; it may only use columns of the row. Raises `Refused`."""
     try:
         clause = sqlglot.parse_one(text, read=DIALECT, into=exp.Condition)
     except (sqlglot.errors.SqlglotError, RecursionError) as error:
         raise Refused("No question is allowed: a rule for your rows cannot be read.") from error
     if clause.find(exp.Query, exp.Table, *REFUSED):
-        raise Refused("No question is allowed: a rule for your rows says more than which they are.")
+        raise Refused("No question is allowed: a rule for your rows does more than select them.")
     return clause
 
 
 def _quoted(tree: exp.Select) -> exp.Select:
-    """With all names in quotes: none of them is read as a word of SQL."""
+    """The tree with all names in quotes, so that none is read as a word of SQL."""
     for name in tree.find_all(exp.Identifier):
         name.set("quoted", value=True)
     return tree
 
 
 def _written(tree: exp.Select) -> str:
-    """The text of a tree, without its comments. What is read back from it must be the tree."""
+    """The text of a tree, without its comments. It must parse to the same tree again."""
     sql = _text(tree)
     if len(sql) > LONGEST or "${" in sql or _read(sql) != tree:
-        raise Refused("This question is not allowed: it cannot be written so that it means the same.")
+        raise Refused("This question is not allowed: it cannot be written with the same meaning.")
     _check_calls(sql)
     return sql
 

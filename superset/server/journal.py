@@ -1,7 +1,7 @@
-"""What the server writes down about its use: who did what when, and never the values that a question held.
+"""The server's records of its use: user, action and time, but never the values of a question.
 
-Superset's own journal keeps each request's content, filters and all, and its log each statement. Both are told here to
-keep the act alone.
+Superset's own journal keeps each request's content, including filters, and its log keeps each statement. Here both
+keep only the action.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from superset.utils.log import AbstractEventLogger
 from superset.utils.logging_configurator import LoggingConfigurator
 
 ACTION = re.compile(r"[A-Za-z_.]{1,100}")
-# What a page reports of itself. Nobody reads it here, and it is most of what would be kept.
+# Reports of a page about itself. Nobody reads them here, and they would be most of the journal.
 TELEMETRY = "log"
-# Loggers whose messages are their makers' own words alone; of the others only the place is told.
+# Loggers whose messages hold only fixed words; other loggers' lines give only the place.
 MOST_ERRORS = 10
 PLAIN = ("gunicorn", "alembic", "answers", "journal", "upkeep")
 
@@ -26,14 +26,14 @@ class Events(AbstractEventLogger):
     """Keeps user, action, numbers of dashboard and chart, time and duration."""
 
     def log(self, user_id: int | None, action: str, *_: Any, **stated: Any) -> None:
-        """Write one row, whatever the request held."""
+        """Write one row, without the content of the request."""
         from superset.extensions import db  # noqa: PLC0415 - the settings are read before
         from superset.models.core import Log  # noqa: PLC0415 - needs the settings
 
         if action == TELEMETRY:
             return
         known = action if ACTION.fullmatch(action) else "other"
-        numbers = {name: stated.get(name) or None for name in ("dashboard_id", "slice_id")}  # 0 is none
+        numbers = {name: stated.get(name) or None for name in ("dashboard_id", "slice_id")}  # 0 means none
         try:
             db.session.add(Log(action=known, user_id=user_id, duration_ms=stated.get("duration_ms"), **numbers))
             db.session.commit()
@@ -43,7 +43,7 @@ class Events(AbstractEventLogger):
 
 
 class Told(logging.Formatter):
-    """A line without values: the words of the code, never what is put into them, and of an error its kind and place."""
+    """A line without values: the fixed words of the code, without their arguments, and an error's kind and place."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
@@ -72,7 +72,7 @@ def _kinds(error: BaseException) -> list[str]:
 
 
 class Configurator(LoggingConfigurator):
-    """Sends every logger's lines to the standard error, in that form."""
+    """Sends every logger's lines to standard error, in that form."""
 
     def configure_logging(self, _app_config: Any, _debug_mode: bool) -> None:  # noqa: FBT001 - the order is Superset's
         """Set it up."""

@@ -1,4 +1,4 @@
-"""Who may log in: the users of the SQL endpoint, with the same passwords, checked against the same file."""
+"""The login: for the users of the SQL endpoint, with the same passwords, checked against the same file."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from flask_jwt_extended import JWTManager
 from superset.security import SupersetSecurityManager
 
 PREFIX = "pbkdf2-sha512"
-# Of a password that nobody has: an unknown name takes as long as a wrong password.
+# The hash of a password that nobody has: an unknown name takes as long as a wrong password.
 NOBODY = f"{PREFIX}:210000:{'00' * 16}:{'00' * 32}"
 
 
 def proves(secret: str, password: str) -> bool:
-    """Whether the password is that of the hash. What the company's LDAP server checks is not proved here."""
+    """Whether the password matches the hash. Passwords that the company's LDAP server checks are not accepted here."""
     if not secret.startswith(f"{PREFIX}:"):
         return False
     _, iterations, salt, expected = secret.split(":")
@@ -28,7 +28,7 @@ def proves(secret: str, password: str) -> bool:
 
 
 class SecurityManager(SupersetSecurityManager):
-    """Superset's own, but for the check of a password and for how long a login holds."""
+    """Superset's own, except the check of a password and the duration of a login."""
 
     def auth_user_db(self, username: str, password: str) -> Any:
         """The user, if the endpoint knows name and password; else None."""
@@ -37,7 +37,7 @@ class SecurityManager(SupersetSecurityManager):
         return attempts.judged(username or "", lambda: self._proved(username or "", password or ""))
 
     def auth_user_ldap(self, _username: str, _password: str) -> None:
-        """Nobody: what the company's LDAP server checks is not asked here, and no password goes past `attempts`."""
+        """Nobody: the company's LDAP server is not asked here, and no password bypasses `attempts`."""
 
     def _proved(self, username: str, password: str) -> Any:
         role, secret = accounts().get(username, ("", NOBODY))
@@ -60,15 +60,15 @@ class SecurityManager(SupersetSecurityManager):
         user = super().load_user(jwt_data["sub"])
         if user is None or not sessions.token_holds(user, jwt_data):
             return None
-        g.user = user  # as Superset's own does
+        g.user = user  # like Superset's own method
         return user
 
     def create_jwt_manager(self, app: Any) -> JWTManager:
-        """Superset's own, with tokens that say which account they are of, and since when."""
+        """Superset's own, with tokens that state their account and the time of their creation."""
         manager, found = super().create_jwt_manager(app), super().load_user
         manager.additional_claims_loader(lambda number: sessions.claims(found(number)))
         return manager
 
     def on_user_logout(self, user: Any) -> None:
-        """End the login for good."""
+        """End the login permanently."""
         sessions.end(user)

@@ -1,6 +1,6 @@
-"""Two changes of Superset's pages: they begin at the list of dashboards, and fetch no picture from a tracking service.
+"""Two changes of Superset's pages: they begin at the list of dashboards, and load no picture from a tracking service.
 
-The content security policy stops that picture anyway, but each browser would then log an error on each page.
+The content security policy blocks this picture anyway, but each browser would then log an error on each page.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How the server reads requests: none takes a thread before all of it is there, and none may take long to arrive.
+"""How the server reads requests: a request takes no thread before it is complete, and must arrive in a limited time.
 
-Gunicorn's threads read by themselves, and one byte is enough to have one read for ever. Here the loop of each process
-collects a request, whoever sends it, and gives it to a thread when it is whole. A body that is large, comes in chunks
-or waits to be asked for is read by a thread, which gives it up at the same time. Behind a proxy all come from one
+Gunicorn's threads read requests themselves, and one byte is enough to occupy a thread for ever. Here the loop of each
+process collects a request and gives it to a thread when it is complete. A thread reads a body that is large, comes in
+chunks or waits for a signal to continue; it gives up after the same time. Behind a proxy all requests come from one
 address, so nothing is counted by address.
 """
 
@@ -26,7 +26,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 SECONDS_OF_HEAD = 15.0
 SECONDS_OF_ALL = 30.0
 SECONDS_TO_LINGER = 2.0
-SECONDS_TO_SEND = 120.0  # until whoever asked must have taken a piece of the answer
+SECONDS_TO_SEND = 120.0  # within this time the client must take a piece of the answer
 MOST_OF_HEAD = 64 * 1024
 MOST_COLLECTED = 128 * 1024
 MOST_READERS = 4  # threads of a process that read a body by themselves
@@ -39,7 +39,7 @@ BUSY = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length
 
 @dataclass
 class Collected:
-    """What has come of a request, since when."""
+    """The received part of a request, and the time of its beginning."""
 
     connection: Any
     began: float = field(default_factory=time.monotonic)
@@ -47,10 +47,10 @@ class Collected:
 
     @property
     def missing(self) -> int | None:
-        """How many bytes are missing; None if a thread must find out."""
+        """The number of missing bytes; None if a thread must find out."""
         head = self.data.find(END)
         if head < 0:
-            return 1 if len(self.data) <= MOST_OF_HEAD else 0  # gunicorn takes no larger one, and says so
+            return 1 if len(self.data) <= MOST_OF_HEAD else 0  # gunicorn refuses a larger head, and says so
         start = bytes(self.data[: head + 2])
         stated, length = STATES_A_BODY.findall(start), LENGTH.search(start)
         if not stated:
@@ -61,7 +61,7 @@ class Collected:
 
     @property
     def ends(self) -> float:
-        """When the rest is no longer awaited."""
+        """The time at which waiting for the rest ends."""
         return self.began + (SECONDS_OF_HEAD if END not in self.data else SECONDS_OF_ALL)
 
 
@@ -90,14 +90,14 @@ class Connection(TConn):
     linger: Callable[[Any], None] | None = None
 
     def close(self, graceful: bool = False) -> None:  # noqa: FBT001, FBT002 - as gunicorn calls it
-        """Close it; gunicorn's loop would stand still until the other side has closed too."""
+        """Close it; otherwise gunicorn's loop would wait until the other side has closed too."""
         if graceful and self.linger:
             self.linger(self)
         else:
             super().close()
 
     def init(self) -> None:
-        """Let the parser begin with what was collected."""
+        """Let the parser begin with the collected bytes."""
         self.sock.settimeout(SECONDS_TO_SEND)
         if not self.initialized:
             self.initialized = True
@@ -110,7 +110,7 @@ class Connection(TConn):
 
 
 class Worker(ThreadWorker):
-    """Gunicorn's with threads, which get whole requests."""
+    """Gunicorn's worker with threads; the threads get complete requests."""
 
     def __init__(self, *stated: Any, **named: Any) -> None:
         super().__init__(*stated, **named)
@@ -187,7 +187,7 @@ class Worker(ThreadWorker):
         connection.close()
 
     def _linger(self, connection: Any) -> None:
-        """Take what still comes for a moment: a close before it is read could cut the answer short."""
+        """Read further bytes for a moment: closing before they are read could cut the answer off."""
         try:
             connection.sock.shutdown(socket.SHUT_WR)
         except OSError:
@@ -208,7 +208,7 @@ class Worker(ThreadWorker):
         connection.close()
 
     def murder_pending(self) -> None:
-        """Close what has not come in time."""
+        """Close connections whose requests did not arrive in time."""
         now = time.monotonic()
         for late in [each.connection for each in self.collecting.values() if each.ends <= now or not self.alive]:
             self._give_up(late)

@@ -1,6 +1,6 @@
-"""Brings the metadata database to this version of Superset and sets its administrator; run before the server starts.
+"""Migrates the metadata database to this version of Superset and sets its administrator; run before the server starts.
 
-One process does what `superset db upgrade`, `superset init` and `superset fab create-admin` would do in three.
+One process does the work of `superset db upgrade`, `superset init` and `superset fab create-admin`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _sync() -> None:
 
 
 def _tidy() -> None:
-    """Remove what is over, also from the places in a file that SQLite keeps free."""
+    """Remove expired entries, also from the free space in SQLite's file."""
     from superset.extensions import db  # noqa: PLC0415 - needs an application
 
     upkeep.tidy()

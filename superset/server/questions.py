@@ -1,8 +1,8 @@
-"""What a viewer may ask: the columns and saved metrics of a table, and what the saved chart itself holds.
+"""The questions that a viewer may ask: columns and saved metrics of a table, and the content of the saved chart.
 
-Superset takes text of SQL from anybody who may look at a dashboard: in a column, a metric, a filter, an order, and in
-`extras`. Here a viewer chooses among what is saved, and a question of another kind ends before a statement is made.
-The one way to a question, whatever the route, is the factory of query contexts.
+Superset accepts SQL text from anybody who may look at a dashboard: in a column, a metric, a filter, an order, and in
+`extras`. Here a viewer can only choose saved items, and any other question is refused before a statement is made. The
+factory of query contexts checks this, because all routes use it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import steps
 
 NOT_OURS = "This question is not allowed: {}."
 SCALARS = (str, int, float, bool, type(None))
-# What the page adds to a saved column or to the name of one.
+# Keys that the page adds to a saved column or to the name of one.
 OF_A_COLUMN = frozenset(
     (
         *("expressionType", "sqlExpression", "label"),
@@ -28,9 +28,9 @@ FRAGMENTS = ("where", "having", "transpile_to_dialect", "instant_time_comparison
 RANGE = re.compile(r"^(No filter$|Last |Next |previous calendar |Current )| : ")
 NUMBERS = ("dashboardId", "slice_id", "parent_slice_id")
 DEEPEST = 30
-MOST = 5  # of queries in a question, and of times with which one is compared
-# What a period may call, and how it may look beside its form: holidays of a country are looked up again in each
-# bracket, and a year of five digits is in no calendar.
+MOST = 5  # queries in a question, and time comparisons in a query
+# The functions and the form that a period may have: holidays of a country are looked up again in each bracket, and no
+# calendar has a year of five digits.
 CALLS = frozenset(("datetime", "dateadd", "datetrunc", "lastday"))
 CALL = re.compile(r"(\w*)\s*\(")
 MOST_CALLS, LONGEST_PERIOD = 10, 300
@@ -39,7 +39,7 @@ TOO_LARGE = re.compile(r"(?<![.\d])\d{5}")
 
 @dataclass(frozen=True)
 class Menu:
-    """What there is to choose from: names of columns and metrics, time grains, and the parts of the saved chart."""
+    """The possible choices: names of columns and metrics, time grains, and the parts of the saved chart."""
 
     columns: frozenset[str]
     metrics: frozenset[str]
@@ -47,7 +47,7 @@ class Menu:
     saved: tuple[Mapping[str, Any], ...] = ()
 
     def faults(self, query: Any) -> Iterator[str]:
-        """What is wrong with a query object, in a few words each."""
+        """The faults of a query object, in a few words each."""
         yield from self._faults_of_columns([*query.columns, *query.series_columns])
         yield from self._faults_of_metrics([*(query.metrics or ()), query.series_limit_metric])
         yield from self._faults_of_order(query)
@@ -57,7 +57,7 @@ class Menu:
         if query.granularity is not None and query.granularity not in self.columns:
             yield "a time column that the table does not have"
         if not all(map(_is_range, [query.time_range, *map(_range, query.filter)])):
-            yield "a time range that there is not"
+            yield "an unknown time range"
         if query.annotation_layers:
             yield "a layer of annotations"
 
@@ -97,14 +97,14 @@ class Menu:
         for column, _ in query.orderby:
             name = isinstance(column, str) and column in self.columns | self.metrics | labels
             if not (name or self._is_metric(column) or self._is_column(column)):
-                yield "an order that is not by what is saved"
+                yield "an order by something that is not saved"
 
     def _faults_of_filter(self, condition: Mapping[str, Any]) -> Iterator[str]:
         column, grain, value = condition.get("col"), condition.get("grain"), condition.get("val")
         if not (isinstance(column, str) or self._is_column(column)):
             yield "a filter on a column that is not saved"
         if grain is not None and not self._is_grain(grain):
-            yield "a time grain that there is not"
+            yield "an unknown time grain"
         values = value if isinstance(value, list) else [value]
         if not all(isinstance(each, SCALARS) for each in values):
             yield "a filter whose value is not a text, number or truth"
@@ -114,7 +114,7 @@ class Menu:
             yield "text of SQL"
         grain = extras.get("time_grain_sqla")
         if grain is not None and not self._is_grain(grain):
-            yield "a time grain that there is not"
+            yield "an unknown time grain"
 
 
 def _range(condition: Mapping[str, Any]) -> Any:
@@ -122,12 +122,12 @@ def _range(condition: Mapping[str, Any]) -> Any:
 
 
 def _is_range(text: Any) -> bool:
-    """Of a text that is none of these Superset makes "until today", without a word."""
+    """Whether the text is a time range; Superset silently reads any other text as "until today"."""
     return text in (None, "") or (isinstance(text, str) and bool(RANGE.search(text)))
 
 
 def is_readable(text: Any) -> bool:
-    """Whether a period can be read in a short time: few calls, all known, and no number that no calendar has."""
+    """Whether a period can be read in a short time: few calls, all known, and no number beyond a calendar's."""
     if not isinstance(text, str):
         return True
     calls = [name.lower() for name in CALL.findall(text)]
@@ -136,7 +136,7 @@ def is_readable(text: Any) -> bool:
 
 
 def teach() -> None:
-    """Let every question be judged as it is made."""
+    """Let every question be checked when it is made."""
     from superset.common.query_context_factory import QueryContextFactory  # noqa: PLC0415 - needs the settings
 
     make = QueryContextFactory.create
@@ -156,15 +156,15 @@ def teach() -> None:
 
 
 def as_a_viewers(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """The question without what only the administrator says: how long its answer is kept for others."""
+    """The question without the setting of the administrator: how long its answer is cached for others."""
     return {**parts, "custom_cache_timeout": None}
 
 
 def _require_plain(parts: Mapping[str, Any]) -> None:
-    """Refuse what Superset would read as SQL, or stumble over, before it is asked for access."""
+    """Refuse text that Superset would read as SQL or fail on, before it checks access."""
     form, queries = parts.get("form_data"), parts.get("queries")
     if not (form is None or isinstance(form, dict)) or not isinstance(queries, list):
-        _refuse("it has not the form of a question")
+        _refuse("it does not have the form of a question")
     if not all(isinstance((form or {}).get(name), SCALARS) for name in NUMBERS):
         _refuse("a dashboard or chart that has no number")
     if not all(is_text(text) for text in texts(queries)):
@@ -174,7 +174,7 @@ def _require_plain(parts: Mapping[str, Any]) -> None:
 
 
 def excesses(queries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What is wrong with queries that have not been made yet, in a few words each."""
+    """The faults of queries that have not been made yet, in a few words each."""
     if len(queries) > MOST:
         yield "too many queries"
     for query in queries:
@@ -184,12 +184,12 @@ def excesses(queries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         if len(query.get("time_offsets") or ()) > MOST:
             yield "too many times to compare with"
         if not all(map(is_readable, [query.get("time_range"), *map(_range, query.get("filters") or ())])):
-            yield "a time range that there is not"
+            yield "an unknown time range"
         yield from steps.faults(query.get("post_processing") or ())
 
 
 def texts(part: Any, depth: int = 0) -> Iterator[str]:
-    """All texts of a question, its names too."""
+    """All texts of a question, including its names."""
     if depth > DEEPEST:
         _refuse("too many brackets")
     if isinstance(part, str):
@@ -202,7 +202,7 @@ def texts(part: Any, depth: int = 0) -> Iterator[str]:
 
 
 def is_text(text: str) -> bool:
-    """Half a surrogate pair is none: nothing can be sent of it."""
+    """Whether it is valid text: half a surrogate pair is not, and cannot be sent."""
     return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
@@ -214,7 +214,7 @@ def _require_saved(context: Any) -> None:
 
 
 def _menu(dataset: Any, chart: Any) -> Menu:
-    """What the table offers, and the chart of this number if it is one of the table."""
+    """The choices of the table, and those of the chart with this number if it belongs to the table."""
     grains = dataset.database.db_engine_spec.get_time_grain_expressions()
     return Menu(
         frozenset(column.column_name for column in dataset.columns),
@@ -225,7 +225,7 @@ def _menu(dataset: Any, chart: Any) -> Menu:
 
 
 def _parameters(dataset: Any, chart: Any) -> Any:
-    """What was saved with a chart; it is looked up here, since Superset shows a viewer no chart by its number."""
+    """The saved parameters of a chart; read here, because Superset shows a viewer no chart by its number."""
     from superset.extensions import db  # noqa: PLC0415 - needs an application
     from superset.models.slice import Slice  # noqa: PLC0415 - likewise
 
@@ -237,7 +237,7 @@ def _parameters(dataset: Any, chart: Any) -> Any:
 
 
 def _saved(part: Any) -> Iterator[Mapping[str, Any]]:
-    """The columns and metrics of a chart that have an expression of their own, wherever they stand in it."""
+    """The columns and metrics of a chart that have their own expression, at any place in it."""
     if isinstance(part, dict):
         if "expressionType" in part and "label" in part:
             yield part

@@ -1,7 +1,7 @@
-"""Kept results end with their publication: a key holds what the endpoint served when the question was asked.
+"""Cached results end with their publication: a key names the publication that was served when the question was asked.
 
-The endpoint writes `endpoint_served` once it has exchanged its views. It is read at the beginning of a request, so an
-answer is never kept under a newer publication than it was computed from.
+The endpoint writes `endpoint_served` after it has replaced its views. The file is read at the beginning of a request,
+so an answer is never cached under a newer publication than the one that it was computed from.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from flask_caching.backends.filesystemcache import FileSystemCache
 
 
 def served() -> str:
-    """What the endpoint serves; one answer for all of a request."""
+    """The name of the served publication; the same for a whole request."""
     if not has_app_context():
         return _read()
     if "served" not in g:
@@ -29,7 +29,7 @@ def _read() -> str:
 
 
 def prefix() -> str:
-    """What begins each key in a cache that several servers share."""
+    """The beginning of each key in a cache that several servers share."""
     return f"lakehouse_{served()}_"
 
 
@@ -41,5 +41,5 @@ class FileResults(FileSystemCache):
         return str(super()._get_filename(key if own else f"{served()}:{key}"))
 
     def forget_expired(self) -> None:
-        """Remove the files of results that are over; left alone, they would lie there until the folder is full."""
+        """Remove the files of expired results; otherwise they would stay until the folder is full."""
         self._remove_expired(time.time())

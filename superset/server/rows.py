@@ -1,4 +1,4 @@
-"""Which rows the asker's rules allow, from Superset's own row-level rules, and the statement that holds no others."""
+"""The rows that the viewer's rules allow, from Superset's row-level rules, and the statement with only these rows."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import firewall
 
 
 def guarded(sql: str, *, database: Any, security_manager: Any, **_: Any) -> str:
-    """The statement as it may leave for the user who asks. Raises `firewall.Refused`."""
+    """The statement that may be sent for the asking user. Raises `firewall.Refused`."""
     return firewall.guard(sql, lambda schema, table: _rules(database, security_manager, schema, table))
 
 
 def _rules(database: Any, security_manager: Any, schema: str, table: str) -> firewall.Rules:
-    """The rules of whoever asks now, as Superset groups them: none if there is no such dataset, user or rule."""
+    """The rules of the asking user, as Superset groups them; empty if there is no dataset, user or rule."""
     from superset.connectors.sqla.models import SqlaTable  # noqa: PLC0415 - needs an application
 
     known = security_manager.session.query(SqlaTable)

@@ -1,8 +1,8 @@
-"""A login ends at logout, and with the password or role that it was made with; a copied cookie or token ends with it.
+"""A login ends at logout, or when its password or role changes; a copied cookie or token ends with it.
 
-A cookie is signed and names a login that the server knows; after logout it knows it no longer. A token of the API says
-when it was made; those made before their user logged out are refused. Both carry a keyed hash of the account as the
-endpoint's file had it, so that `endpoint_user passwd`, `add` and `remove` end them at once.
+A cookie is signed and names a login that the server knows. After logout the server no longer knows it. An API token
+states its time; tokens from before their user's logout are refused. Both carry a keyed hash of the account in the
+endpoint's file, so that `endpoint_user passwd`, `add` and `remove` end them at once.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ def _begin(_app: Flask, user: Any) -> None:
 
 
 def brings_a_token() -> bool:
-    """Whether this request names a token of the API."""
+    """Whether this request has an API token."""
     return str(request.headers.get("Authorization", "")).startswith("Bearer ")
 
 
 def holds(user: Any) -> bool:
-    """Whether the cookie of this request is of a login that has not ended."""
+    """Whether the cookie of this request belongs to a login that has not ended."""
     stated = (session.get(SESSION), session.get(ACCOUNT))
     if not all(isinstance(part, str) for part in stated):
         return False
@@ -65,12 +65,12 @@ def end(user: Any) -> None:
 
 
 def claims(user: Any) -> dict[str, Any]:
-    """What a token says beside its user."""
+    """The claims of a token beside its user."""
     return {ACCOUNT: fingerprint(user.username), MADE_AT: time.time()}
 
 
 def token_holds(user: Any, stated: dict[str, Any]) -> bool:
-    """Whether a token is of an account as it is now, and made after its user's last logout."""
+    """Whether a token belongs to the current state of an account, and was made after its user's last logout."""
     made = stated.get(MADE_AT)
     if not isinstance(made, float) or not _is_of(user, str(stated.get(ACCOUNT))):
         return False
@@ -84,7 +84,7 @@ def _is_of(user: Any, account: str) -> bool:
 
 
 def fingerprint(name: str) -> str:
-    """A keyed hash of an account's role and secret; nothing if there is no such account."""
+    """A keyed hash of an account's role and secret; empty if the account does not exist."""
     role, secret = accounts().get(name, ("", ""))
     own = administrators_password() if role == SERVICE else ""
     return _hash("account", name, role, secret, own) if role else ""

@@ -1,4 +1,4 @@
-"""Superset knows Spark by the name of Hive, and Spark can do what Hive could not."""
+"""Superset treats Spark as Hive, but Spark can do more than Hive could."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import rows
 import sparksql
 
-# Superset takes Spark for Hive, whose expressions for weeks and months are not Spark's.
+# Superset takes Spark for Hive, but Hive's expressions for weeks and months do not fit Spark.
 TIME_GRAINS = {
     "PT1M": "date_trunc('minute', {col})",
     "PT1H": "date_trunc('hour', {col})",
@@ -30,12 +30,12 @@ NOT_OFFERED = [
 
 
 def teach() -> None:
-    """Let Superset's Hive be Spark: how it reads and writes values, and what it sends."""
+    """Turn Superset's Hive into Spark: how it reads and writes values, and what it sends."""
     from pyhive.sqlalchemy_hive import HiveCompiler  # noqa: PLC0415 - a test of this folder has no PyHive
     from superset.db_engine_specs.hive import HiveEngineSpec  # noqa: PLC0415 - needs the settings, which need this
     from superset.models.helpers import ExploreMixin  # noqa: PLC0415 - likewise
 
-    # The work-around for Hive names a column twice where a query is ordered by what it does not select.
+    # The work-around for Hive names a column twice if a query is ordered by a column that it does not select.
     HiveEngineSpec.allows_hidden_orderby_agg = True
     HiveEngineSpec.execute = staticmethod(_sending(HiveEngineSpec.execute))
     HiveCompiler.render_literal_value = _writing(HiveCompiler.render_literal_value)
@@ -43,7 +43,7 @@ def teach() -> None:
 
 
 def _sending(send: Callable[..., None]) -> Callable[..., None]:
-    """The last step before the endpoint: what was put together since the statement was guarded is guarded again."""
+    """The last step before the endpoint: guard the statement again, because Superset may have changed it since."""
 
     def execute(cursor: Any, query: str, database: Any, **options: Any) -> None:
         from superset.extensions import security_manager  # noqa: PLC0415 - needs an application
@@ -54,7 +54,7 @@ def _sending(send: Callable[..., None]) -> Callable[..., None]:
 
 
 def _writing(write: Callable[..., str]) -> Callable[..., str]:
-    """Texts as Spark reads them; SQLAlchemy takes each per cent sign for the driver's unless it is doubled."""
+    """Write texts as Spark reads them; SQLAlchemy gives each per cent sign to the driver unless it is doubled."""
 
     def render_literal_value(self: Any, value: Any, kind: Any) -> str:
         if not isinstance(value, str):
@@ -66,7 +66,7 @@ def _writing(write: Callable[..., str]) -> Callable[..., str]:
 
 
 def _handling(handle: Callable[..., Any]) -> Callable[..., Any]:
-    """The values of a filter on texts are what they are; Superset would strip them and take some for NULL."""
+    """Keep the values of a filter on texts unchanged; Superset would strip them and take some for NULL."""
 
     def filter_values_handler(values: Any, *rest: Any, **parts: Any) -> Any:
         from superset.utils.core import FilterOperator, GenericDataType  # noqa: PLC0415 - needs the settings
@@ -83,14 +83,16 @@ def _handling(handle: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _require_kept(values: Any, handled: Any) -> None:
-    """Superset takes a text for a number that it cannot read for NULL, and would give the rows without a number."""
+    """Refuse an unreadable number: Superset would take it for NULL and return the rows without a number."""
     from superset.exceptions import QueryObjectValidationError  # noqa: PLC0415 - needs the settings
 
     stated, read = ([each] if not isinstance(each, (list, tuple)) else each for each in (values, handled))
     if any(text not in (None, "<NULL>") and value is None for text, value in zip(stated, read, strict=False)):
-        raise QueryObjectValidationError("This question is not allowed: the value of a filter on numbers is none.")
+        raise QueryObjectValidationError(
+            "This question is not allowed: a filter on numbers has a value that is not a number."
+        )
 
 
 def _text(value: Any) -> str | None:
-    """A value to compare texts with: a number or truth as JSON writes it."""
+    """A value to compare with texts: numbers and truth values are written as in JSON."""
     return value if value is None or isinstance(value, str) else json.dumps(value)

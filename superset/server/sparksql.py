@@ -1,8 +1,8 @@
-r"""Spark's SQL as it is read and written here: what a literal is, what a pattern is, and the dialect that knows both.
+r"""Spark's SQL as it is read and written here: literals, patterns, and a dialect that knows both.
 
 Spark reads a backslash in a literal as the beginning of an escape, and two literals side by side as one. So `'` is
 written `\'`, never `''`, and a backslash is written twice. `${` is written `$\{`, which Spark reads as the same two
-characters: Spark puts variables of the process in the place of `${...}` wherever it stands in a statement.
+characters: otherwise Spark would replace `${...}` by variables of the process, at any place in a statement.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import ClassVar
 from sqlglot.dialects.spark import Spark
 
 ESCAPES = {"\\": "\\\\", "'": "\\'"}
-# What Spark reads an escape as; of any other it drops the backslash, but keeps it before the wildcards of LIKE.
+# How Spark reads escapes. It drops the backslash of any other escape, but keeps it before the wildcards of LIKE.
 READ = {
     "\\\\": "\\",
     "\\0": "\0",
@@ -25,12 +25,12 @@ READ = {
     "\\%": "\\%",
     "\\_": "\\_",
 }
-# Escapes by number: no statement of ours has one, and none is read, so none is mistaken.
+# Escapes by number: no statement of ours has one, and none is accepted, so none can be misread.
 BY_NUMBER = ["u", "U", *"01234567"]
 
 
 def escaped(text: str) -> str:
-    """What stands between the quotes of a literal of this text."""
+    """The content between the quotes of this text's literal."""
     return "".join(ESCAPES.get(letter, letter) for letter in text).replace("${", "$\\{")
 
 
@@ -51,7 +51,7 @@ class Dialect(Spark):
     """sqlglot's Spark, with Spark's own escapes."""
 
     class Tokenizer(Spark.Tokenizer):
-        """Drops a backslash where Spark does."""
+        """Drops a backslash where Spark drops it."""
 
         ESCAPE_FOLLOW_CHARS: ClassVar[list[str]] = ["\\", "b", "n", "r", "t", "Z", "%", "_", *BY_NUMBER]
 
@@ -59,7 +59,7 @@ class Dialect(Spark):
         """Writes literals as Spark reads them."""
 
         def escape_str(self, text: str, *_: object, **__: object) -> str:
-            """All literals are written here, those of a formatted statement too."""
+            """All literals are written here, including those of a formatted statement."""
             return str(self._replace_line_breaks(escaped(text)))
 
 

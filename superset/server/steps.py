@@ -1,7 +1,7 @@
-"""What a viewer may have done with the rows of an answer before they are sent: what the pages of dashboards ask for.
+"""The steps that a viewer may apply to the rows of an answer: only those that the pages of dashboards use.
 
-A page puts rows into another form by steps, which Superset runs in its own process. Some steps make many rows out of
-few, fit a model or call whatever a library has. Here each is named with its options, and their numbers are bounded.
+A page reshapes rows by steps, which Superset runs in its own process. Some steps make many rows out of few, fit a model
+or call any function of a library. Here each allowed step is named with its options, and their numbers are limited.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ROLLING = frozenset(("mean", "sum", "std", "cumsum"))
 
 
 def faults(wanted: Sequence[Any]) -> Iterator[str]:
-    """What is wrong with the steps of a query, in a few words each."""
+    """The faults in the steps of a query, in a few words each."""
     if len(wanted) > MOST_STEPS:
         yield "too many steps after the query"
     for step in wanted:
@@ -57,7 +57,7 @@ def _is_allowed(step: Any) -> bool:
 
 
 def _is_bounded(part: Any, depth: int = 0) -> bool:
-    """Whether it is small: the numbers of it, its texts, and what it holds."""
+    """Whether it is small: its numbers, its texts, and its parts."""
     if isinstance(part, (dict, list, tuple)):
         inner = [*part.keys(), *part.values()] if isinstance(part, dict) else part
         return depth < DEEPEST and len(inner) <= MOST_PARTS and all(_is_bounded(each, depth + 1) for each in inner)
@@ -67,7 +67,7 @@ def _is_bounded(part: Any, depth: int = 0) -> bool:
 
 
 def _is_in_reach(options: Mapping[str, Any]) -> bool:
-    """Whether what makes many rows of few, or names what is called, is one of those known here."""
+    """Whether options that multiply rows or name functions have only values that are known here."""
     lists = [options[name] for name in ("index", "columns") if isinstance(options.get(name), list)]
     rule, rolling = options.get("rule", "D"), options.get("rolling_type", "sum")
     small = "aggregates" not in options or all(len(names) <= MOST_IN_A_TABLE for names in lists)

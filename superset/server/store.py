@@ -1,8 +1,8 @@
-"""What the server's processes must agree on about logins: one small table in a database that all of them reach.
+"""The shared state of logins: one small table in a database that all of the server's processes reach.
 
-A mark is a name that says nothing to a reader (a keyed hash), a number, and the time at which it is forgotten. It lies
-beside the metadata where that is a server, else in a file of its own: SQLite lets one write at a time, and a page that
-saves something must not wait for a login.
+A mark is a name that reveals nothing (a keyed hash), a number, and the time at which it is removed. If the metadata is
+on a server, the table is there; otherwise it has its own file: SQLite allows one write at a time, and a page that saves
+something must not wait for a login.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ SET = text("""
     insert into lakehouse_marks (id, number, free_at, expires) values (:id, :number, :free_at, :expires)
     on conflict (id) do update set number = excluded.number, free_at = excluded.free_at, expires = excluded.expires
 """)
-# Only if nobody was faster.
+# Only if no other process was faster.
 COUNTED = text("""
     update lakehouse_marks set number = :number, free_at = :free_at, expires = :expires
     where id = :id and number = :seen
 """)
-# What was counted had been free to go on, so nobody waits for it any more.
+# The counted attempt was allowed to go on, so nobody must wait for it any more.
 TAKEN_BACK = text("update lakehouse_marks set number = number - 1, free_at = :now where id = :id and number > 0")
 DROPPED = text("delete from lakehouse_marks where id = :id")
 EXPIRED = text("delete from lakehouse_marks where id = :id and expires <= :now")
@@ -48,7 +48,7 @@ TRIES = 20
 
 @dataclass(frozen=True)
 class Limit:
-    """How many attempts are free, and how long one waits after the next ones: twice as long each time."""
+    """The number of free attempts, and the wait after further ones: twice as long each time."""
 
     free: int
     first: float
@@ -90,7 +90,7 @@ class Store:
             connection.execute(DROPPED, {"id": name})
 
     def take_back(self, name: str) -> None:
-        """Count one less, and let the next be counted at once."""
+        """Reduce the count by one, and allow the next attempt at once."""
         with self.engine.begin() as connection:
             connection.execute(TAKEN_BACK, {"id": name, "now": time.time()})
 
@@ -123,7 +123,7 @@ class Store:
         return None
 
     def forget_expired(self) -> None:
-        """Remove what is over."""
+        """Remove expired marks."""
         with self.engine.begin() as connection:
             connection.execute(ALL_EXPIRED, {"now": time.time()})
 
@@ -144,7 +144,7 @@ def opened(address: str) -> Store:
 
 @cache
 def store() -> Store:
-    """The server's own; a process opens it at its first question, so no two share a connection."""
+    """The server's own store; each process opens it at its first use, so no two processes share a connection."""
     from flask import current_app  # noqa: PLC0415 - also used where there is no server
 
     metadata = str(current_app.config["SQLALCHEMY_DATABASE_URI"])

@@ -1,6 +1,6 @@
 """Superset's settings.
 
-What differs from one installation to another comes in as environment variables:
+Environment variables set everything that differs between installations:
 
 | variable | meaning | if it is not set |
 |---|---|---|
@@ -65,16 +65,16 @@ SQLALCHEMY_DATABASE_URI = _metadata()
 SQLALCHEMY_ENGINE_OPTIONS: dict[str, Any] = (
     {"connect_args": {"timeout": 30}}
     if SQLALCHEMY_DATABASE_URI.startswith("sqlite:")
-    else {"pool_pre_ping": True, "max_overflow": 15}  # one for each thread of a process, and some
+    else {"pool_pre_ping": True, "max_overflow": 15}  # one for each thread of a process, and some more
 )
 # The password of the endpoint's service account is read where it is needed and stored nowhere else.
 SQLALCHEMY_CUSTOM_PASSWORD_STORE = accounts.service_password
 CUSTOM_SECURITY_MANAGER = login.SecurityManager
 PUBLIC_ROLE_LIKE = None
 AUTH_USER_REGISTRATION = False
-AUTH_RATE_LIMITED = False  # it counts an address only, and would shut out all who share one; see attempts.py
+AUTH_RATE_LIMITED = False  # it counts only addresses, and would shut out all users of one address; see attempts.py
 RATELIMIT_ENABLED = True
-RATELIMIT_APPLICATION = "500 per second"  # a dashboard asks for all its charts at once
+RATELIMIT_APPLICATION = "500 per second"  # a dashboard requests all its charts at once
 RATELIMIT_STORAGE_URI = REDIS or "memory://"
 FAB_PASSWORD_COMPLEXITY_ENABLED = True
 FAB_API_SWAGGER_UI = False
@@ -164,7 +164,7 @@ HTML_SANITIZATION = True
 
 
 def FLASK_APP_MUTATOR(app: Flask) -> None:  # noqa: N802 - the name is Superset's
-    """What no setting can say."""
+    """Apply the changes that no setting can make."""
     bounds.change(app)
     sessions.change(app)
     attempts.change(app)

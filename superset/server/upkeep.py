@@ -1,14 +1,14 @@
-"""What Superset keeps of its use ends with its period, while the server runs: at each start and every ten minutes.
+"""Superset's records of its use are removed after their period: at each start and every ten minutes while it runs.
 
 | what | period |
 |---|---|
 | journal of who did what (`logs`) | 90 days |
-| filters that somebody has set (`key_value`, sealed) | a day after they were last used |
+| filters that a user has set (`key_value`, sealed) | a day after their last use |
 | links to a state, statements of the administrator (`key_value`, `query`) | 30 days |
 | results in files | 5 minutes; in Redis as well |
 | logins that are open (`lakehouse_marks`: keyed hashes) | 8 hours |
 | failed attempts to log in (likewise) | an hour |
-| that somebody once logged in from an address (likewise) | 30 days |
+| earlier logins from an address (likewise) | 30 days |
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ DAYS_OF_LINKS = 30
 
 
 class Sealed:
-    """Writes what somebody has set under a key that lies apart from the database."""
+    """Encrypts a user's settings under a key that is stored apart from the database."""
 
     def __init__(self, key: bytes) -> None:
         self._box = Fernet(urlsafe_b64encode(key))
@@ -51,7 +51,7 @@ class Sealed:
 
 
 def begin(app: Flask) -> None:
-    """Keep it up in the background, as long as the process lives."""
+    """Remove expired records in the background, as long as the process lives."""
     threading.Thread(target=_for_ever, args=(app,), name="upkeep", daemon=True).start()
 
 
@@ -61,12 +61,12 @@ def _for_ever(app: Flask) -> None:
             with app.app_context():
                 tidy()
         except (SQLAlchemyError, OSError):
-            logging.getLogger(__name__).exception("What is over could not be removed; trying again later")
+            logging.getLogger(__name__).exception("Expired records could not be removed; trying again later")
         time.sleep(SECONDS_BETWEEN)
 
 
 def tidy() -> None:
-    """Remove what is over."""
+    """Remove expired records."""
     from superset.extensions import cache_manager, db  # noqa: PLC0415 - the settings are read before
 
     for rows in _over(db.session):
@@ -80,7 +80,7 @@ def tidy() -> None:
 
 
 def _over(session: Any) -> list[Any]:
-    """The rows whose period is over. Superset writes some times in UTC and some as the server's clock shows them."""
+    """The rows whose period is over. Superset writes some times in UTC and some in the server's local time."""
     from superset.key_value.models import KeyValueEntry  # noqa: PLC0415 - the settings are read before
     from superset.models.core import Log  # noqa: PLC0415 - needs the settings
     from superset.models.sql_lab import Query  # noqa: PLC0415 - needs the settings
@@ -97,7 +97,7 @@ def _over(session: Any) -> list[Any]:
 
 
 def _empty_events(session: Any) -> None:
-    """Take the values out of events that were written before the journal left them out."""
+    """Remove the values from events that were written before the journal left them out."""
     from superset.models.core import Log  # noqa: PLC0415 - the settings are read before
 
     full = session.query(Log).filter(or_(Log.json.isnot(None), Log.referrer.isnot(None)))

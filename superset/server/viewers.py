@@ -1,8 +1,8 @@
-"""What somebody who is not the administrator may ask of Superset: what a dashboard's page asks, and nothing else.
+"""The requests that a viewer, anybody but the administrator, may send to Superset: only those of a dashboard's page.
 
-Superset's permissions say who may do what, and leave much open that no dashboard needs: lists of accounts and roles,
-charts by their number, saved questions of others. Here every route is closed but those below, whatever Superset thinks
-of it, so a route of a new version is closed too. `tests/dashboards/routes.csv` has a judgement of each.
+Superset's own permissions allow much that no dashboard needs: lists of accounts and roles, charts by their number,
+saved questions of others. Here every route is closed except those below, independently of Superset's permissions, so a
+route of a new version is closed too. `tests/dashboards/routes.csv` has a judgement of each.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from flask_login import current_user
 from speech import said
 from werkzeug.wrappers import Response as AnyResponse
 
-# Before a login: the login itself, what its page is made of, and whether the server lives.
+# Before a login: the login itself, the parts of its page, and the health check.
 ANYBODY = frozenset(
     {
         "GET /health",
@@ -36,12 +36,12 @@ ANYBODY = frozenset(
         "GET /login/logout/",
         "GET /logout/",
         "POST /api/v1/security/login",
-        "POST /api/v1/security/refresh",  # which wants a token of its own kind
+        "POST /api/v1/security/refresh",  # it needs its own kind of token
     }
 )
 DASHBOARD = "/api/v1/dashboard/<id_or_slug>"
 STATE = "/api/v1/dashboard/<int:pk>/filter_state"
-# After a login: the list of one's dashboards, their pages, and what these pages ask.
+# After a login: the list of the viewer's dashboards, their pages, and the requests of these pages.
 VIEWERS = frozenset(
     {
         "GET /",
@@ -68,11 +68,11 @@ VIEWERS = frozenset(
         "POST /superset/log/",
     }
 )
-# A dashboard's page saves the colours of its charts without being asked. A viewer's are not saved, and nobody sees an
+# A dashboard's page saves the colours of its charts automatically. A viewer's colours are not saved, and nobody sees an
 # error.
 COLOURS = "PUT /api/v1/dashboard/<pk>/colors"
 
-# What an answer says beside what a page shows: people and roles, with the value that a page takes for none.
+# Parts of an answer that no page shows: people and roles, with the value that a page takes for none.
 PEOPLE: Mapping[str, Any] = {
     "owners": [],
     "roles": [],
@@ -89,11 +89,11 @@ INNER = frozenset(
     }
 )
 SQL_OF_FIGURES = {"query": "", "stacktrace": None}
-SENTENCE = "This is no part of your dashboards."
+SENTENCE = "This is not part of your dashboards."
 
 
 def change(app: Flask) -> None:
-    """Close an application to all but its administrator, save what is named above."""
+    """Close an application to all but its administrator, except for the routes above."""
     own_states_only()
 
     @app.before_request
@@ -123,7 +123,7 @@ def change(app: Flask) -> None:
 
 
 def _asked() -> str | None:
-    """Method and rule. Superset itself answers where there is no rule."""
+    """Method and rule of the request. If there is no rule, Superset itself answers."""
     if request.url_rule is None:
         return None
     method = "GET" if request.method == "HEAD" else request.method
@@ -131,7 +131,7 @@ def _asked() -> str | None:
 
 
 def _user() -> Any:
-    """Who asks, by cookie or else by token; None if that is nobody. A token that does not hold raises."""
+    """The asking user, by cookie or else by token; None if there is no user. An invalid token raises."""
     if current_user.is_authenticated:
         return current_user
     if request.method == "OPTIONS" or not sessions.brings_a_token():
@@ -151,7 +151,7 @@ def _refused() -> Response:
 
 
 def without_people(content: Any) -> Any:
-    """An answer without people and roles, SQL and permissions, at whatever depth."""
+    """An answer without people and roles, SQL and permissions, at any depth."""
     if isinstance(content, dict):
         kept = {name: part for name, part in content.items() if name not in INNER}
         return {name: PEOPLE[name] if name in PEOPLE else without_people(part) for name, part in kept.items()}
@@ -159,14 +159,14 @@ def without_people(content: Any) -> Any:
 
 
 def without_anybody(content: Any) -> Any:
-    """An answer about tables, whose owners no page asks for."""
+    """An answer about tables, without their owners, which no page needs."""
     if isinstance(content, dict):
         return {k: without_anybody(part) for k, part in content.items() if k not in INNER and k not in PEOPLE}
     return [without_anybody(part) for part in content] if isinstance(content, list) else content
 
 
 def without_sql_of_figures(content: Any) -> Any:
-    """Figures without the SQL that they were asked with; their rows stay as they are."""
+    """Figures without the SQL of their query; their rows stay as they are."""
     results = content.get("result") if isinstance(content, dict) else None
     if not isinstance(results, list):
         return content
@@ -178,14 +178,14 @@ def _without_sql(part: Any) -> Any:
 
 
 def without_names(content: Any) -> Any:
-    """A refusal that does not name the table of others that was asked for."""
+    """A refusal that does not name the requested table of others."""
     errors = content.get("errors") if isinstance(content, dict) else None
     kinds = [str(error.get("error_type")) for error in errors or [] if isinstance(error, dict)]
     return {"message": SENTENCE} if any(kind.endswith("SECURITY_ACCESS_ERROR") for kind in kinds) else content
 
 
 def only_permissions(content: Any) -> Any:
-    """What one may do, of an answer that also lists what could be filled in."""
+    """Only the permissions of an answer that also lists possible values."""
     return {"permissions": content.get("permissions", [])}
 
 
@@ -200,7 +200,7 @@ CHANGED: Mapping[str, Callable[[Any], Any]] = {
 
 
 def own_states_only() -> None:
-    """Give the filters that somebody has set to nobody else, also if the key is known."""
+    """Give a user's filters to nobody else, even if the key is known."""
     from superset.commands.dashboard.filter_state.get import GetFilterStateCommand  # noqa: PLC0415 - after the settings
     from superset.extensions import cache_manager  # noqa: PLC0415 - needs the settings
     from superset.temporary_cache.utils import cache_key  # noqa: PLC0415 - needs the settings

@@ -124,7 +124,7 @@ def test_a_log_that_was_begun_again_to_the_same_length_is_found(place: Path) -> 
     shutil.rmtree(stated)
     (place / "ledger").rename(stated)
     (stated.parent / anchors.FILE).unlink()
-    with pytest.raises(AuditFailed, match="the table ledger/batches knows 1, or others"):
+    with pytest.raises(AuditFailed, match="the table ledger/batches states 1, or different ones"):
         log.verify()
 
 
@@ -151,7 +151,7 @@ def test_a_lake_from_before_there_were_anchors_passes(place: Path) -> None:
 def test_an_anchor_that_is_no_anchor_of_ours_is_found(place: Path, stated: object) -> None:
     log_of(place).append("export_done", AGAIN)
     commit(place, 1, json.dumps({"run_id": "r", "audit": stated}))
-    with pytest.raises(AuditFailed, match="ledger/batches states of the audit log was not written by this key"):
+    with pytest.raises(AuditFailed, match="ledger/batches was not written with this key of the audit log"):
         log_of(place).verify()
 
 
@@ -235,5 +235,5 @@ def test_without_its_witness_nothing_is_entered(place: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["lake", "lake/audit", "secrets"])
 def test_a_witness_lies_elsewhere(place: Path, folder: str) -> None:
-    with pytest.raises(UsageError, match="lies where the audit log or its head lies"):
+    with pytest.raises(UsageError, match="is in the same place as the audit log or its head"):
         audit_log(str(place / "lake"), place / "secrets", place / folder / "witness.jsonl")

@@ -127,9 +127,9 @@ def test_a_method_that_only_looks_is_judged_as_its_rule(stack: Stack) -> None:
 def test_a_refusal_is_one_sentence(stack: Stack) -> None:
     session = stack.client(VIEWER).session
     for path in ("/api/v1/security/users/", "/lang/fr"):
-        assert session.get(stack.url + path, timeout=60).json() == {"message": "This is no part of your dashboards."}
+        assert session.get(stack.url + path, timeout=60).json() == {"message": "This is not part of your dashboards."}
     page = session.get(f"{stack.url}/user_info/", headers={"Accept": "text/html"}, timeout=60)
-    assert (page.status_code, page.text) == (403, "This is no part of your dashboards.")
+    assert (page.status_code, page.text) == (403, "This is not part of your dashboards.")
 
 
 def test_the_administrator_is_not_shut_out(stack: Stack) -> None:

@@ -13,7 +13,7 @@ from lib.dashboards.servers import SERVER, VENV
 JUDGED = "import json, questions, sys; print(json.dumps(list(questions.excesses(json.loads(sys.stdin.read())))))"
 WITHOUT = "import json, questions, sys; print(json.dumps(questions.as_a_viewers(json.loads(sys.stdin.read()))))"
 STEP, STEPS = "a step after the query that no dashboard needs", "too many steps after the query"
-PERIOD = "a time range that there is not"
+PERIOD = "an unknown time range"
 # As the pages of the dashboards send them.
 TREND = [
     {

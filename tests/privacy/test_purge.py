@@ -92,7 +92,7 @@ def test_a_part_that_is_another_file_now_stays_with_all_others(tmp_path: Path) -
     folder = written(tmp_path)
     own = lake(tmp_path, loaded(folder))
     (folder / "part.sqlite").write_bytes(b"something else")
-    with pytest.raises(InputRefused, match="not what its manifest says"):
+    with pytest.raises(InputRefused, match="does not match its manifest"):
         purge.purge(own, [folder])
     assert names(folder) == ALL
 
@@ -100,7 +100,7 @@ def test_a_part_that_is_another_file_now_stays_with_all_others(tmp_path: Path) -
 def test_nothing_goes_if_one_of_several_is_refused(tmp_path: Path) -> None:
     first, second = written(tmp_path / "a"), written(tmp_path / "b")
     (second / "part.csv").write_bytes(b"something else")
-    with pytest.raises(InputRefused, match="not what its manifest says"):
+    with pytest.raises(InputRefused, match="does not match its manifest"):
         purge.purge(lake(tmp_path, loaded(first)), [first, second])
     assert (names(first), names(second)) == (ALL, ALL)
     assert recorded(tmp_path) == []
@@ -137,7 +137,7 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, content: str | None) -> 
     file = tmp_path / "manifest.json"
     if content is not None:
         file.write_text(content, encoding="utf-8")
-    with pytest.raises(UsageError, match="is no manifest of the splitter"):
+    with pytest.raises(UsageError, match="is not a manifest of the splitter"):
         purge.purge(lake(tmp_path), [tmp_path])
 
 

@@ -90,7 +90,7 @@ def test_of_two_copies_the_later_counts(tmp_path: Path) -> None:
     [
         ("erasure", "Run erase_subjects again with the same persons"),
         ("retention", "Run enforce_retention again"),
-        ("restriction", "run the pipeline with --rebuild, and ask anew"),
+        ("restriction", "run the pipeline with --rebuild, and make the request again"),
     ],
 )
 def test_a_lost_request_is_said_without_its_content_and_with_what_to_do(tmp_path: Path, kind: str, remedy: str) -> None:
@@ -100,7 +100,7 @@ def test_a_lost_request_is_said_without_its_content_and_with_what_to_do(tmp_path
     for place in subject_requests.PLACES:
         (file,) = (tmp_path / place).iterdir()
         file.write_text('{"subjects": ["u1"', encoding="utf-8")
-    with pytest.raises(UsageError, match="cannot be read, nor its copy") as caught:
+    with pytest.raises(UsageError, match="and its copy cannot be read") as caught:
         subject_requests.opened(tmp_path, LAKE)
     assert remedy in caught.value.remedy
     assert "u1" not in str(caught.value)

@@ -200,7 +200,7 @@ def test_inputs_that_are_none_are_refused_and_nothing_is_deleted(shop: Shop, ina
     known = commits(inactive)
     (tmp_path / "manifest.json").write_text(json.dumps({"format": "another"}), encoding="utf-8")
     ending = enforce(shop, inactive, "--as-of", DAY, "--purge-inputs", str(tmp_path))
-    assert (ending.code, "is no manifest of the splitter" in ending.last_line) == (2, True)
+    assert (ending.code, "is not a manifest of the splitter" in ending.last_line) == (2, True)
     assert commits(inactive) == known
 
 

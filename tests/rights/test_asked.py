@@ -72,9 +72,9 @@ def test_a_header_is_skipped_and_said(tmp_path: Path, header: str) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "names nobody"),
-        (b"\n \r\n\xe2\x80\x8b\n", "names nobody"),
-        (b"user_id\n", "names nobody"),
+        (b"", "names no person"),
+        (b"\n \r\n\xe2\x80\x8b\n", "names no person"),
+        (b"user_id\n", "names no person"),
         (b"u1\nM\xfcller\n", "Line 2 of the file of --subjects cannot be read: it is neither UTF-8 nor UTF-16. Save"),
         (b"\xff\xfe\x00u1", "cannot be read: it begins as UTF-16"),
         (b"hidden\x00u1\nmore than that, and no text at all", "NUL bytes and no byte-order mark"),

@@ -53,7 +53,7 @@ def test_a_short_password_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["Anna", "a:b", "", "1a", "a b", "a\nb:executive:ldap", "ä", "a/b", "a@b", "a" * 65])
 def test_a_name_is_plain(accounts: Accounts, name: str) -> None:
-    with pytest.raises(UsageError, match="is no name for a user"):
+    with pytest.raises(UsageError, match="is not a valid user name"):
         accounts.add(Account(name, "steward", "ldap"))
 
 
@@ -65,7 +65,7 @@ def test_a_name_is_taken_once(accounts: Accounts) -> None:
 
 def test_there_is_one_service_account(accounts: Accounts) -> None:
     accounts.add(Account("dashboards", "service", "ldap"))
-    with pytest.raises(UsageError, match="'dashboards' is the service account already"):
+    with pytest.raises(UsageError, match="'dashboards' is already the service account"):
         accounts.add(Account("others", "service", "ldap"))
 
 

@@ -57,7 +57,7 @@ def test_add_passwd_list_remove(
         (["add", "anna"], "'add' needs a role. Write --role ROLE."),
         (["add"], "'add' needs the name of a user."),
         (["add", "anna", "--role", "dpoo", "--ldap"], "There is no role 'dpoo'. Did you mean 'dpo'?"),
-        (["add", "Anna", "--role", "dpo", "--ldap"], "'Anna' is no name for a user."),
+        (["add", "Anna", "--role", "dpo", "--ldap"], "'Anna' is not a valid user name."),
         (["remove", "anna"], "There is no user 'anna'. Known: none."),
         (["passwd", "anna", "--ldap"], "There is no user 'anna'. Known: none."),
         (["passwd", "anna", "--password-file", "/no/such/file"], "/no/such/file cannot be read"),

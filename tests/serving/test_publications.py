@@ -98,7 +98,7 @@ def test_users_and_roles_count_without_a_restart(own: Server) -> None:
     region = "select distinct region from mart_sales.monthly"
     assert within(SECONDS_TO_FOLLOW, lambda: own.rows("sales_manager_asia", region) == [("Africa",)])
     roles.write_text("nonsense: [", encoding="utf-8")
-    own.wait_for("what was served before still is", SECONDS_TO_FOLLOW)
+    own.wait_for("the earlier state is still served", SECONDS_TO_FOLLOW)
     assert own.rows("sales_manager_asia", region) == [("Africa",)]
 
 
@@ -115,7 +115,7 @@ def test_a_publication_that_cannot_be_read_is_not_served(own: Server, own_lake: 
     published.write_text(
         published.read_text(encoding="utf-8").replace('"version": 0', '"version": 7'), encoding="utf-8"
     )
-    own.wait_for("what was served before still is", SECONDS_TO_FOLLOW)
+    own.wait_for("the earlier state is still served", SECONDS_TO_FOLLOW)
     assert own.rows("executive", BOTH) == [(1, 1)]
 
 

@@ -38,10 +38,10 @@ def test_the_roles_of_the_project_are_read() -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (("mart_users", "mart_user"), "mart 'mart_user' is not one that a role can name. Did you mean 'mart_users'?"),
-        (("[Europe]", "[Europ]"), "rows 'Europ' is not one that a role can name. Did you mean 'Europe'?"),
-        (("[Europe]", "[All]"), "rows 'All' is not one that a role can name"),
-        (("[Europe]", "[Europe, Other]"), "rows 'Other' is not one that a role can name"),
+        (("mart_users", "mart_user"), "mart 'mart_user' cannot be used in a role. Did you mean 'mart_users'?"),
+        (("[Europe]", "[Europ]"), "rows 'Europ' cannot be used in a role. Did you mean 'Europe'?"),
+        (("[Europe]", "[All]"), "rows 'All' cannot be used in a role"),
+        (("[Europe]", "[Europe, Other]"), "rows 'Other' cannot be used in a role"),
         (("[Europe]", "[]"), "does not say which rows it sees"),
         (("[Europe]", "every"), "does not say which rows it sees"),
         (("[mart_sales]", "[]"), "names no marts"),

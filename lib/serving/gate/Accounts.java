@@ -9,8 +9,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Who may log in: the file that the job `endpoint_user` writes, one line a user, `name:role:secret`. It is read again
- * whenever it has changed; while it cannot be read, nobody may.
+ * The users who may log in: the file of the job `endpoint_user`, one line a user, `name:role:secret`. It is read again
+ * whenever it has changed. While it cannot be read, nobody may log in.
  */
 final class Accounts {
   static final String SERVICE = "service";

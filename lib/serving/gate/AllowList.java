@@ -17,8 +17,8 @@ import scala.collection.Iterator;
 import scala.collection.immutable.Seq;
 
 /**
- * What a statement may be made of: whatever is not named here is refused, also what nobody has thought of. Judged is
- * the tree as the parser leaves it, every part of every node, before a name has been looked up.
+ * The allowed parts of a statement: everything that is not named here is refused, also unforeseen parts. The check
+ * covers every part of every node in the parser's tree, before any name has been looked up.
  */
 final class AllowList {
   private static final int DEEPEST = 200;
@@ -49,7 +49,7 @@ final class AllowList {
               + " GroupingSets Cube Rollup AggregateExpression First Last AnyValue CreateNamedStruct"
               + " UnresolvedStarExceptOrReplace BitwiseAnd BitwiseOr BitwiseXor BitwiseNot ShiftLeft ShiftRight");
 
-  // What a node holds beside other nodes.
+  // Values that a node holds beside other nodes.
   private static final Set<String> PARTS =
       words(
           "Inner LeftOuter RightOuter FullOuter LeftSemi LeftAnti Cross UsingJoin NaturalJoin Ascending Descending"
@@ -66,7 +66,7 @@ final class AllowList {
               + " grouping_id percentile_cont percentile_disc bit_and bit_or bit_xor try_sum try_avg skewness kurtosis regr_slope regr_intercept regr_r2 regr_count"
               // Over windows.
               + " row_number rank dense_rank percent_rank cume_dist ntile lag lead nth_value"
-              // Choice.
+              // Conditions.
               + " coalesce nvl nvl2 nullif ifnull nullifzero zeroifnull if isnull isnotnull isnan nanvl greatest least"
               // Numbers.
               + " between abs ceil ceiling floor round bround sign signum sqrt cbrt exp ln log log10 log2 power pow mod pmod"
@@ -89,7 +89,7 @@ final class AllowList {
               + " unix_date date_from_unix_date timestamp_seconds timestamp_millis timestamp_micros unix_millis unix_micros"
               // Types.
               + " bigint boolean decimal double float int smallint string tinyint"
-              // What clients ask of a session.
+              // Functions that clients call about their session.
               + " current_catalog current_database current_schema current_timezone current_user session_user user"
               + " version typeof");
 

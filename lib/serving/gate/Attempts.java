@@ -6,12 +6,13 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Wrong passwords, and how long whoever gave them waits. Counted for an account at an address, so that a stranger locks
- * out nobody elsewhere; for an address, so that many names bring no more tries; and for an account, so that many
- * addresses do not. The last two only slow down, and the last one not where the password was proved before.
+ * Counts wrong passwords, and says how long the client must wait. There are three counts: for an account at an address,
+ * so that a stranger locks out nobody at other addresses; for an address, so that many names give no more tries; and
+ * for an account, so that many addresses give no more tries. The last two only slow down, and the last one does not
+ * count where the password was right before.
  */
 final class Attempts {
-  private static final int FREE = 5; // wrong ones that a person may give without a wait
+  private static final int FREE = 5; // wrong passwords without a wait
   private static final int LONGEST_SECONDS = 300;
   private static final int ADDRESS = 50;
   private static final int ACCOUNT = 50;
@@ -58,12 +59,12 @@ final class Attempts {
     return count.wrong > FREE && now - count.blockedUntil < 0;
   }
 
-  /** Whether so much from this address was wrong that its next tries take turns. */
+  /** Whether there were so many wrong passwords from this address that its next tries take turns. */
   synchronized boolean isSlow(String address, long now) {
     return count(address, now).wrong > ADDRESS;
   }
 
-  /** Nanoseconds to wait for a turn; negative if there are too many before. */
+  /** Nanoseconds to wait for a turn; negative if too many are waiting already. */
   synchronized long turn(String account, String address, long now) {
     Count here = count(pair(account, address), now);
     boolean slow = count(account + " anywhere", now).wrong > ACCOUNT && !(here.isProved && now - here.proved < PROVED);
@@ -80,7 +81,7 @@ final class Attempts {
     return wait;
   }
 
-  /** Counts a wrong password; how many seconds the account is now blocked at the address. */
+  /** Counts a wrong password; returns for how many seconds the account is now blocked at the address. */
   synchronized int wrong(String account, String address, long now) {
     for (String key : Set.of(pair(account, address), address, account + " anywhere")) {
       Count count = count(key, now);

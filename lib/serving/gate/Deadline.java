@@ -13,12 +13,12 @@ import org.apache.spark.sql.execution.SparkPlan;
 import scala.runtime.AbstractFunction1;
 
 /**
- * When a statement's time is over, from its first letter on. Spark's own limit ends jobs, and interrupts a thread that
- * waits; analyser and optimiser do neither wait nor look. So a rule among theirs looks at the clock at every round, and
- * a watch interrupts, again and again, what is still at work after its time.
+ * Ends a statement when its time, counted from its first letter, is over. Spark's own limit ends jobs and interrupts
+ * waiting threads, but analyser and optimiser neither wait nor check for interrupts. So a rule among theirs checks the
+ * clock at every round, and a watch interrupts, again and again, threads that are still at work after their time.
  */
 final class Deadline {
-  private static final long GRACE = TimeUnit.SECONDS.toNanos(2); // Spark's own limit comes first, and says it better
+  private static final long GRACE = TimeUnit.SECONDS.toNanos(2); // Spark's own limit comes first: its message is better
   private static final int TICK_MS = 500;
   private static final String AT_WORK = "SparkExecuteStatementOperation";
 
@@ -26,7 +26,7 @@ final class Deadline {
   private static final Map<Thread, Statement> RUNNING = new ConcurrentHashMap<>();
   private static volatile SparkContext context;
 
-  /** When it must have ended, the group of its jobs, and whether the watch has told its thread. */
+  /** The statement's end, the group of its jobs, and whether the watch has interrupted its thread. */
   private record Statement(long until, String jobs, AtomicBoolean told) {
     boolean isOver(long grace) {
       return System.nanoTime() - until > grace;
@@ -35,17 +35,17 @@ final class Deadline {
 
   private Deadline() {}
 
-  /** A statement begins in this thread; whatever this thread did before is over. */
+  /** A statement begins in this thread; the thread's earlier statement is over. */
   static void begin() {
     String jobs = context == null ? null : context.getLocalProperty("spark.jobGroup.id");
     Statement before =
         RUNNING.put(Thread.currentThread(), new Statement(System.nanoTime() + nanos, jobs, new AtomicBoolean()));
     if (before != null && before.told.get()) {
-      Thread.interrupted(); // that was meant for the statement before
+      Thread.interrupted(); // it was meant for the earlier statement
     }
   }
 
-  /** The client of this thread's statement has gone: its time is over now. */
+  /** The client of this thread's statement has disconnected: its time is over now. */
   static void end(Thread thread) {
     long past = System.nanoTime() - GRACE - 1;
     Statement ended = RUNNING.computeIfPresent(thread, (at, s) -> new Statement(past, s.jobs, s.told));
@@ -91,7 +91,7 @@ final class Deadline {
     }
   }
 
-  /** Its jobs end, those to come as well. What its thread does instead of looking at the clock is interrupted. */
+  /** Ends its jobs, later ones too, and interrupts its thread, which may not check the clock. */
   private static void end(Thread thread, Statement statement) {
     if (!statement.told.getAndSet(true) && statement.jobs != null) {
       context.cancelJobGroupAndFutureJobs(statement.jobs);
@@ -112,7 +112,7 @@ final class Deadline {
     return false;
   }
 
-  /** Look at the clock wherever Spark lets others in between a statement's text and its jobs. */
+  /** Checks the clock at every place where Spark accepts extensions between a statement's text and its jobs. */
   static void inject(SparkSessionExtensions extensions) {
     extensions.injectHintResolutionRule(new Each<>(new Plans()));
     extensions.injectResolutionRule(new Each<>(new Plans()));

@@ -39,7 +39,7 @@ import org.apache.thrift.protocol.TBinaryProtocol;
 import org.apache.thrift.server.TThreadPoolServer;
 import org.apache.thrift.transport.TTransportException;
 
-/** Opens sessions: of known users only, so many of each, and without the settings that a client sends along. */
+/** Opens sessions: only for known users, a limited number for each, and without the settings that a client sends. */
 final class Door extends ThriftBinaryCLIService {
   private static final String DATABASE = "use:database";
   private static final String PROXY = "hive.server2.proxy.user";
@@ -61,7 +61,7 @@ final class Door extends ThriftBinaryCLIService {
     this.limit = limit;
   }
 
-  /** As Hive does, with our own {@link Hall} for those who have not logged in yet. */
+  /** Like Hive, but with our own {@link Hall} for clients that have not logged in yet. */
   @Override
   protected void initializeServer() {
     try {
@@ -119,7 +119,7 @@ final class Door extends ThriftBinaryCLIService {
     try {
       manager.closeSession(session);
     } catch (HiveSQLException | RuntimeException closed) {
-      return; // by its own thread, meanwhile
+      return; // its own thread has closed it meanwhile
     }
   }
 
@@ -144,7 +144,7 @@ final class Door extends ThriftBinaryCLIService {
     }
   }
 
-  // What clients are told of errors: Spark's own texts end with the plan, which shows the views' filters and paths.
+  // Error messages for clients: Spark's own texts end with the plan, which shows the views' filters and paths.
 
   @Override
   public TExecuteStatementResp ExecuteStatement(TExecuteStatementReq request) throws TException {
@@ -172,7 +172,7 @@ final class Door extends ThriftBinaryCLIService {
     return response;
   }
 
-  /** Whether what was begun in the background still runs. */
+  /** Whether the background operation still runs. */
   private BooleanSupplier runs(TExecuteStatementResp response) {
     if (response == null || response.getOperationHandle() == null) {
       return () -> false;
@@ -207,7 +207,7 @@ final class Door extends ThriftBinaryCLIService {
     status.setInfoMessages(null);
   }
 
-  /** The first line that says something, without paths. */
+  /** The first line with content, without paths. */
   private static String shortened(String message) {
     if (message == null) {
       return null;
@@ -216,7 +216,7 @@ final class Door extends ThriftBinaryCLIService {
     return text.lines().findFirst().orElse("").replaceAll("\\S*/\\S*/\\S*", "...");
   }
 
-  /** Whether the login may act for another is for {@link Impersonation} to say. */
+  /** {@link Impersonation} decides whether the login may act for another user. */
   private void admit(Accounts.Account login, String user) {
     if (login == null || Accounts.find(user) == null) {
       throw new Refused("this user", null);
@@ -227,7 +227,7 @@ final class Door extends ThriftBinaryCLIService {
     }
   }
 
-  /** Of a client's settings two count. What is Hive's or the driver's own is dropped, the rest refused. */
+  /** Two of a client's settings are used. Hive's and the driver's own are ignored; all others are refused. */
   private static Map<String, String> kept(Map<String, String> settings) {
     Map<String, String> kept = new HashMap<>();
     (settings == null ? Map.<String, String>of() : settings)
@@ -249,7 +249,7 @@ final class Door extends ThriftBinaryCLIService {
         try {
           manager.closeSession(session.getSessionHandle());
         } catch (HiveSQLException closed) {
-          continue; // by its client, meanwhile
+          continue; // its client has closed it meanwhile
         }
       }
     }

@@ -4,8 +4,8 @@ import java.util.Map;
 import java.util.Properties;
 
 /**
- * System properties that no client can change. Spark's Hive sessions write `set:system:NAME` of a client straight into
- * the properties of the process, and could so switch authentication off for everybody.
+ * System properties that no client can change. Spark's Hive sessions write a client's `set:system:NAME` directly into
+ * the properties of the process. Without this class, a client could switch authentication off for everybody.
  */
 final class FrozenProperties extends Properties {
   private static final long serialVersionUID = 1L;

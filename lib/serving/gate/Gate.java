@@ -12,17 +12,17 @@ import scala.runtime.BoxedUnit;
 /**
  * Puts {@link GuardedParser} before every statement of every session, named in spark.sql.extensions.
  *
- * <p>What it depends on are static fields, set by the launcher inside this process: there is no setting that a client
- * could send. Without them every session is guarded and every view is empty.
+ * <p>It depends only on static fields, which the launcher sets inside this process: a client cannot send them as
+ * settings. Without them every session is guarded and every view is empty.
  */
 public final class Gate extends AbstractFunction1<SparkSessionExtensions, BoxedUnit> {
   /** The one session that is not guarded: the launcher's own. Clients' sessions are new ones. */
   private static volatile SparkSession own;
 
-  /** What the views of the catalogue stand for: the text stored there, and the query to run instead. */
+  /** The bodies of the views: by the text stored in the catalogue, the query to run instead. */
   private static volatile Map<String, String> bodies = Map.of();
 
-  /** The bodies of the statement that this thread is working on, so that all its views are of one publication. */
+  /** The bodies for the statement of this thread, so that all its views are of one publication. */
   private static final ThreadLocal<Map<String, String>> PINNED = new ThreadLocal<>();
 
   @Override
@@ -54,7 +54,7 @@ public final class Gate extends AbstractFunction1<SparkSessionExtensions, BoxedU
     return session != own;
   }
 
-  /** Let every statement from now on read these bodies; those under way keep theirs. */
+  /** Let every new statement read these bodies; running statements keep theirs. */
   public static void serve(Map<String, String> texts) {
     bodies = Map.copyOf(texts);
   }

@@ -38,16 +38,16 @@ import scala.collection.Iterator;
 import scala.runtime.AbstractFunction1;
 
 /**
- * How large a statement becomes once its names are replaced by what they stand for: common tables by their queries,
- * columns by their expressions. Ten lines can stand for a thousand million. What is counted here is at least what Spark
- * will have before it, and the longest text that a row can hold.
+ * The size of a statement once its names are replaced by their definitions: common tables by their queries, columns by
+ * their expressions. Ten lines can grow to a thousand million. The counts here are never smaller than the plan that
+ * Spark must process, and include the longest text that a row can hold.
  */
 final class Growth {
   private static final double NODES = 50_000;
   private static final double RELATIONS = 60;
   private static final double GROUPINGS = 128;
   private static final double LETTERS = 1_000_000;
-  private static final double COLUMN = 1_000; // letters in a value of a mart, more than there are
+  private static final double COLUMN = 1_000; // letters in a value of a mart; real values have fewer
   private static final String TOO_LARGE = "a statement that grows so large once its names are replaced";
   private static final Set<String> EARLY = Set.of("GlobalLimit", "LocalLimit", "Offset", "Pivot");
   private static final Size ONE = new Size(1, COLUMN);
@@ -63,7 +63,7 @@ final class Growth {
     }
   }
 
-  /** What a query stands for, and what each of its columns does; `other` is any column that it does not name. */
+  /** The size of a query and of each of its columns; `other` is any column that it does not name. */
   private record Query(double nodes, double relations, Map<String, Size> columns, Size other) {
     static final Query NONE = new Query(1, 0, Map.of(), new Size(1, 0));
 
@@ -138,7 +138,7 @@ final class Growth {
     return bounded(below.larger(1 + own.nodes).with(below.columns, below.other.max(new Size(1, own.letters))));
   }
 
-  /** Whether columns lose their names: by place, the first query's name stands for columns of every one. */
+  /** Whether columns lose their names: they are matched by position, and the first query's names hold for all. */
   private static boolean renames(LogicalPlan plan) {
     return plan instanceof Union
         || plan instanceof Except
@@ -146,7 +146,7 @@ final class Growth {
         || plan instanceof UnresolvedSubqueryColumnAliases;
   }
 
-  /** Spark evaluates these while it analyses, where no {@link Matching} is in the place of its own patterns yet. */
+  /** Spark evaluates these during analysis, when {@link Matching} has not replaced its own patterns yet. */
   private static void refuseEarlyPatterns(LogicalPlan plan) {
     if (plan instanceof UnresolvedInlineTable || EARLY.contains(plan.getClass().getSimpleName())) {
       boolean found = plan.expressions().exists(new AbstractFunction1<>() {
@@ -192,7 +192,7 @@ final class Growth {
     return new Growth(known, outside).query(with.child());
   }
 
-  /** The columns of a select list; each may use those before it by name. */
+  /** The columns of a select list; each may use earlier ones by name. */
   private Query selected(scala.collection.immutable.Seq<NamedExpression> list, boolean grouped) {
     Query from = input;
     Map<String, Size> named = new HashMap<>();
@@ -307,7 +307,7 @@ final class Growth {
     return at < arguments.size() ? part(arguments.get(at)).letters : 0;
   }
 
-  /** A number that says how much to make must be written out: what a column will say nobody knows here. */
+  /** A number that sets the size of a result must be a literal: the value of a column is not known here. */
   private static double number(List<Object> arguments, int at) {
     if (at >= arguments.size()) {
       return 0;

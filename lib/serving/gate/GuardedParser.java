@@ -13,7 +13,7 @@ import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructType;
 import scala.collection.immutable.Seq;
 
-/** Parses as Spark does, then lets a statement pass only if all of it is on the {@link AllowList}. */
+/** Parses like Spark, then lets a statement pass only if all its parts are on the {@link AllowList}. */
 final class GuardedParser implements ParserInterface {
   private final SparkSession session;
   private final ParserInterface parser;
@@ -41,7 +41,7 @@ final class GuardedParser implements ParserInterface {
     Deadline.begin();
     try {
       Text.check(text);
-      if (text.contains("${")) { // Spark would put variables of the process in its place
+      if (text.contains("${")) { // Spark would insert variables of the process
         throw new Refused("a variable", "${", "In a text, write $\\{ instead.");
       }
       LogicalPlan plan = parse.plan();
@@ -69,7 +69,7 @@ final class GuardedParser implements ParserInterface {
     return refused;
   }
 
-  /** Not for clients: Spark itself reads the text of a view by this. */
+  /** Not for clients: Spark itself parses the text of a view with it. */
   @Override
   public LogicalPlan parseQuery(String text) throws ParseException {
     return parser.parseQuery(Gate.body(text));

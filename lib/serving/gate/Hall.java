@@ -21,14 +21,15 @@ import org.apache.thrift.transport.TTransportException;
 import org.apache.thrift.transport.TTransportFactory;
 
 /**
- * Where connections wait until they have said who they are: some seconds, few of one address. When there are too many,
- * the one that has kept this server waiting longest has to go: a client that means to log in sends all of it at once.
+ * Connections wait here until they have logged in: for some seconds, and only a few of one address. If there are too
+ * many, the one that has kept this server waiting longest is closed: a client that really logs in sends everything at
+ * once.
  */
 final class Hall extends TServerSocket {
   private static final long LOGIN = TimeUnit.SECONDS.toNanos(10);
   private static final int OF_ONE_ADDRESS = 50;
   private static final int OF_ALL = 200;
-  private static final int WORKED_ON = 2; // as many again may have sent all and wait for this server
+  private static final int WORKED_ON = 2; // the same number again may have sent everything and wait for this server
   private static final int BACKLOG = 200;
   private static final int TICK_MS = 500;
 
@@ -71,7 +72,7 @@ final class Hall extends TServerSocket {
     return waiting.stream().filter(visitor -> visitor.from.equals(address));
   }
 
-  /** The one to leave; none while this server has yet to read what they all have sent, unless there are far too many. */
+  /** The one to close; none while all have sent data that this server has not read, unless there are far too many. */
   private List<Visitor> longest(String address, int limit) {
     Optional<Visitor> idle = of(address).filter(Visitor::keepsWaiting).findFirst();
     boolean crowded = of(address).count() > WORKED_ON * limit;
@@ -84,7 +85,7 @@ final class Hall extends TServerSocket {
     return counts.entrySet().stream().max(Map.Entry.comparingByValue()).orElseThrow().getKey();
   }
 
-  /** It has said all of name and password: from here on it is for {@link Login} how long it takes. */
+  /** It has sent name and password completely: from here on {@link Login} limits the time. */
   synchronized void asks(Visitor visitor) {
     waiting.remove(visitor);
   }
@@ -114,7 +115,7 @@ final class Hall extends TServerSocket {
     return waiting.stream().filter(visitor -> now - visitor.since > LOGIN).toList();
   }
 
-  /** Lets in whom Thrift's own login lets in, so many connections of one user. */
+  /** Accepts clients that pass Thrift's own login, with a limited number of connections for each user. */
   final class Entrance extends TTransportFactory {
     private final TTransportFactory login;
     private final Limit limit;
@@ -127,7 +128,7 @@ final class Hall extends TServerSocket {
     @Override
     public TTransport getTransport(TTransport base) throws TTransportException {
       Visitor visitor = (Visitor) base;
-      if (visitor.user() != null) { // asked once for each direction
+      if (visitor.user() != null) { // called once for each direction
         return login.getTransport(base);
       }
       visitor.begin();

@@ -6,7 +6,7 @@ import org.apache.hadoop.security.UserGroupInformation;
 import org.apache.hadoop.security.authorize.AuthorizationException;
 import org.apache.hadoop.security.authorize.ImpersonationProvider;
 
-/** Only the service account may act for another user (hive.server2.proxy.user), and only for one who is known. */
+/** Only the service account may act for another user (hive.server2.proxy.user), and only for a known user. */
 public final class Impersonation extends Configured implements ImpersonationProvider {
   @Override
   public void init(String prefix) {}

@@ -18,8 +18,8 @@ import scala.reflect.ClassTag$;
 import scala.runtime.AbstractFunction1;
 
 /**
- * The rows of a join, until its statement is cancelled. Spark looks whether a task has been cancelled only where it
- * reads files or shuffles: a join of joins would go on for hours after its statement's time is over.
+ * The rows of a join, until its statement is cancelled. Spark checks for a cancelled task only where it reads files or
+ * shuffles: a join of joins would go on for hours after its statement's time is over.
  */
 final class Interruptible extends SparkPlan {
   private static final long serialVersionUID = 1L;
@@ -30,7 +30,7 @@ final class Interruptible extends SparkPlan {
     this.join = join;
   }
 
-  /** Puts this above every join of a plan. */
+  /** Puts this node above every join of a plan. */
   static final class Joins extends ColumnarRule {
     @Override
     public Rule<SparkPlan> postColumnarTransitions() {

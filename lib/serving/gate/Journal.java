@@ -8,7 +8,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.HexFormat;
 import org.apache.spark.sql.catalyst.CurrentUserContext;
 
-/** One line on stderr for what was refused: time, user, kind, hash. Never a statement, a password or a value. */
+/** One line on stderr for each refusal: time, user, kind, hash. Never a statement, a password or a value. */
 final class Journal {
   private static volatile boolean quiet;
 

@@ -23,20 +23,20 @@ import org.apache.hive.service.auth.PasswdAuthenticationProvider;
 /** Checks name and password against {@link Accounts}: a salted PBKDF2 hash, or the company's LDAP server. */
 public final class Login implements PasswdAuthenticationProvider {
   private static final String LDAP = "ldap";
-  // Of a password that nobody has: an unknown name takes as long as a wrong password.
+  // The hash of a password that nobody has: an unknown name takes as long as a wrong password.
   private static final String NOBODY = "pbkdf2-sha512:210000:" + "00".repeat(16) + ":" + "00".repeat(32);
-  private static final String UNKNOWN = "?"; // all names that nobody has count as one
+  private static final String UNKNOWN = "?"; // all unknown names are counted together
   // A slow hash is work for the server too: one at a time for each address, and the addresses take turns.
   private static final Semaphore HASHING = new Semaphore(1, true);
   private static final Map<String, Semaphore> ADDRESSES = new ConcurrentHashMap<>();
   private static final int PATIENCE_SECONDS = 30;
   private static final int QUEUE = 32;
   private static final int MOST_ADDRESSES = 10_000;
-  // Who is refused unseen hears it no sooner than who is refused after a look.
+  // A refusal without a check takes as long as a refusal after a check.
   private static final int UNSEEN_MS = 500;
   private static final Semaphore UNSEEN = new Semaphore(32);
   private static final Attempts ATTEMPTS = new Attempts();
-  // Clients connect often. What was proved once is remembered under a key that this process alone has.
+  // Clients connect often. A password that was right once is remembered under a key that only this process has.
   private static final byte[] KEY = new byte[32];
   private static final Map<String, byte[]> PROVED = new ConcurrentHashMap<>();
 
@@ -73,8 +73,8 @@ public final class Login implements PasswdAuthenticationProvider {
   }
 
   /**
-   * Whether this is the account that asks for everybody, with the password that it has proved before: a neighbour's
-   * wrong passwords block it at a shared address, and everybody would go without.
+   * Whether this is the service account with a password that was right before. Otherwise a neighbour's wrong passwords
+   * could block it at a shared address, and with it all users.
    */
   private static boolean actsForAll(Accounts.Account account, String password) {
     try {
@@ -108,7 +108,7 @@ public final class Login implements PasswdAuthenticationProvider {
   private enum Answer {
     RIGHT,
     WRONG,
-    UNSEEN; // too many others were before it: nothing is known of the password, and nothing counts
+    UNSEEN; // too many others were waiting: the password was not checked, and nothing is counted
 
     static Answer of(boolean right) {
       return right ? RIGHT : WRONG;
@@ -154,7 +154,7 @@ public final class Login implements PasswdAuthenticationProvider {
     return MessageDigest.isEqual(proof, PROVED.get(account.name()));
   }
 
-  /** Waits for a turn where much was wrong before; whether there is one soon enough. */
+  /** Waits for a turn after many wrong passwords; returns whether there is one soon enough. */
   private static boolean waits(String account, String address) {
     long nanos = ATTEMPTS.turn(account, address, System.nanoTime());
     try {
@@ -166,11 +166,11 @@ public final class Login implements PasswdAuthenticationProvider {
     }
   }
 
-  /** Whether the password is that of the secret, once it is this address's turn; meanwhile it may have been proved. */
+  /** Whether the password matches the secret, once it is this address's turn; meanwhile it may have been proved. */
   private static Answer hashed(String secret, String password, String address, BooleanSupplier proved)
       throws GeneralSecurityException {
     if (ADDRESSES.size() > MOST_ADDRESSES) {
-      ADDRESSES.values().removeIf(each -> each.availablePermits() == 1); // nobody of these waits
+      ADDRESSES.values().removeIf(each -> each.availablePermits() == 1); // none of these is in use
     }
     Semaphore own = ADDRESSES.computeIfAbsent(address, first -> new Semaphore(1, true));
     try {

@@ -35,9 +35,9 @@ import scala.collection.immutable.Seq;
 import scala.runtime.AbstractPartialFunction;
 
 /**
- * LIKE and RLIKE that end with their statement. Spark hands both to Java's regular expressions, which go back and forth
- * for as long as a pattern like '%a%a%a%b' takes, and look at nothing else meanwhile. This one looks whether its thread
- * has been interrupted at every so many letters.
+ * LIKE and RLIKE that end with their statement. Spark uses Java's regular expressions for both. For a pattern like
+ * '%a%a%a%b' these go back and forth for a long time and do not check for interrupts. This class checks regularly,
+ * after some number of letters, whether its thread has been interrupted.
  */
 final class Matching extends Expression implements CodegenFallback, Serializable {
   private static final long serialVersionUID = 1L;
@@ -45,7 +45,7 @@ final class Matching extends Expression implements CodegenFallback, Serializable
 
   private final Expression text;
   private final Expression pattern;
-  private final Character escape; // null: the pattern is a regular expression, to be found anywhere in the text
+  private final Character escape; // null: the pattern is a regular expression and may match anywhere in the text
   private transient String compiledFrom;
   private transient Pattern compiled;
 
@@ -55,7 +55,7 @@ final class Matching extends Expression implements CodegenFallback, Serializable
     this.escape = escape;
   }
 
-  /** Puts it in the place of Spark's own, in an analysed plan, before anything of it is evaluated. */
+  /** Replaces Spark's own patterns in an analysed plan, before any of them is evaluated. */
   static final class Replaced extends Rule<LogicalPlan> {
     @Override
     public LogicalPlan apply(LogicalPlan plan) {
@@ -94,7 +94,7 @@ final class Matching extends Expression implements CodegenFallback, Serializable
     return e;
   }
 
-  /** What Spark's optimiser makes a plain comparison of: `x`, `x%`, `%x`, `%x%`. */
+  /** Patterns that Spark's optimiser turns into plain comparisons: `x`, `x%`, `%x`, `%x%`. */
   private static boolean isSimple(Like like) {
     return like.right() instanceof Literal literal
         && literal.value() instanceof UTF8String pattern
@@ -126,7 +126,7 @@ final class Matching extends Expression implements CodegenFallback, Serializable
       return escape == null ? matcher.find() : matcher.matches();
     } catch (PatternSyntaxException wrong) {
       throw new Refused("a pattern that cannot be read", null);
-    } catch (StackOverflowError deep) { // it would end the whole process
+    } catch (StackOverflowError deep) { // otherwise it would end the whole process
       throw new Refused("a pattern that goes so deep", null);
     }
   }

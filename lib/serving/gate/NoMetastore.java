@@ -10,8 +10,8 @@ import org.apache.hadoop.hive.ql.security.authorization.HiveAuthorizationProvide
 import org.apache.hadoop.hive.ql.security.authorization.Privilege;
 
 /**
- * Hive asks its authorisation for itself before a list of tables is given, and every one of its own opens a metastore
- * for that, of which there is none here. This one opens nothing, and would refuse whatever Hive itself were to do.
+ * Hive calls its authorisation before it lists tables. All of Hive's own implementations open a metastore for that, and
+ * there is none here. This one opens nothing, and would refuse every action of Hive itself.
  */
 public final class NoMetastore extends HiveAuthorizationProviderBase {
   @Override

@@ -1,12 +1,12 @@
 package lakehouse.gate;
 
-/** A statement that the gate does not let pass. The message says what of it; the kind alone goes to the journal. */
+/** A statement that the gate refuses. The message names the refused part; the journal gets only the kind. */
 public final class Refused extends RuntimeException {
   private static final long serialVersionUID = 1L;
   private static final int SHOWN = 60;
 
   final String kind;
-  final boolean costly; // it is the size or the time that was refused
+  final boolean costly; // it was refused for its size or its time
 
   Refused(String kind, String name) {
     super("Refused: " + kind + (name == null ? "" : " '" + shortened(name) + "'") + " is not allowed here.");
@@ -35,7 +35,7 @@ public final class Refused extends RuntimeException {
   }
 
   @Override
-  public String toString() { // clients are shown this: no class name before it
+  public String toString() { // clients see this text: no class name before it
     return getMessage();
   }
 }

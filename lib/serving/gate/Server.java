@@ -21,7 +21,7 @@ import org.apache.spark.sql.hive.thriftserver.HiveThriftServer2;
 import org.apache.spark.sql.hive.thriftserver.HiveThriftServer2$;
 import sun.misc.Signal;
 
-/** Spark's Thrift server with our own login, sessions and impersonation in the places of its own. */
+/** Spark's Thrift server with our own login, sessions and impersonation instead of Spark's. */
 public final class Server {
   private static final CountDownLatch STOP = new CountDownLatch(1);
 
@@ -33,7 +33,7 @@ public final class Server {
     this.door = door;
   }
 
-  /** Where accounts stand, and that a signal stops the server instead of the process. */
+  /** Sets the file of the accounts, and lets a signal stop the server instead of the process. */
   public static void prepare(String accounts) {
     Accounts.from(accounts);
     for (String name : new String[] {"TERM", "INT", "HUP"}) {
@@ -46,7 +46,7 @@ public final class Server {
     Gate.serve(bodies);
   }
 
-  /** The first statement that passes although it must not. They are parsed, never run. */
+  /** The first statement that wrongly passes. The statements are parsed, never run. */
   public static List<String> selfTest(SparkSession session, List<String> hostile) {
     Journal.quiet(true);
     try {
@@ -64,11 +64,11 @@ public final class Server {
     } catch (Refused refused) {
       return false;
     } catch (ParseException | RuntimeException | StackOverflowError other) {
-      return true; // not refused by the gate: perhaps it is not there
+      return true; // not refused by the gate: the gate may be missing
     }
   }
 
-  /** Wait so long, or until the process is told to stop; whether it was. */
+  /** Waits for this time, or until the process must stop; returns whether it must stop. */
   public static boolean stops(long milliseconds) throws InterruptedException {
     return STOP.await(milliseconds, TimeUnit.MILLISECONDS);
   }
@@ -124,7 +124,7 @@ public final class Server {
     door.sweep();
   }
 
-  /** Ends what runs, and lets the process end: the thread of a client that stays connected would keep it alive. */
+  /** Ends running statements and lets the process end: a connected client's thread would keep it alive. */
   public void stop() {
     Thread main = Thread.getAllStackTraces().keySet().stream().filter(t -> t.getName().equals("main")).findAny().get();
     Thread exit = new Thread(() -> exitAfter(main), "exit after the launcher");
@@ -133,7 +133,7 @@ public final class Server {
     server.stop();
   }
 
-  /** The launcher exits by itself if it has failed; else its thread just ends. */
+  /** The launcher exits by itself if it has failed; otherwise its thread just ends. */
   private static void exitAfter(Thread main) {
     try {
       main.join();

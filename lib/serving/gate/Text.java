@@ -6,9 +6,9 @@ import org.apache.spark.sql.catalyst.parser.SqlBaseLexer;
 import org.apache.spark.sql.catalyst.parser.UpperCaseCharStream;
 
 /**
- * How large a statement is, as its text alone shows: judged before Spark's parser sees it, in one pass. Texts in quotes
- * and comments count for nothing but their length. Spark's own lexer says where they are; it is linear, except for
- * comments in comments, so these are counted first.
+ * The size of a statement's text: checked in one pass, before Spark's parser sees it. Only the length of quoted texts
+ * and comments counts. Spark's own lexer finds them; it is linear, except for comments in comments, so these are
+ * counted first.
  */
 final class Text {
   private static final int LONGEST = 100_000;
@@ -30,7 +30,7 @@ final class Text {
   private int joins;
   private int choices;
 
-  /** Throws {@link Refused} for the first limit that the text is beyond. */
+  /** Throws {@link Refused} for the first limit that the text exceeds. */
   static void check(String text) {
     atMost(LONGEST, text.length(), "a statement longer than " + LONGEST + " characters");
     new Comments(text).check();
@@ -80,7 +80,7 @@ final class Text {
     }
   }
 
-  /** Counts where comments begin. Inside of a comment quotes mean nothing, and inside of quotes comments do not. */
+  /** Counts the beginnings of comments. Quotes have no meaning inside comments, nor comments inside quotes. */
   private static final class Comments {
     private final String text;
     private int at;

@@ -9,8 +9,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 
 /**
- * So many statements of one user run at once; the others of that user wait, and nobody else does. After one that was too
- * large or took long, the user's next ones come one by one for a while.
+ * A limited number of one user's statements run at once; the user's other statements wait, but no other user does.
+ * After a statement that was too large or took long, the user's next ones run one by one for a while.
  */
 final class Turns {
   private static final int AT_ONCE = 4;
@@ -30,7 +30,7 @@ final class Turns {
 
   private final Map<String, Of> users = new HashMap<>();
 
-  /** The user's statement was too large or took too long; its turn lasts a moment longer. */
+  /** The user's statement was too large or took too long: its turn lasts a moment longer. */
   static void wasCostly(String user) {
     if (user != null) {
       COSTLY.put(user, System.nanoTime());
@@ -47,7 +47,7 @@ final class Turns {
     return last != null && System.nanoTime() - last < WHILE ? 1 : AT_ONCE;
   }
 
-  /** Waits for a turn; throws {@link Refused} if none comes. What it gives is handed back to {@link #started}. */
+  /** Waits for a turn; throws {@link Refused} if none comes. The result must be passed to {@link #started}. */
   synchronized void await(String user) {
     Of own = users.computeIfAbsent(user, first -> new Of());
     long until = System.nanoTime() + PATIENCE;
@@ -72,7 +72,7 @@ final class Turns {
     return own.running.size();
   }
 
-  /** It has ended, or goes on for as long as `going` says. */
+  /** It has ended, or goes on as long as `going` is true. */
   synchronized void started(String user, BooleanSupplier going, long nanos) {
     if (nanos > LONG) {
       COSTLY.put(user, System.nanoTime());

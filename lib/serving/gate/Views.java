@@ -5,7 +5,7 @@ import java.util.Map;
 import java.util.Set;
 import scala.collection.immutable.Seq;
 
-/** The names that exist here: databases and their views. Everything else is refused before it is looked up. */
+/** The existing names: databases and their views. All other names are refused before they are looked up. */
 final class Views {
   private static final String CATALOG = "spark_catalog";
   private static volatile Map<String, Set<String>> known = Map.of();

@@ -15,8 +15,8 @@ import org.apache.thrift.transport.TSocket;
 import org.apache.thrift.transport.TTransportException;
 
 /**
- * One connection. Before its login it may send small messages only, afterwards frames of up to a megabyte: Thrift makes
- * room for whatever length is declared. It also tells whether its client has gone while a statement runs.
+ * One connection. Before its login it may send only small messages, afterwards frames of up to a megabyte: Thrift
+ * allocates memory for any declared length. It also notices if its client disconnects while a statement runs.
  */
 final class Visitor extends TSocket {
   private static final int LARGEST_LOGIN = 16 * 1024;
@@ -40,7 +40,7 @@ final class Visitor extends TSocket {
     this.from = network(socket.getInetAddress());
   }
 
-  /** The address, or of the newer kind the half of it that a customer's line has to itself. */
+  /** The address; of an IPv6 address only the half that belongs to one customer's line. */
   private static String network(InetAddress address) {
     byte[] bytes = address.getAddress();
     return address instanceof Inet6Address ? HexFormat.of().formatHex(bytes, 0, 8) : address.getHostAddress();
@@ -62,7 +62,7 @@ final class Visitor extends TSocket {
     HERE.set(this);
   }
 
-  /** Its login is complete, and no longer for the hall to wait for. */
+  /** Its login is complete: the hall no longer waits for it. */
   void asks() {
     hall.asks(this);
   }
@@ -75,7 +75,7 @@ final class Visitor extends TSocket {
     user = name;
   }
 
-  /** Thrift asks for a length, then for so many bytes: a status before it while the login lasts, nothing afterwards. */
+  /** Thrift reads a length, then this number of bytes; a status comes first during the login, but not afterwards. */
   @Override
   public int readAll(byte[] bytes, int offset, int length) throws TTransportException {
     int count = super.readAll(bytes, offset, length);
@@ -111,7 +111,7 @@ final class Visitor extends TSocket {
     }
   }
 
-  /** Whether its client is the one that everything waits for: nothing of what it has sent is unread. */
+  /** Whether the server waits for its client: all data that the client has sent has been read. */
   boolean keepsWaiting() {
     try {
       return asksForMore && getSocket().getInputStream().available() == 0;
@@ -123,7 +123,7 @@ final class Visitor extends TSocket {
   /** Whether the client has closed its end, while this server is not reading from it. */
   boolean hasGone() {
     if (!reading.tryLock()) {
-      return false; // the handler waits for its next request, and will see the end itself
+      return false; // the handler waits for the next request, and will notice the end itself
     }
     try {
       return ahead < 0 && endsNow();
@@ -146,7 +146,7 @@ final class Visitor extends TSocket {
     }
   }
 
-  /** Ends whatever its statement does; its sessions are for the caller to close. */
+  /** Ends its statement; the caller closes its sessions. */
   void endStatement() {
     Thread at = handler;
     if (at != null) {
