@@ -28,7 +28,6 @@ def main(options: Namespace) -> str:
     """Run the benchmark and print its JSON; return the text of the last line."""
     import datetime as dt
     import json
-    import shutil
 
     from lib import benchmark
     from lib.audit import audit
@@ -36,14 +35,7 @@ def main(options: Namespace) -> str:
     from splitter.sample.export import batch_paths, write_sample
     from splitter.sample.plan import Plan
 
-    marker = options.work / ".benchmark"
-    if options.work.exists() and not marker.exists():
-        raise UsageError(
-            f"{options.work} exists and is not the folder of a benchmark.", "Name another one with --work."
-        )
-    shutil.rmtree(options.work, ignore_errors=True)
-    options.work.mkdir(parents=True)
-    marker.touch()
+    _empty(options.work)
     plan = Plan(rows=options.rows, batches=2)
     csv = options.work / "sample.csv"
     write_sample(plan, csv)
@@ -55,6 +47,18 @@ def main(options: Namespace) -> str:
     figures = benchmark.measure(session("benchmark"), cli.settings(options), inputs, "ecommerce", options.erase)
     print(json.dumps({"rows": options.rows, **figures}, indent=2))
     return f"Benchmark of {options.rows:,} rows done; its lake and files are in {options.work}."
+
+
+def _empty(folder: Path) -> None:
+    """Make the folder, or empty the folder of an earlier benchmark; refuse any other."""
+    import shutil
+
+    marker = folder / ".benchmark"
+    if folder.exists() and not marker.exists():
+        raise UsageError(f"{folder} exists and is not the folder of a benchmark.", "Name another one with --work.")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    marker.touch()
 
 
 if __name__ == "__main__":

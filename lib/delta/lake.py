@@ -39,6 +39,12 @@ class Lake:
     run_id: str
     started_at: dt.datetime
 
+    @property
+    def versions(self) -> dict[str, int]:
+        """The newest version of each stored table that is there."""
+        versions = {table.path: self.tables.version(table) for table in self.catalog.stored}
+        return {path: version for path, version in versions.items() if version is not None}
+
     def drop_older_versions(self, grace: float) -> None:
         """Give running queries `grace` seconds to end, then remove the files of all older versions."""
         time.sleep(grace)

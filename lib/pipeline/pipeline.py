@@ -175,7 +175,7 @@ def _publish_or_fail(lake: Lake, request: Request, entries: Sequence[Entry], pro
     if progress.as_of is None:
         raise AuditFailed("No row of this lake has a valid date.", "Check the mapping's date_formats.")
     _gold_and_marts(lake, layers, progress.as_of, known)
-    progress.versions = _versions(lake)
+    progress.versions = lake.versions
     _audit(lake, layers, progress)
     publication = Publication(
         lake.run_id,
@@ -226,11 +226,6 @@ def _gold_and_marts(lake: Lake, layers: Layers, day: dt.date, entries: Sequence[
     layers.build(gold, parameters)
     layers.build(lake.catalog.marts, parameters)
     layers.release()
-
-
-def _versions(lake: Lake) -> dict[str, int]:
-    versions = {table.path: lake.tables.version(table) for table in lake.catalog.stored}
-    return {path: version for path, version in versions.items() if version is not None}
 
 
 def _audit(lake: Lake, layers: Layers, progress: _Progress) -> None:

@@ -74,7 +74,6 @@ def of(lake: Lake, request: SubjectRequest, people: DataFrame) -> Receipt:
     result = _scanned(lake, wanted)
     still = _still_there(lake, request)
     present = lake.base.published
-    versions = {table.path: lake.tables.version(table) for table in lake.catalog.stored}
     return Receipt(
         reference=request.reference,
         kind=request.kind,
@@ -86,7 +85,7 @@ def of(lake: Lake, request: SubjectRequest, people: DataFrame) -> Receipt:
         rows_deleted=request.rows,
         anonymous_lines=request.anonymous_lines,
         run_id=present.run_id if present else "",
-        versions={path: version for path, version in versions.items() if version is not None},
+        versions=lake.versions,
         files_scanned=result.files,
         bytes_scanned=result.bytes,
         values_left_as_statistics=left,
