@@ -46,7 +46,7 @@ def test_a_rotten_file(site: Site, small: Sample, first_batch: Path) -> None:
     full = site.job("verify", lake, "--full")
     assert full.code == 4
     assert full.last_line.startswith("silver/purchases is not what the last job left: part-")
-    assert full.last_line.endswith("Run ./spark-submit.sh pipeline, which computes it anew or says what it needs.")
+    assert full.last_line.endswith("Run ./spark-submit.sh pipeline, which computes it again or states what it needs.")
 
     mended = site.job("pipeline", lake)
     assert mended.code == 0, mended.err

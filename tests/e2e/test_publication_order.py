@@ -184,7 +184,7 @@ def test_what_lies_behind_a_lost_publication_is_not_taken_for_the_one_before(
         files.write("publications/b.json", left)
     assert refused(files) == (
         "A publication between run a and run c is lost from the lake's history. "
-        "Name the one that is wanted: ./spark-submit.sh rollback --to a"
+        "Name the wanted run: ./spark-submit.sh rollback --to a"
     )
     assert back(files, "a") == "a"
     publish(files, "d")
