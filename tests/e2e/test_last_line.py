@@ -63,7 +63,7 @@ if __name__ == "__main__":
 GO_ON = "Run the same command again to go on."
 SOUND = "the lake is as sound as before"
 KILLED = (
-    "A process of this job was killed from outside, most likely since the machine ran out of memory; "
+    "A process of this job was killed from outside, most likely because the machine ran out of memory; "
     f"{SOUND}. End other programs or give Java less than 1g by --driver-memory, and run the same command again."
 )
 # Root passes over all rights; without its capabilities it is a user like others.
@@ -367,7 +367,11 @@ def program(process: int) -> str:
         (signal.SIGINT, "group", 130, f"Interrupted; {SOUND}. {GO_ON}"),
         pytest.param(signal.SIGTERM, "group", 143, f"Stopped by SIGTERM; {SOUND}. {GO_ON}", marks=pytest.mark.long),
         pytest.param(
-            signal.SIGHUP, "group", 129, f"Stopped with its terminal; {SOUND}. {GO_ON}", marks=pytest.mark.long
+            signal.SIGHUP,
+            "group",
+            129,
+            f"Stopped because its terminal closed; {SOUND}. {GO_ON}",
+            marks=pytest.mark.long,
         ),
         pytest.param(
             signal.SIGKILL,
