@@ -1,4 +1,4 @@
-"""What README and docs tell a reader to do can be done: commands, options, links, tables and examples are real."""
+"""Readers can do what README and docs describe: commands, options, links, tables and examples are real."""
 
 from __future__ import annotations
 

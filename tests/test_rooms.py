@@ -1,4 +1,4 @@
-"""The rules on who may import whom can fail: an import that is planted in a room is found."""
+"""The rules on imports between rooms can fail: an import that is planted in a room is found."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def anchored_in_old_receipt(place: Path) -> None:
 
 
 def anchored_before(place: Path) -> None:
-    """The witness and the file beside the ledger: they were told of every entry when it was made."""
+    """The witness and the file beside the ledger: they recorded every entry when it was made."""
 
 
 ANCHORS: dict[str, Callable[[Path], None]] = {

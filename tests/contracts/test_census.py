@@ -48,7 +48,7 @@ ACTIVITIES = yaml.safe_load((ROOT / "lakehouse/processing_activities.yaml").read
 
 
 def without(name: str) -> Change:
-    """Take a custom property from the table, which states its processing activity itself then."""
+    """Take a custom property from the table; it then states its processing activity itself."""
 
     def take(schema: dict[str, Any]) -> None:
         stated = {each["property"]: each["value"] for each in schema["customProperties"]}

@@ -1,4 +1,4 @@
-"""Products that a shop may well sell, whose names mean something to a parser of SQL, and a small export of them."""
+"""Plausible products of a shop whose names mean something to a parser of SQL, and a small export of them."""
 
 from __future__ import annotations
 

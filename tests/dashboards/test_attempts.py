@@ -1,4 +1,4 @@
-"""Wrong passwords: who tries many is made to wait, and nobody else is."""
+"""Wrong passwords: a client that tries many must wait, and nobody else."""
 
 from __future__ import annotations
 

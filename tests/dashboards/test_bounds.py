@@ -1,4 +1,4 @@
-"""How large a request may be and how many may wait, and what is said of an error; no server is started."""
+"""The limits on the size and number of requests, and the text of an error; no server is started."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever text stands in a statement, the rows it reaches are the asker's: tried on DuckDB, without Superset."""
+"""A statement with any text reaches only the asker's rows: tried on DuckDB, without Superset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Superset keeps of people's questions: that they asked, and no value with which."""
+"""What Superset keeps of people's questions: that they asked, and none of their values."""
 
 from __future__ import annotations
 

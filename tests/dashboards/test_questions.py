@@ -1,4 +1,4 @@
-"""No question, however it is put together, brings the rows of another region: with the endpoint's own lock lifted."""
+"""No question in any form returns the rows of another region, even with the endpoint's own lock lifted."""
 
 from __future__ import annotations
 

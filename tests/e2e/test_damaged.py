@@ -1,4 +1,4 @@
-"""A file that has rotted under the lake ends a run in one sentence that names it, and what the sentence says helps."""
+"""A rotten file in the lake ends a run with one sentence that names it, and the sentence's remedy helps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever ends a job, stderr is one line that says what to do; and who does that literally comes to a good end."""
+"""After any end of a job, stderr is one line that states what to do; and doing exactly that leads to a good end."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ def test_a_read_only_file_system(place: Place, small_disk: Path, what: str) -> N
 
 
 def follow(ending: Ending, pattern: str) -> None:
-    """Do what a sentence says, as it stands there."""
+    """Do literally what a sentence states."""
     found = re.search(pattern, ending.err)
     assert found
     subprocess.run(shlex.split(found[1]), check=True)

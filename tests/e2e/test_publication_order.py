@@ -1,4 +1,4 @@
-"""Which publications may be shown again is told by their numbers; what cannot be told is refused, whatever is lost."""
+"""Numbers decide which publications may be shown again; if lost files leave it unclear, a rollback is refused."""
 
 from __future__ import annotations
 

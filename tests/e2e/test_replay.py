@@ -1,4 +1,4 @@
-"""Rows in quarantine enter, once, when the rule that kept them out has changed."""
+"""Rows in quarantine enter exactly once when the rule that kept them out has changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written when the rows of some subjects change: what must be, and no file more than that."""
+"""When the rows of some subjects change, only the necessary files are written."""
 
 from __future__ import annotations
 

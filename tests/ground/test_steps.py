@@ -1,4 +1,4 @@
-"""What a run says while it works."""
+"""The output of a run while it works."""
 
 from __future__ import annotations
 

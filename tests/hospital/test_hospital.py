@@ -1,4 +1,4 @@
-"""The engine knows no shop: another domain is loaded, judged, published, corrected by its rights, and served."""
+"""The engine knows nothing of shops: another domain is loaded, judged, published, corrected by rights, and served."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nobody is singled out: no count of persons below k in what is published, and none that follows from it."""
+"""Nobody is singled out: no published count of persons is below k, and none below k follows from the others."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def batches(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(scope="module")
 def exact(batches: list[Batch]) -> Tables:
-    """Every count, whoever it singles out."""
+    """Every count, even if it singles out a person."""
     return compute(batches, k=1, open_months=0, loaded_on=LOADED).tables
 
 

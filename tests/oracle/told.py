@@ -1,4 +1,4 @@
-"""Which of the exact counts are told: `docs/definitions.md`, "Small cells", by trying every way of telling them."""
+"""The exact counts that are shown: `docs/definitions.md`, "Small cells", by trying every way to show them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A refresh computes gold from the whole of silver, so batches that are pending enter silver before it."""
+"""A refresh computes gold from all of silver, so pending batches enter silver first."""
 
 from __future__ import annotations
 

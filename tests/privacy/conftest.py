@@ -1,4 +1,4 @@
-"""An invented shop whose contract keeps name, e-mail and address in bronze; its lake before and after an erasure."""
+"""An invented shop with name, e-mail and address in bronze by contract; its lake before and after an erasure."""
 
 from __future__ import annotations
 

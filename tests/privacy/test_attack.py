@@ -1,4 +1,4 @@
-"""Whoever has the lake but not the key recovers nobody; the same attack on plain hashes recovers everybody."""
+"""An attacker with the lake but without the key recovers nobody; the same attack on plain hashes recovers everybody."""
 
 from __future__ import annotations
 

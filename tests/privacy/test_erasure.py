@@ -1,4 +1,4 @@
-"""Who is erased is in no byte any more, sales stay to the cent, and everybody else's rows are as they were."""
+"""An erased person is in no byte any more, sales stay to the cent, and all other persons' rows are unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A lake works with the keys that it was written with, and with no other; a lost key is never replaced in silence."""
+"""A lake works only with the keys that it was written with; a lost key is never replaced silently."""
 
 from __future__ import annotations
 

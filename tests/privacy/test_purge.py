@@ -1,4 +1,4 @@
-"""What the splitter wrote goes once the lake has published it, and nothing else does."""
+"""The splitter's files are removed once the lake has published them, and no other files are."""
 
 from __future__ import annotations
 

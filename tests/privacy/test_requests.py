@@ -1,4 +1,4 @@
-"""What a killed job must remember is kept apart, private and twice."""
+"""The data that a killed job needs are stored separately, privately and twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An invented shop of few tables, and its lake: three batches, an erasure before the last of them, and an open request.
+"""An invented shop of few tables, and its lake: three batches, an erasure before the last one, and an open request.
 
 Few tables, since what is tested is the engine that writes them, and each is written by the same code.
 """

@@ -1,4 +1,4 @@
-"""What can happen to a file of a lake or of its secrets, and which files there are."""
+"""Kinds of damage to a file of a lake or of its secrets, and the list of these files."""
 
 from __future__ import annotations
 

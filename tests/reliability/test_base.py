@@ -1,4 +1,4 @@
-"""What a job makes sure of before it begins: a lake that a power cut or a kill left is what it was, or is refused."""
+"""A job's checks before it begins: after a power cut or a kill, the lake is restored to what it was, or is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A value is found however it was written; the same scan does not find the value of somebody else there."""
+"""A value is found in every spelling; the same scan does not find another person's value there."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ FLOOR = ("select 1",)
 
 @dataclass
 class Measured:
-    """Seconds per query, and what went wrong."""
+    """Seconds per query, and the failures."""
 
     seconds: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Those who have not logged in yet: some seconds, few at once, and a wait after wrong passwords."""
+"""Clients that have not logged in yet: they have some seconds, are few at once, and wait after wrong passwords."""
 
 from __future__ import annotations
 

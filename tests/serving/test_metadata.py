@@ -1,4 +1,4 @@
-"""The Thrift protocol's own questions, which no parser sees, show the marts' views and nothing else."""
+"""The Thrift protocol's own questions, which no parser sees, show only the marts' views."""
 
 from __future__ import annotations
 

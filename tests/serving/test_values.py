@@ -1,4 +1,4 @@
-"""Every value that a shop can have works as a filter: what the endpoint answers is what DuckDB answers."""
+"""Every possible value of a shop works as a filter: the endpoint answers like DuckDB."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is not what its mapping says is refused before anything is read, without a value of a row in the message."""
+"""An input that does not fit its mapping is refused before any row is read, without a value of a row in the message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever ends a run, no manifest is there before the parts are whole, and the next run succeeds."""
+"""After any end of a run, there is no manifest before the parts are complete, and the next run succeeds."""
 
 from __future__ import annotations
 
