@@ -55,7 +55,7 @@ def options_of(*command: str) -> frozenset[str]:
 
 
 def job_options(job: str) -> frozenset[str]:
-    """What may follow a job: its own options, and those of spark-submit that the launcher lets through."""
+    """The possible options of a job: its own, and those of spark-submit that the launcher passes on."""
     return options_of(sys.executable, f"jobs/{job}.py") | options_of("./spark-submit.sh")
 
 

@@ -47,7 +47,7 @@ def anchored_in_receipt(place: Path) -> None:
 
 
 def anchored_in_old_receipt(place: Path) -> None:
-    """As it was written before receipts had anchors: what it is about must still have entries."""
+    """A receipt from before receipts had anchors: its request must still have entries."""
     (place / f"lake/receipts/{REFERENCE}.json").write_text('{"status": "COMPLETE"}', encoding="utf-8")
 
 

@@ -21,7 +21,7 @@ FREE = 5
 
 @pytest.fixture
 def bert(stack: Stack, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A user whom only one test knows."""
+    """A user for only one test."""
     accounts, name = Accounts(stack.secrets), f"{BERT}_{abs(hash(request.node.name)) % 10**8}"
     accounts.add(Account(name, "sales_analyst", hashed(RIGHT)))
     wait_until(lambda: name in {user["username"] for user in stack.admin.all("security/users/")})

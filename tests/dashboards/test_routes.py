@@ -69,7 +69,7 @@ JUDGED = _judged()
 
 
 def _listed(folder: Path) -> set[tuple[str, str]]:
-    """All that an application of Superset, set up as ours is, would answer."""
+    """All routes of an application of Superset that is set up like ours."""
     (folder / "superset.key").write_text("0" * 64, encoding="utf-8")
     places = {"SUPERSET_HOME": "", "LAKEHOUSE_SUPERSET_HOME": "", "LAKEHOUSE_SECRETS": ""}
     environment = {"PYTHONPATH": str(SERVER), **dict.fromkeys(places, str(folder))}

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
 
 
 def rot(file: Path) -> None:
-    """One byte of the end, which a reader needs first, is another one; nothing tells but Hadoop's checksum of it."""
+    """Change one byte of the end, which a reader needs first; only Hadoop's checksum shows it."""
     stat = file.stat()
     content = bytearray(file.read_bytes())
     content[-12] ^= 255

@@ -128,7 +128,7 @@ def place(tmp_path: Path) -> Place:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 40 MB, mounted; the jars that Spark copies for itself need some 25."""
+    """A mounted disk of 40 MB; the jars that Spark copies for itself need some 25 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     words = ["mount", "-t", "tmpfs", "-o", "size=40m,mode=700", "tmpfs", str(folder)]
@@ -139,7 +139,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path, but: int) -> Path:
-    """Fill a disk up to so many bytes."""
+    """Fill a disk until only the given number of bytes is free."""
     status = os.statvfs(disk)
     ballast = disk / "ballast"
     ballast.write_bytes(b"x" * (status.f_bavail * status.f_frsize - but))
@@ -331,7 +331,7 @@ def test_too_little_memory_to_start_with(place: Place) -> None:
 
 
 def interrupted(place: Place, number: signal.Signals, process: str) -> Ending:
-    """A job that is hit in the middle of its work: all its processes, the launcher, the JVM or the job itself."""
+    """A job interrupted in the middle of its work: all its processes, the launcher, the JVM or the job itself."""
     with place.start("note", "--wait", "60") as started:
         assert started.stdout
         assert started.stdout.readline() == "written\n"
@@ -344,7 +344,7 @@ def interrupted(place: Place, number: signal.Signals, process: str) -> Ending:
 
 
 def named(launcher: int, process: str) -> int:
-    """The process of a launcher that is meant."""
+    """The launcher's process of this name."""
     if process == "launcher":
         return launcher
     java = next(child for child in children(launcher) if program(child) == "java")

@@ -54,7 +54,7 @@ def files() -> Files:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The hours that the clock shows from now on, one after the other; then it stands still at midnight."""
+    """The hours that the clock shows from now on, one after the other; then it stops at midnight."""
     hours: list[str] = []
 
     def ticking() -> Iterator[str]:
@@ -81,7 +81,7 @@ def publish(files: Files, *runs: str) -> None:
 
 
 def erase(files: Files, run: str) -> None:
-    """As the job does it."""
+    """Erase like the job."""
     publication.withdraw_earlier(storage(files))
     publish(files, run)
     files.write("receipts/req-1.json", "{}")

@@ -14,7 +14,7 @@ from lib.progress import Steps
 
 
 class Stream(io.StringIO):
-    """Remembers what came at once."""
+    """Remembers the pieces as they were written."""
 
     def __init__(self) -> None:
         super().__init__()

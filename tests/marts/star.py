@@ -61,7 +61,7 @@ class Activity:
 
 @dataclass(frozen=True)
 class Star:
-    """Everything the marts are computed from, in natural terms; keys follow from it."""
+    """All inputs of the marts, in natural terms; keys follow from them."""
 
     spark: SparkSession
     users: Sequence[User] = ()
@@ -126,7 +126,7 @@ def _needed(table: Table) -> list[Table]:
 
 
 def _plain(value: object) -> object:
-    """Dates as ISO text and money without trailing zeros: expected rows are to be readable."""
+    """Dates as ISO text and money without trailing zeros, so that expected rows are readable."""
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):

@@ -58,7 +58,7 @@ def typed(value: Any, type_: str) -> Any:
 
 
 def computed(spark: SparkSession, table: Table, case: Mapping[str, Any]) -> Rows:
-    """What the transformation gives of the columns that the case expects."""
+    """The transformation's result in the columns that the case expects."""
     assert set(case) <= KEYS
     given = case.get("given", {})
     assert set(given) <= set(table.inputs), f"{table.path} reads {table.inputs}"

@@ -16,7 +16,7 @@ Call = tuple[bool, list[str]]
 
 
 def calls(monkeypatch: pytest.MonkeyPatch, *entries: SimpleNamespace) -> list[Call]:
-    """Whether each run of a request to refresh is one, and which batches are pending for it."""
+    """For each run of a request to refresh: whether it is a refresh, and its pending batches."""
     found: list[Call] = []
 
     def carry(_: object, request: pipeline.Request, __: object, pending: list[SimpleNamespace]) -> None:

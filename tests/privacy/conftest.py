@@ -129,7 +129,7 @@ def mark(column: str, number: int) -> str:
 
 
 def marked(number: int) -> list[Sequence[str]]:
-    """A person's good row and one that waits in quarantine; together they hold a mark in every column."""
+    """A person's good row and a row in quarantine; together they hold a mark in every column."""
     good = {given: mark(column, number) for column, given in COLUMNS.items()}
     bad = {given: mark(column, number) for column, given in REFUSED.items()}
     return [row(user=MARKED[number], price="2", **good), row(user=MARKED[number], **{**good, **bad})]

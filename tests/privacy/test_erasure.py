@@ -50,7 +50,7 @@ def pseudonym(shop: Shop, one: str) -> str:
 
 
 def texts(lake: Path) -> Iterator[tuple[str, bytes]]:
-    """Every file, as it lies there and decoded: not by the scanner that is under test."""
+    """Every file, as stored and decoded, not by the tested scanner."""
     for file in lake.rglob("*"):
         if file.is_file():
             decoded = repr(pq.read_table(file).to_pylist()).encode() if file.suffix == ".parquet" else b""
@@ -62,7 +62,7 @@ def holding(lake: Path, *needles: str) -> list[str]:
 
 
 def sales(lake: Path) -> dict[str, list[str]]:
-    """What the sales marts count of money and pieces."""
+    """Money and pieces in the sales marts."""
     numbers = {"order_lines", "units", "revenue", "gross_revenue", "returned_revenue"}
     return {
         name: sorted(

@@ -107,7 +107,7 @@ def test_a_lost_request_is_said_without_its_content_and_with_what_to_do(tmp_path
 
 
 class Silent:
-    """Steps that nobody hears of."""
+    """Steps that show nothing."""
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:

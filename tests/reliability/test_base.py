@@ -38,7 +38,7 @@ def newest_commits(lake: Path) -> list[Path]:
 
 
 def empty_the_newest_commits(lake: Path) -> None:
-    """As a power cut leaves them: without content, their sidecars gone."""
+    """Leave the commits as after a power cut: without content and without sidecars."""
     for commit in newest_commits(lake):
         assert DAMAGES["empty"](commit, Path())
 
@@ -149,7 +149,7 @@ def days_of_loading(shop: Shop) -> list[tuple[object, int]]:
 
 
 def tabled(export: Path, file: Path) -> str:
-    """The rows of an export as a table of a database; gives its address."""
+    """Write the rows of an export as a table of a database; return its address."""
     header, *rows = csv.reader(export.read_text(encoding="utf-8").splitlines())
     columns = [f'"{name}" text' for name in header]
     with closing(sqlite3.connect(file)) as connection, connection:

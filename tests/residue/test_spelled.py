@@ -52,7 +52,7 @@ def parquet(text: str, **options: object) -> bytes:
 
 
 def in_footer(text: str) -> bytes:
-    """As Spark keeps a column's comment."""
+    """In the form in which Spark keeps a column's comment."""
     sink = io.BytesIO()
     table = pa.table({"c": [1]}).replace_schema_metadata({"schema": json.dumps({"comment": text})})
     pq.write_table(table, sink)

@@ -23,7 +23,7 @@ NO_SQL = (
 
 
 def outcomes(server: Server, user: str, statements: list[str]) -> dict[str, str]:
-    """What a client is told for each statement, in one session; `PASSED` where it was not refused."""
+    """The client's error for each statement, in one session; `PASSED` if it was not refused."""
     with contextlib.closing(server.connect(user)) as connection:
         return {statement: outcome(connection, statement) for statement in statements}
 

@@ -30,7 +30,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def half_open(server: Server, count: int, first: bytes) -> Iterator[list[socket.socket]]:
-    """So many connections that begin to say something."""
+    """The given number of connections that begin to send something."""
     with contextlib.ExitStack() as stack:
         connections = []
         for _ in range(count):
@@ -127,7 +127,7 @@ def test_a_few_wrong_ones_cost_no_wait(own: Server) -> None:
 
 
 def elsewhere(server: Server, user: str, password: str) -> bytes:
-    """The status that a login from another address gets: 3 is no, 5 is yes."""
+    """The status of a login from another address: 3 is no, 5 is yes."""
     answer = f"\0{user}\0{password}".encode()
     with socket.create_connection((HOST, server.port), 20, source_address=("127.0.0.2", 0)) as connection:
         connection.sendall(PLAIN + struct.pack(">BI", 2, len(answer)) + answer)

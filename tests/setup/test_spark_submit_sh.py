@@ -79,7 +79,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def stubbed(project: Path) -> Path:
-    """The same, set up, but its spark-submit only prints what it is given."""
+    """The same, set up, but its spark-submit only prints its arguments."""
     site_packages = project / ".venv" / "lib" / "python3.11" / "site-packages"
     program(site_packages / "pyspark" / "bin" / "spark-submit", "printf '%s\\n' \"$@\"; exit 4")
     program(project / ".venv" / "bin" / "python", f'exec "{sys.executable}" "$@"')
@@ -123,7 +123,7 @@ def launch(project: Path, *arguments: str, **environment: str) -> subprocess.Com
 
 
 def submitted(project: Path, *arguments: str) -> list[str]:
-    """What spark-submit is given, without what is the same for every job."""
+    """The arguments of spark-submit, without those that are the same for every job."""
     given = launch(project, *arguments).stdout.splitlines()
     assert given[0] == "--name"
     assert given[2:4] == ["--jars", f"{project}/.jars/delta.jar"]
@@ -246,7 +246,7 @@ def test_what_is_small_and_here_gets_the_quick_compiler(stubbed: Path, monkeypat
 
 @pytest.fixture
 def told(stubbed: Path) -> Path:
-    """The same; its spark-submit tells of the process that a job would be."""
+    """The same; its spark-submit describes the process that a job would be."""
     site_packages = next(stubbed.glob(".venv/lib/*/site-packages"))
     program(
         site_packages / "pyspark" / "bin" / "spark-submit",
