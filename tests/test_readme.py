@@ -25,7 +25,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 CATALOG = model.load(ROOT / "lakehouse")
 OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
-# Made by runs, not by the repository; or a name that an example gives to a file of the reader's own.
+# Made by runs, not by the repository; or an example's name for one of the reader's own files.
 NOT_IN_THE_REPOSITORY = {"conf/sources/flea_market.yaml"}
 
 

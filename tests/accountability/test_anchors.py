@@ -97,7 +97,7 @@ def test_each_anchor_alone_finds_a_log_that_was_rolled_back_or_removed(
             use()
     assert sorted(path.name for path in place.rglob("*") if path.is_file() and path.suffix != ".lock") == [
         name for name in before if not name.endswith(".lock")
-    ]  # nothing was begun anew
+    ]  # no log was begun again
 
 
 @pytest.mark.parametrize("attack", [roll_back, remove])

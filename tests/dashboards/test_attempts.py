@@ -91,4 +91,4 @@ def test_many_addresses_against_one_account_stop_strangers_and_not_its_owner(sta
 def test_a_few_mistakes_and_then_the_right_password(stack: Stack, bert: str) -> None:
     for _ in range(3):
         assert [_asked(stack, AT_HOME, bert, WRONG).status_code for _ in range(FREE - 1)] == [401] * (FREE - 1)
-        assert _asked(stack, AT_HOME, bert, RIGHT).status_code == 200  # after which the count begins anew
+        assert _asked(stack, AT_HOME, bert, RIGHT).status_code == 200  # after this the count begins again

@@ -13,7 +13,7 @@ from lib.dashboards.servers import SERVER, VENV
 
 LARGEST = 2**63 - 1
 SETTINGS = "LAKEHOUSE_SECRETS", "LAKEHOUSE_SUPERSET_HOME"
-# An application that answers as it is told, with what the server adds to Superset's.
+# An application with prescribed answers, and with the server's additions to Superset.
 APPLICATION = """
 import json, sys
 import answers, bounds

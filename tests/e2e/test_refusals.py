@@ -49,7 +49,7 @@ def test_a_second_currency(site: Site, small: Sample, first_batch: Path, tmp_pat
     assert commits(lake) == before
 
 
-# A process of its own: whoever opens and closes a file gives up the locks that its process holds on it.
+# A separate process: a process that opens and closes a file gives up its locks on it.
 HOLDER = f"""
 import fcntl, sys
 with open(sys.argv[1], "w+b") as file:

@@ -419,7 +419,7 @@ LINE = [Line(TOTAL, (A, B, C))]
         ({A: 9, B: 8, C: 4, TOTAL: 20}, {B, C}),  # alone it would follow from the total
         ({A: 9, B: 4, C: 4, TOTAL: 15}, {B, C}),
         ({A: 9, B: 2, C: 2, TOTAL: 12}, {A, B, C}),  # two of them are still fewer than five
-        ({A: 4, B: 8, C: 9, TOTAL: 4}, {A}),  # below the total that all are told of stands one alone
+        ({A: 4, B: 8, C: 9, TOTAL: 4}, {A}),  # one alone below the total, which is shown to all
     ],
 )
 def test_what_stands_alone_takes_the_smallest_other_with_it(

@@ -28,7 +28,7 @@ BLANKS = "person-blanks-c4"
 SHORT = "7"
 MINOR, CHILD = "person-minor-e5", "person-child-f6"
 UNKNOWN = "person-nobody-d5"
-# Each column that the shop's bronze takes from the export holds a value that nobody else has, of 50 persons.
+# For 50 persons, each column that the shop's bronze takes from the export holds a value that nobody else has.
 COLUMNS = {
     "name": "name", "email": "comment", "address": "fulladdress", "gender": "gender", "country": "country",
     "status": "status", "segment": "segment", "channel": "channel", "purchase_frequency": "userpurchasefrequency",

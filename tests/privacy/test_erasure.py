@@ -317,7 +317,7 @@ def test_a_new_file_brings_only_those_whose_suppression_was_lifted(shop: Shop, e
     assert (again.code, again.last_line) == (
         3, "2 of 2 ids (lines 1-2) are not on the suppression list; nothing has been written. Correct the lines.",
     )  # fmt: skip
-    # The others stay out, under whatever blanks they come, and what was there stays: an increment neither loses nor
+    # The others stay out, with any blanks around their ids, and present lines stay: an increment neither loses nor
     # doubles the anonymous lines.
     rows = [row(user=ADA), row(user=f" {BLANKS}", day="2023-03-03"), row(user=TWIN), row(user="77", price="4")]
     (balance,) = shop.load(lake, batch(tmp_path / "new.csv", *rows).path).balances

@@ -27,7 +27,7 @@ UNDATED = "person-undated-d4"
 NAMELESS = "Product of nobody 9d"
 DAY = "2026-08-25"
 TODAY = dt.datetime.now(dt.timezone.utc).date()
-# Three years after the lake was loaded, whatever today is.
+# Three years after the lake was loaded, on any real day.
 LATER = f"{TODAY.replace(year=TODAY.year + 3, day=1) + dt.timedelta(days=40)}"
 PHASES = ("expire", "anonymise", "delete", "publish", "vacuum", "scan")
 
