@@ -147,5 +147,5 @@ def _damaged(text: str, lake: str) -> LakehouseError | None:
         return None
     return AuditFailed(
         f"A file of the lake {lake} is damaged or missing: {found[1]}. Nothing has been published.",
-        "Run ./spark-submit.sh verify --full, which lists all damage and how to repair it.",
+        "Run ./spark-submit.sh verify --full, which states what else is damaged and how to repair it.",
     )

@@ -36,7 +36,7 @@ def test_a_rotten_file(site: Site, small: Sample, first_batch: Path) -> None:
     ending = site.job("pipeline", lake, "--as-of", "2023-10-01")
     said = [
         f"A file of the lake {lake} is damaged or missing: {file.relative_to(lake)}. Nothing has been published. "
-        "Run ./spark-submit.sh verify --full, which lists all damage and how to repair it.\n"
+        "Run ./spark-submit.sh verify --full, which states what else is damaged and how to repair it.\n"
         for file in files
     ]
     assert ending.code == 4
