@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs one job of this lakehouse through the real spark-submit; sets up what is missing first.
+# Runs one job of this lakehouse through the real spark-submit; first sets up what is missing.
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")" && pwd)
@@ -29,8 +29,8 @@ usage() {
   cat <<'TEXT'
 Usage: ./spark-submit.sh [JOB] [OPTIONS]
 
-Runs a job through spark-submit, on this machine unless --master says otherwise. The first run sets up
-what is missing (.venv, .jars). No JOB means pipeline.
+Runs a job through spark-submit, on this machine unless --master names another. The first run sets up
+what is missing (.venv, .jars). Without a JOB it runs pipeline.
 
 Jobs (./spark-submit.sh JOB --help lists a job's options):
 TEXT
@@ -43,14 +43,14 @@ Options of spark-submit may stand anywhere and go to it: --master, --deploy-mode
   --files, --archives, --properties-file, --driver-memory, --driver-cores, --driver-class-path,
   --driver-java-options, --driver-library-path, --executor-memory, --executor-cores, --num-executors,
   --total-executor-cores, --queue, --principal, --keytab, --proxy-user, --conf spark.NAME=VALUE.
-Everything else, and whatever follows --, goes to the job; so does --conf FILE (a deployment of conf/).
+Everything else, and everything after --, goes to the job; so does --conf FILE (a deployment of conf/).
 
   --setup-only       set up what is missing and stop
   --help             this text
 
-Environment: PYTHON (3.10 to 3.12), JAVA_HOME (JDK 17 or 21), LAKEHOUSE_DRIVER_MEMORY (such as 4g),
-  LAKEHOUSE_IVY_SETTINGS (where the jars come from, if not the public Maven repository),
-  LAKEHOUSE_TEMP (folder for temporary files, which only this user may read; by default data/temp).
+Environment: PYTHON (3.10 to 3.12), JAVA_HOME (JDK 17 or 21), LAKEHOUSE_DRIVER_MEMORY (for example 4g),
+  LAKEHOUSE_IVY_SETTINGS (the source of the jars, if not the public Maven repository),
+  LAKEHOUSE_TEMP (folder for temporary files, readable only for this user; by default data/temp).
 TEXT
 }
 
@@ -71,7 +71,7 @@ take_spark_option() { # NAME VALUE
   esac
 }
 
-# The job may stand anywhere: a word that names one, unless it is the value of the option before it.
+# The job may be anywhere: it is a word that names a job, unless it is the value of the option before it.
 is_job() { # WORD PREVIOUS
   [[ -z $job && $1 =~ ^[A-Za-z0-9_]+$ && -f $jobs_dir/$1.py && ($2 != -* || $2 == *=*) ]]
 }
@@ -136,14 +136,14 @@ set_environment() {
   export SPARK_HOME SPARK_CONF_DIR SPARK_DRIVER_MEMORY PYTHONPATH
   SPARK_HOME=$(spark_home)
   SPARK_CONF_DIR=$root/conf
-  # Weakest of all ways to say it, so --driver-memory, --conf and --properties-file win.
+  # The weakest way to set it, so --driver-memory, --conf and --properties-file win.
   SPARK_DRIVER_MEMORY=${LAKEHOUSE_DRIVER_MEMORY:-$(driver_memory)}
   PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
   export LAKEHOUSE_PYTHON=$venv/bin/python PYSPARK_DRIVER_PYTHON=$setup_dir/driver-python
   export PYSPARK_PYTHON=${PYSPARK_PYTHON:-$venv/bin/python}
 }
 
-# Megabytes of the lake and of the inputs; fails where something is elsewhere than in local files, or said in a deployment.
+# Megabytes of the lake and of the inputs; fails if one of them is not in local files, or is named in a deployment.
 local_megabytes() {
   local word previous='' lake=$root/data/lake files=()
   for word in ${job_options[@]+"${job_options[@]}"}; do
@@ -151,19 +151,19 @@ local_megabytes() {
     [[ $word != *://* && $word != --conf* ]] || return
     case $previous in
       --lake) lake=$word ;;
-      --input) # a manifest's parts lie beside it
+      --input) # a manifest's parts are beside it
         [[ $word != */manifest.json ]] || word=${word%/*}
         mapfile -t -O "${#files[@]}" files < <(compgen -G "$word")
         ;;
     esac
     previous=$word
   done
-  # A lake that is not there yet is none.
+  # A lake that does not exist yet has no size.
   { du -smc -- "$lake" ${files[@]+"${files[@]}"} 2>/dev/null || true; } | awk 'END { print $1 }'
 }
 
-# Java's second compiler pays where a loop runs over millions of rows. Over a few, compiling takes longer than it saves:
-# a third of the processor time of a load of 10,000 rows. The first alone needs more room for code than it has by itself.
+# Java's second compiler pays for loops over millions of rows. For few rows, compiling takes longer than it saves: a third
+# of the processor time of a load of 10,000 rows. The first compiler alone needs more room for code than by default.
 quick_compiler() {
   local megabytes
   [[ -z ${SPARK_SUBMIT_OPTS+set} && $job != serve_sql && $job != benchmark ]] || return 0
@@ -172,7 +172,7 @@ quick_compiler() {
     export SPARK_SUBMIT_OPTS='-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m'
 }
 
-# A folder for temporary files that belongs to this user and opens for nobody else.
+# Whether a folder for temporary files belongs to this user; closes it to everybody else.
 is_private() {
   [[ -d $1 && ! -L $1 && -O $1 && -w $1 ]] && chmod 700 -- "$1"
 }
@@ -185,11 +185,11 @@ temporary_root() {
     if is_private "$place" 2>/dev/null; then printf '%s' "$place" && return; fi
     [[ -z ${LAKEHOUSE_TEMP-} ]] || break
   done
-  fail "no private folder for temporary files: $place is not this user's own; $temporary_remedy"
+  fail "no private folder for temporary files: $place does not belong to this user; $temporary_remedy"
 }
 
 # Makes a job's own folder in a private one and names it in $own_folder. The job holds it by a lock as long as one of its
-# processes lives; a folder that nobody holds was left by a job that was killed, and goes now.
+# processes lives. A folder without a lock comes from a killed job, and is removed now.
 own_folders=() own_folder=''
 take_folder() { # PLACE REMEDY
   local left guard hold
@@ -206,14 +206,14 @@ take_folder() { # PLACE REMEDY
   own_folders+=("$own_folder")
 }
 
-# As jobs of an earlier release held their folders.
+# Jobs of an earlier release held their folders by this file.
 nobody_holds() { [[ ! -e $1 ]] || flock --nonblock "$1" true; }
 
 leave_no_folder() {
   ((${#own_folders[@]} == 0)) || rm -rf -- "${own_folders[@]}" 2>/dev/null || true
 }
 
-# Where Spark spills, if somebody said so, in Spark's own order of who wins.
+# The operator's folders for Spark's spill files, if any are set, in Spark's own order of precedence.
 stated_local_dirs() {
   local stated=${SPARK_LOCAL_DIRS:-$own_local_dir}
   if [[ -z $stated && -r $own_properties ]]; then
@@ -222,15 +222,15 @@ stated_local_dirs() {
   printf '%s' "$stated"
 }
 
-# What Spark spills and shuffles are rows. So each place of the operator's choice gets a private folder for this user, and
-# that one for each job: what Spark makes directly in a place would stay there for ever after a kill.
+# Spark's spill and shuffle files hold rows. So each of the operator's places gets a private folder for this user, with
+# one folder per job: files that Spark makes directly in a place would stay there for ever after a kill.
 private_local_dirs() { # LIST
   local place dirs='' remedy='name another folder by --conf spark.local.dir=FOLDER'
   local IFS=,
   for place in $1; do
     place=$place/lakehouse-$UID
     mkdir -p -- "$place" 2>/dev/null || true
-    is_private "$place" 2>/dev/null || fail "no folder for what Spark spills can be made in ${place%/*}; $remedy"
+    is_private "$place" 2>/dev/null || fail "no folder for Spark's spill files can be made in ${place%/*}; $remedy"
     take_folder "$place" "$remedy"
     dirs+=${dirs:+,}$own_folder
   done
@@ -247,14 +247,14 @@ private_temporary_files() {
   export TMPDIR SPARK_LOCAL_DIRS
 }
 
-# No value of a row where others could read it or where it would stay: files for their owner only, and neither a core, a
-# dump of the memory nor a file with the figures of the process.
+# Leaves no value of a row where others could read it or where it would stay: files are for their owner only, and there
+# is neither a core, a memory dump nor a file with the figures of the process.
 leave_nothing_behind() {
   umask 077
   ulimit -c 0
   private_temporary_files
   local options="\"-Djava.io.tmpdir=$TMPDIR\" \"-XX:ErrorFile=$TMPDIR/hs_err_%p.log\""
-  # What the JVM itself says of its end belongs to stderr: stdout is for what a job was asked for.
+  # The JVM's own messages at its end belong to stderr: stdout is for the job's results.
   options+=' -XX:-UsePerfData -XX:-HeapDumpOnOutOfMemoryError -XX:+DisplayVMOutputToStderr'
   export SPARK_SUBMIT_OPTS="${SPARK_SUBMIT_OPTS:+$SPARK_SUBMIT_OPTS }$options"
 }
@@ -267,8 +267,8 @@ modules_zip() {
   printf '%s' "$zip"
 }
 
-# What serves others holds no secret of whoever started it: of the environment only what Java, Spark and Python need.
-# And the jars are Java's own: when a session ends, Hive closes the class loader into which Spark puts --jars.
+# A process that serves others must not hold secrets of the user who started it: it keeps only the variables that Java,
+# Spark and Python need. And Java itself loads the jars: when a session ends, Hive closes the class loader of --jars.
 endpoint_environment() {
   local name
   while read -r name; do
@@ -282,14 +282,14 @@ endpoint_environment() {
   spark_options+=(--driver-class-path "$(jar_list | tr , :)")
 }
 
-# Copies until the writers are gone; a Ctrl-C is theirs to answer.
+# Copies until the writers are gone; they handle a Ctrl-C.
 relay() {
   trap '' INT TERM HUP
   exec "$@"
 }
 
-# Keeps the true stdout and stderr as 8 and 9 for the job (see conf/setup/driver-python). What is no terminal goes
-# through a cat: a file opened twice would be written by two hands, and a pipe without a reader cannot be opened.
+# Keeps the true stdout and stderr as 8 and 9 for the job (see conf/setup/driver-python). Unless a stream is a terminal,
+# it goes through a cat: a file opened twice would have two writers, and a pipe without a reader cannot be opened.
 keep_streams() {
   exec 8>&1 9>&2
   [[ -d /proc/$$/fd ]] || return 0

@@ -1,1 +1,1 @@
-"""What the lakehouse contains: per table one data contract and, beside it, its transformation."""
+"""The content of the lakehouse: per table one data contract and, beside it, its transformation."""

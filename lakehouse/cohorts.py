@@ -1,4 +1,4 @@
-"""Those who signed up in a month, followed to the last closed month, in cohorts that hold at least k persons."""
+"""The users who signed up in a month, followed to the last closed month, in cohorts of at least k persons."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Seen = Mapping[tuple[int, str, int], int]  # users by month of sign-up, region a
 
 @dataclass(frozen=True)
 class Cohort:
-    """Who signed up in a month: how many, how many were active so many months later, and how many still stayed."""
+    """The users who signed up in a month: their number, and how many were active, or stayed, in each later month."""
 
     month: int
     users: int
@@ -24,12 +24,12 @@ class Cohort:
     retained: tuple[int, ...]
 
     def holds(self, k: int) -> bool:
-        """Whether all that is told of it by default may be told."""
+        """Whether all its figures that are shown by default may be shown."""
         return self.users >= k and holds(self.retained, k)
 
 
 def together(cohorts: Sequence[Cohort]) -> Cohort:
-    """Several cohorts as one, followed for as long as the youngest of them has been there."""
+    """Several cohorts as one, followed only as long as the youngest of them exists."""
     reach = min(len(cohort.retained) for cohort in cohorts)
     return Cohort(
         month=min(cohort.month for cohort in cohorts),
@@ -40,9 +40,9 @@ def together(cohorts: Sequence[Cohort]) -> Cohort:
 
 
 def merged(cohorts: Sequence[Cohort], k: int, spans: Sequence[Mapping[int, int]]) -> list[list[Cohort]]:
-    """Neighbours put together until each group holds: months to quarters, these to years, these to the next year.
+    """Neighbours joined until each group holds: months into quarters, these into years, these with the next year.
 
-    `spans` say for each length, the shortest first, to which span of it a month belongs.
+    `spans` map each month to its span, one mapping per length, the shortest first.
     """
     groups = [[cohort] for cohort in cohorts]
     for span in spans:
@@ -76,20 +76,20 @@ def _with_neighbours(groups: Sequence[list[Cohort]], k: int) -> list[list[Cohort
 
 
 def followed(cohort: Cohort, k: int) -> int:
-    """For how many months a cohort is told: until a count of it falls below k."""
+    """The number of months for which a cohort is shown: until one of its counts falls below k."""
     return next((since for since, count in enumerate(cohort.retained) if not holds([count], k)), len(cohort.retained))
 
 
 @dataclass(frozen=True)
 class Exact:
-    """Who was active in a month, and who was seen for the last time in it, by month of sign-up and region."""
+    """The users active in a month, and those seen for the last time in it, by month of sign-up and region."""
 
     members: Members
     active: Seen
     last_seen: Seen
 
     def cohort(self, month: int, regions: Sequence[str]) -> Cohort:
-        """Those of some regions who signed up in a month, followed to the last closed month."""
+        """The users of some regions who signed up in a month, followed to the last closed month."""
         users = sum(moved[month][0] for (region, _), moved in self.members.moved.items() if region in regions)
         months = range(month, max(self.members.closed, month + 1))
         active = [sum(self.active.get((month, region, then), 0) for region in regions) for then in months]
@@ -105,9 +105,9 @@ class Exact:
 
 
 def shown(exact: Exact, k: int) -> Iterator[dict[str, Any]]:
-    """The rows: cohorts by region where these hold, else as a whole, joined with neighbours until they hold.
+    """The rows: cohorts by region if these hold, otherwise as a whole, joined with neighbours until they hold.
 
-    A month that is not closed is a cohort of which only the size is told.
+    A month that is not closed is a cohort; only its size is shown.
     """
     members = exact.members
     groups = members.sign_up_groups(k)
@@ -123,7 +123,7 @@ def shown(exact: Exact, k: int) -> Iterator[dict[str, Any]]:
 
 
 def _by_region(exact: Exact, groups: MemberGroups, month: int, k: int) -> Mapping[str, Cohort]:
-    """The cohort by the regions that its sign-ups are told by; empty if a count of one of them does not hold."""
+    """The cohort by the regions under which its sign-ups are shown; empty if a count of one region does not hold."""
     names: dict[str, list[str]] = defaultdict(list)
     for cell in exact.members.moved:
         names[groups.label(cell, month)[0]].append(cell[0])
@@ -158,7 +158,7 @@ def _row(members: Members, region: str, cohort: Cohort, since: int, active: int 
 
 
 def _spans(months: Sequence[date]) -> Sequence[Mapping[int, int]]:
-    """To which quarter, then to which year, a month belongs."""
+    """The quarter, then the year, of each month."""
     return [
         {number: month.year * 4 + (month.month - 1) // 3 for number, month in enumerate(months)},
         {number: month.year for number, month in enumerate(months)},

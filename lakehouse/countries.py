@@ -1,4 +1,4 @@
-"""Countries and regions: from the library `country_converter`, plus a short list of what it no longer knows."""
+"""Countries and regions: from the library `country_converter`, plus a short list of those that it no longer knows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FORMER = (Country("AN", "Netherlands Antilles", "Americas"),)
 def countries() -> list[Country]:
     """Every country, in the order of its code. Antarctica belongs to no region of the marts: Unknown."""
     table = _converter().data
-    # The column holds patterns, such as "^GB$|^UK$"; only a conversion gives the code.
+    # The column holds patterns, like "^GB$|^UK$"; only a conversion returns the code.
     codes = _converter().convert(list(table["name_short"]), to="ISO2")
     known = [
         Country(code, name, REGIONS.get(continent, "Unknown"))
@@ -49,6 +49,6 @@ def iso_codes(names: Iterable[str]) -> Mapping[str, str]:
 
 @cache
 def _converter() -> country_converter.CountryConverter:
-    # It logs every name that it does not find: values of the source, which belong in no log.
+    # It logs every name that it does not find. These are values of the source and must not be in a log.
     logging.getLogger("country_converter").setLevel(logging.CRITICAL)
     return country_converter.CountryConverter()

@@ -8,18 +8,18 @@ return year(date_of_key) * 10000 + month(date_of_key) * 100 + day(date_of_key);
 create or replace temporary function date_of(key_of_date int) returns date
 return make_date(key_of_date div 10000, key_of_date div 100 % 100, key_of_date % 100);
 
--- The first day of the month in which the day of a key lies.
+-- The first day of the month of a key's day.
 create or replace temporary function month_of(key_of_date int) returns date
 return make_date(key_of_date div 10000, key_of_date div 100 % 100, 1);
 
--- The year in which the day of a key lies.
+-- The year of a key's day.
 create or replace temporary function year_of(key_of_date int) returns int
 return int(key_of_date div 10000);
 
--- The month in which the day of a key lies, as one bit of twelve: January is 1, February 2, December 2048.
+-- The month of a key's day, as one bit of twelve: January is 1, February 2, December 2048.
 create or replace temporary function month_bit(key_of_date int) returns int
 return 1 << int(key_of_date div 100 % 100 - 1);
 
--- The first day of the months that are not closed yet: persons are told by no attribute from then on.
+-- The first day of the months that are not closed yet: from then on no attribute of persons is shown.
 create or replace temporary function first_open_day(seen_on date, open_months int) returns date
 return add_months(trunc(seen_on, 'month'), 1 - open_months);

@@ -1,4 +1,4 @@
-"""Members month by month: exact counts, and the groups of which every count is 0 or at least k."""
+"""Members month by month: exact counts, and groups in which every count is 0 or at least k."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pyspark.sql import DataFrame
 
 from lakehouse.small_cells import OTHER, Cell, Counts, MemberGroups, Series, coarser, is_told_by, member_groups
 
-# What is told of a group in a month, in this order.
+# The figures of a group in a month, in this order.
 BALANCES = ("sign_ups", "churned_users", "declared_churned", "users_at_start", "users_at_end", "sign_ups_to_date")
 SIGN_UPS, TO_DATE = 0, 5
 
 
 @dataclass(frozen=True)
 class Members:
-    """Exact counts: for each cell and month the sign-ups, those who churned, and those whose source says so."""
+    """Exact counts for each cell and month: sign-ups, churned users, and users whom the source declares churned."""
 
     months: Sequence[date]
     complete: Sequence[bool]
@@ -27,18 +27,18 @@ class Members:
     moved: Mapping[Cell, Series]
 
     def measures(self, *places: int) -> Mapping[Cell, Series]:
-        """Some of the balances of closed months. The sign-ups come first, since they say how large a cell is."""
+        """Some of the balances of closed months. The sign-ups come first, since they state the size of a cell."""
         return {
             cell: [tuple(month[place] for place in places) for month in series[: self.closed]]
             for cell, series in self.balances.items()
         }
 
     def sign_up_groups(self, k: int) -> MemberGroups:
-        """How sign-ups are told."""
+        """The groups by which sign-ups are shown."""
         return member_groups(self.measures(SIGN_UPS, TO_DATE), k)
 
     def churn_groups(self, k: int) -> MemberGroups:
-        """How churn is told: as the sign-ups, or coarser, since whoever reads both must learn no more."""
+        """The groups by which churn is shown: as for sign-ups, or coarser: a reader of both must not learn more."""
         return coarser(self.sign_up_groups(k), self.measures(*range(len(BALANCES))), k)
 
     @cached_property
@@ -48,7 +48,7 @@ class Members:
 
 
 def read(tables: Mapping[str, DataFrame]) -> tuple[Members, int]:
-    """The exact counts, and k. They pass through the driver: one row a month, region and channel."""
+    """The exact counts, and k. They pass through the driver: one row per month, region and channel."""
     settings = tables["disclosure"].collect()[0]
     rows = sorted(tables["membership_monthly"].collect(), key=lambda row: row.month)
     months = {row.month: row.is_complete for row in rows}
@@ -69,7 +69,7 @@ def _balances(moved: Series) -> Iterator[Counts]:
 
 @dataclass(frozen=True)
 class Group:
-    """What is told of a group in a month: its balances, and the sign-ups of the month before if these were told."""
+    """The figures of a group in a month: its balances, and the sign-ups of the month before if these were shown."""
 
     month: date
     region: str
@@ -81,7 +81,7 @@ class Group:
 
 
 def told(members: Members, groups: MemberGroups) -> Iterator[Group]:
-    """Of a closed month one row for each group, of an open one a single row."""
+    """One row for each group of a closed month, and a single row for an open month."""
     now: Mapping[Cell, frozenset[Cell]] = {}
     for number, month in enumerate(members.months):
         before, now = now, _cells(members, groups, number)

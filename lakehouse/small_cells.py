@@ -1,10 +1,10 @@
-"""Which groups of persons may be counted apart: those whose every count is 0 or at least k.
+"""The groups of persons that may be counted separately: in each of them every count is 0 or at least k.
 
-What is too small to be shown gives way: a channel within its region, then a region, then a month of sign-up. It is
-counted among the others, so that totals stay exact. A name that is shown is shown from a month on up to the last one:
-the numbers of a name that comes and goes could be told from the balances around the gap.
+A group that is too small to be shown is joined with others: first a channel within its region, then a region, then a
+month of sign-up. It is counted among the others, so that totals stay exact. A name is shown from some month on up to
+the last one: if a name came and went, its numbers would follow from the balances around the gap.
 
-Nothing here knows Spark. Months are numbers: 0 is the first one, and the last one is the newest that is closed.
+This module does not use Spark. Months are numbers: 0 is the first one, and the last one is the newest closed month.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 OTHER, ALL = "Other", "All"
-NO_PROTECTION = 1  # as k: every person may be counted apart
-SHORTEST = 12  # months for which a name is shown, or all there are
+NO_PROTECTION = 1  # as k: every person may be counted separately
+SHORTEST = 12  # the fewest months for which a name is shown, or all months if there are fewer
 
 Counts = tuple[int, ...]  # the measures of a cell in one month
 Series = Sequence[Counts]  # one entry a month
@@ -24,25 +24,25 @@ Parts = Mapping[str, Series]
 
 @dataclass(frozen=True)
 class Split:
-    """From month `start` on the names `shown` are counted apart, and all others together."""
+    """From month `start` on, the names `shown` are counted separately, and all others together."""
 
     shown: tuple[str, ...]
     start: int
 
     def label(self, name: str, month: int) -> str:
-        """Under which name `name` is counted in a month."""
+        """The name under which `name` is counted in a month."""
         return name if month >= self.start and name in self.shown else OTHER
 
 
 @dataclass(frozen=True)
 class MemberGroups:
-    """How members are grouped: by region and, within what a region is counted as, by channel."""
+    """The groups of members: by region and, within the label of a region, by channel."""
 
     regions: Split
     channels: Mapping[str, Split]
 
     def label(self, cell: Cell, month: int) -> Cell:
-        """Under which region and channel a cell is counted in a month; before anything is shown, under Other."""
+        """The region and channel under which a cell is counted in a month; Other before anything is shown."""
         if month < self.regions.start:
             return OTHER, OTHER
         region = self.regions.label(cell[0], month)
@@ -60,7 +60,7 @@ def total(parts: Iterable[Series]) -> Series:
 
 
 def first_held(series: Iterable[Series], k: int, months: int) -> int:
-    """The first month from which on all of the series hold; `months` if they do not in the last one."""
+    """The first month from which on all series hold; `months` if they do not hold in the last one."""
     held = [all(holds(month, k) for month in each) for each in zip(*series, strict=True)]
     return _after_the_last_failure(held, months)
 
@@ -70,15 +70,15 @@ def _after_the_last_failure(held: Sequence[bool], months: int) -> int:
 
 
 def ranked(parts: Parts) -> list[str]:
-    """The names by size, the largest first. The first measure says how large."""
+    """The names by size, the largest first. The first measure is the size."""
     return sorted(parts, key=lambda name: (-sum(month[0] for month in parts[name]), name))
 
 
 def split(parts: Parts, k: int, *, covering: str = "", within: Split | None = None) -> Split:
-    """The split that shows the most cells: the largest names apart, as long as each of them and the rest hold.
+    """The split that shows the most cells: the largest names separately, if each of them and the rest hold.
 
-    `covering` is the name of those who gave theirs up. It is never shown alone: in the rest, others hold k as well.
-    With `within` no group comes of it that is not a sum of that split's. No name is shown for less than a year.
+    `covering` is the name of persons who gave up their own. It is never shown alone: the others in the rest hold k
+    too. With `within`, every group is a sum of that split's groups. No name is shown for less than a year.
     """
     names = within.shown if within else ranked({name: parts[name] for name in parts if name != covering})
     since = within.start if within else 0
@@ -91,12 +91,12 @@ def split(parts: Parts, k: int, *, covering: str = "", within: Split | None = No
 
 
 def is_long(start: int, months: int) -> bool:
-    """Whether what begins in a month is shown for a year: a name that comes for a month tells nobody anything."""
+    """Whether a name that begins in a month is shown for a year: a name shown for one month is of no use to readers."""
     return months - start >= max(1, min(SHORTEST, months))
 
 
 def option(parts: Parts, shown: Sequence[str], k: int, covering: str = "", since: int = 0) -> Split:
-    """These names apart, from the first month on in which that may be."""
+    """These names separately, from the first month in which that is allowed."""
     months = len(parts[shown[0]])
     rest = [parts[name] for name in parts if name not in shown]
     groups = [*(parts[name] for name in shown), *([total(rest)] if rest else [])]
@@ -107,7 +107,7 @@ def option(parts: Parts, shown: Sequence[str], k: int, covering: str = "", since
 
 
 def _first_covered(covered: Series, rest: Sequence[Series], k: int, months: int) -> int:
-    """The first month from which on whoever is covered is among at least k others, in each measure."""
+    """The first month from which on every covered person is among at least k others, in each measure."""
     pairs = [zip(own, every, strict=True) for own, every in zip(covered, total(rest), strict=True)]
     held = [all(own == 0 or every - own >= k for own, every in pair) for pair in pairs]
     return _after_the_last_failure(held, months)
@@ -119,7 +119,7 @@ def _cells(found: Split, parts: Parts, months: int) -> int:
 
 
 def member_groups(cells: Mapping[Cell, Series], k: int) -> MemberGroups:
-    """How members are grouped so that the most cells are shown. Channel Other is that of minors, too."""
+    """The groups of members that show the most cells. Channel Other is also the channel of minors."""
     regions = by_region(cells)
     names = ranked(regions)
     months = len(next(iter(cells.values()), ()))
@@ -138,7 +138,7 @@ def by_region(cells: Mapping[Cell, Series]) -> Parts:
 
 
 def coarser(groups: MemberGroups, cells: Mapping[Cell, Series], k: int) -> MemberGroups:
-    """The same groups, joined where a count of `cells` does not hold: never a group that is no sum of the others."""
+    """The same groups, joined if a count of `cells` does not hold: every new group is a sum of old ones."""
     months = len(next(iter(cells.values()), ()))
     if k <= NO_PROTECTION:
         return groups
@@ -172,7 +172,7 @@ def _rows(groups: MemberGroups, cells: Mapping[Cell, Series], months: int) -> in
 
 
 def is_told_by(members: frozenset[Cell], groups: Iterable[frozenset[Cell]]) -> bool:
-    """Whether a number of `members` follows from the numbers of `groups`: it is the sum of some of them."""
+    """Whether a number of `members` follows from the numbers of `groups`, as the sum of some of them."""
     inside: frozenset[Cell] = frozenset().union(*(group for group in groups if group <= members))
     return inside == members
 
@@ -184,14 +184,14 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Line:
-    """A total and the parts whose members it counts, some of them perhaps several times."""
+    """A total and the parts whose members it counts; parts may count some members several times."""
 
     total: Key
     parts: tuple[Key, ...]
 
 
 def withheld(counts: Mapping[Key, int], lines: Sequence[Line], k: int, plain: frozenset[Key]) -> frozenset[Key]:
-    """The cells that are not shown: those below k, and enough others that no line tells one by its total.
+    """The cells that are not shown: those below k, and enough others that no line reveals one by its total.
 
     `plain` are totals of the whole, which are always shown.
     """
@@ -205,7 +205,7 @@ def withheld(counts: Mapping[Key, int], lines: Sequence[Line], k: int, plain: fr
 
 
 def _another(line: Line, counts: Mapping[Key, int], hidden: set[Key], k: int, plain: frozenset[Key]) -> Key | None:
-    """The smallest shown part of a line whose hidden parts are one alone, or fewer than k together."""
+    """The smallest shown part of a line that has only one hidden part, or hidden parts with fewer than k together."""
     parts = [part for part in line.parts if part in counts]
     own = [part for part in parts if part in hidden]
     if not own or line.total in hidden or (len(own) > 1 and sum(counts[part] for part in own) >= k):

@@ -1,1 +1,1 @@
-"""How the lakehouse runs: an engine that reads contracts and knows no shop."""
+"""How the lakehouse runs: an engine that reads contracts and knows nothing of shops."""

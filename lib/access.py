@@ -1,4 +1,4 @@
-"""Rights of this user on this machine's files: where the way to a file is closed, and to whom that place belongs."""
+"""Rights of this user on this machine's files: where the path to a file is closed, and who owns that place."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ READ, WRITE = os.R_OK, os.R_OK | os.W_OK
 def first_closed(path: Path, wanted: int) -> Path | None:
     """The first place from the root down to `path` that this user cannot use as `wanted`; None if there is none.
 
-    Of what does not exist only the way to it is looked at.
+    If `path` does not exist, only the existing folders above it are checked.
     """
     for parent in reversed(path.parents):
         if not os.access(parent, os.X_OK):
@@ -28,7 +28,7 @@ def is_open(path: Path, wanted: int) -> bool:
 
 
 def existing(path: Path) -> Path:
-    """The path, or what there is of the way to it."""
+    """The path, or its nearest existing folder."""
     return next(place for place in (path, *path.parents) if _exists(place))
 
 
@@ -38,7 +38,7 @@ def me() -> str:
 
 
 def owner(path: Path) -> str:
-    """The user to whom a file or folder belongs."""
+    """The owner of a file or folder."""
     return _user(path.stat().st_uid)
 
 

@@ -1,9 +1,9 @@
-"""Where a lake is: one normal form for each place, however it is spelled, and what is derived from it.
+"""The place of a lake: one normal form for all its spellings, and the names derived from it.
 
-A folder of this machine is its absolute path, links and `..` resolved, whether it is named by a path, `file:/path` or
-`file:///path`. Anything else is a URI with scheme and host in lower case. Neither ends with a slash or holds two in
-a row. The lock, the head of the audit log and the open requests go by this form, so they belong to the lake and not
-to a spelling.
+A folder of this machine becomes its absolute path, with links and `..` resolved, whether a path, `file:/path` or
+`file:///path` names it. Any other place is a URI with scheme and host in lower case. Neither form ends with a slash or
+holds two in a row. The lock, the head of the audit log and the open requests use this form, so they belong to the lake
+and not to a spelling.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?=/)")
 THIS_MACHINE = ("", "localhost")
-DIGITS = 16  # of the hash that stands for a lake in file names
+DIGITS = 16  # of the hash that represents a lake in file names
 
 
 def normal(place: str, folder: Path | None = None) -> str:
@@ -37,9 +37,9 @@ def local_path(place: str) -> Path | None:
 
 
 def digests(place: str) -> tuple[str, ...]:
-    """What stands for the lake in the names of files that belong to it: first that of today's spelling.
+    """The hashes that represent the lake in the names of its files: first the hash of today's spelling.
 
-    Then those of spellings under which earlier versions of this software kept such files.
+    The others belong to spellings that earlier versions of this software used for these files.
     """
     form = normal(place)
     earlier = [form.replace(":/", ":///", 1)] if SCHEME.match(form) else [f"file:{form}", f"file://{form}"]
@@ -48,7 +48,7 @@ def digests(place: str) -> tuple[str, ...]:
 
 
 def _split(rest: str) -> tuple[str, str]:
-    """Host and path of what follows a URI's scheme."""
+    """Host and path in the rest of a URI, after its scheme."""
     if not rest.startswith("//") or rest.startswith("///"):
         return "", rest
     host, slash, path = rest[2:].partition("/")

@@ -1,6 +1,6 @@
 """Speed and memory as ratios against a floor in the same run, and as counts that do not depend on the machine.
 
-The floor is a plain Spark copy of the full load's file, all columns as text, into one Delta table: nothing that
+The floor is a plain Spark copy of the full load's file, all columns as text, into one Delta table: no program that
 reads the file and writes a table can cost less.
 """
 
@@ -31,8 +31,9 @@ KIB_PER_MIB = 1024
 def measure(
     spark: SparkSession, settings: Settings, inputs: Sequence[tuple[Path, dt.date]], source: str, erase: int = 0
 ) -> dict[str, Any]:
-    """Warm up, then time the floor, the full load of the first input, the increment of the second, and its repeat; with
-    `erase`, at last the erasure of so many persons.
+    """Warm up, then time the floor, the full load of the first input, the increment of the second, and its repeat.
+
+    With `erase`, also time the erasure of that number of persons, as the last step.
     """
     floor = str(Path(settings.lake).parent / "floor")
     full, increment = inputs
@@ -63,7 +64,7 @@ def measure(
 
 
 def _erased(lake: Lake, count: int) -> dict[str, Any]:
-    """Erase the first persons in the order of their hashes, no time being given to running queries."""
+    """Erase the first persons in the order of their hashes, without waiting for running queries."""
     (table,) = bronze.tables(lake)
     names = (
         lake.tables.read(table)
@@ -112,7 +113,7 @@ def _peak_of_jvm(spark: SparkSession) -> int:
 
 
 def _peak(process: int) -> int:
-    """Peak resident memory of a process in MiB, as Linux tells it; 0 elsewhere."""
+    """Peak resident memory of a process in MiB, as Linux reports it; 0 elsewhere."""
     status = Path(f"/proc/{process}/status")
     if not status.exists():
         return 0

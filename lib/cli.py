@@ -30,12 +30,12 @@ def parser(description: str) -> argparse.ArgumentParser:
         default=PROJECT / "conf/local.yaml",
         help="deployment (default: conf/local.yaml)",
     )
-    result.add_argument("--verbose", action="store_true", help="tell of every step, and where an error came from")
+    result.add_argument("--verbose", action="store_true", help="show every step, and the origin of an error")
     return result
 
 
 def add_subjects(parser: argparse.ArgumentParser) -> None:
-    """The option of the jobs that concern certain persons."""
+    """The options of the jobs that concern certain persons."""
     parser.add_argument(
         "--subjects", metavar="FILE", required=True, help="one user id of the source a line; - reads standard input"
     )
@@ -43,12 +43,12 @@ def add_subjects(parser: argparse.ArgumentParser) -> None:
 
 
 def add_known_only(parser: argparse.ArgumentParser) -> None:
-    """The option of the jobs that refuse a file of which one id is unknown."""
+    """The option of the jobs that refuse a file if one of its ids is unknown."""
     parser.add_argument(
         "--known-only",
         action="store_true",
-        help="carry out what concerns known ids, and name the lines of the others (exit code 3); else one unknown id "
-        "stops everything",
+        help="carry out the request for known ids, and name the lines of the others (exit code 3); otherwise one "
+        "unknown id stops the whole request",
     )
 
 
@@ -59,12 +59,12 @@ def add_grace(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         type=float,
         default=30,
-        help="time that running queries get before the files of older versions go (default: 30)",
+        help="time that running queries get before the files of older versions are removed (default: 30)",
     )
 
 
 def settings(options: argparse.Namespace) -> Settings:
-    """The deployment that the options name."""
+    """The deployment named by the options."""
     return load(options.conf, options.lake)
 
 
@@ -73,14 +73,14 @@ def date(text: str) -> dt.date:
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is no date of the form YYYY-MM-DD") from None
+        raise argparse.ArgumentTypeError(f"'{text}' is not a date of the form YYYY-MM-DD") from None
 
 
 def run(job: Callable[[argparse.Namespace], str], options: argparse.Namespace) -> int:
-    """Run a job; its result, or its error and the remedy, is the last line on stderr. Gives the exit code.
+    """Run a job; its result, or its error and the remedy, is the last line on stderr. Returns the exit code.
 
-    Below the launcher a job that is stopped, or whose JVM has ended, says nothing: the launcher knows why it was, and
-    has the last word (conf/setup/supervise.sh).
+    Under the launcher, a job that is stopped, or whose JVM has ended, prints no last line: the launcher knows the
+    reason and prints it (conf/setup/supervise.sh).
     """
     if _launcher():
         interruption.listen()
@@ -90,7 +90,7 @@ def run(job: Callable[[argparse.Namespace], str], options: argparse.Namespace) -
         message = job(options)
     except KeyboardInterrupt:
         return _interrupted()
-    except Exception as error:  # noqa: BLE001 - whatever it is, the operator gets one last line
+    except Exception as error:  # noqa: BLE001 - the operator gets one last line for any error
         return _interrupted() if interruption.exit_code() else _failed(error, options)
     _say(message)
     return 0
@@ -103,7 +103,7 @@ def _interrupted() -> int:
 
 
 def _failed(error: Exception, options: argparse.Namespace) -> int:
-    """Say what has failed. An error of our own may stand for one of the machine's, which is what can be mended."""
+    """Print what has failed. One of our errors may hide an error of the machine; only that one can be repaired."""
     if isinstance(error, LakehouseError) and not (error.__cause__ or error.__context__):
         return _told(error)
     from lib import failures, faults  # noqa: PLC0415 - loads pyspark, which --help does without
@@ -116,7 +116,7 @@ def _failed(error: Exception, options: argparse.Namespace) -> int:
     if known or isinstance(error, LakehouseError):
         return _told(known or error)
     if _launcher() and not faults.java_answers():
-        return INTERRUPTED  # which nobody sees: what counts is how the JVM ended
+        return INTERRUPTED  # nobody sees this code: only the end of the JVM counts
     return _told(
         LakehouseError(
             f"Unexpected error ({faults.kind(error)}); nothing has been published.",
@@ -143,14 +143,14 @@ def _settings_if_any(options: argparse.Namespace) -> Settings | None:
 
 
 def _launcher() -> Path | None:
-    """The file whose removal tells the launcher that the last line is said; None if there is no launcher."""
+    """The file whose removal shows the launcher that the last line is printed; None if there is no launcher."""
     name = os.environ.get(LAUNCHER)
     return Path(name) if name else None
 
 
 def _tell_launcher(what: str) -> None:
     file = _launcher()
-    with contextlib.suppress(OSError):  # a full disk or a folder that has gone: the launcher then says a line more
+    with contextlib.suppress(OSError):  # the disk is full or the folder is gone: the launcher then prints one more line
         if file and what == SAID:
             file.unlink()
         elif file:

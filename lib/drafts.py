@@ -1,6 +1,6 @@
-"""What is written aside before it gets its place: files and folders that are there as a whole or not at all.
+"""Drafts: files and folders written under another name first, so that they appear complete or not at all.
 
-A draft's writer is known to live by a lock on a folder.
+A lock on the draft's folder shows that its writer is alive.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ DRAFT = ".new"  # ends the name of a draft
 def write(file: Path, content: bytes) -> None:
     """Write a file for its owner only, in one step; it is on the disk when this returns.
 
-    A reader sees the old content or the new. The caller sees to it that nobody else writes the file now.
+    A reader sees the old content or the new. The caller ensures that nobody else writes the file now.
     """
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = of(file)
-    draft.unlink(missing_ok=True)  # which a killed job has left
+    draft.unlink(missing_ok=True)  # a killed job may have left it
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
             stream.write(content)
@@ -36,12 +36,12 @@ def write(file: Path, content: bytes) -> None:
 
 
 def of(file: Path) -> Path:
-    """Where the draft of a file is."""
+    """The path of a file's draft."""
     return file.with_name(f"{file.name}{DRAFT}")
 
 
 def sync(path: Path) -> None:
-    """Wait until a file's content, or the names in a folder, are on the disk; nothing if it has gone."""
+    """Wait until a file's content, or the names in a folder, are on the disk; do nothing if it is gone."""
     with suppress(FileNotFoundError):
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -52,7 +52,7 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder against others who lock it; the operating system frees it with the process."""
+    """Lock a folder against other processes; the operating system releases it at the end of the process."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -63,9 +63,9 @@ def locked(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def own_draft(parent: Path, name: str) -> Iterator[Path]:
-    """A new folder `name` that this process holds by a lock; those of that form that nobody holds are removed first.
+    """A new folder `name` that this process holds by a lock. First, folders of this form without a lock are removed.
 
-    What is still there at the end is removed too.
+    At the end the folder is removed, with its remaining content.
     """
     parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = parent / name
@@ -88,6 +88,6 @@ def _remove_if_dead(folder: Path) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(folder)
     except BlockingIOError:
-        pass  # somebody is still writing it
+        pass  # its writer is still alive
     finally:
         os.close(descriptor)

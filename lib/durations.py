@@ -17,14 +17,14 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Duration:
-    """So many years, months and days."""
+    """A number of years, months and days."""
 
     years: int = 0
     months: int = 0
     days: int = 0
 
     def before(self, day: dt.date) -> dt.date:
-        """The day that lies this long before `day`; of a month that is shorter, its last day."""
+        """The day that lies this long before `day`; in a shorter month, its last day."""
         months = day.year * MONTHS + day.month - 1 - self.years * MONTHS - self.months
         year, month = months // MONTHS, months % MONTHS + 1
         last = calendar.monthrange(year, month)[1]
@@ -37,7 +37,7 @@ class Duration:
 
 
 def parse(text: str) -> Duration | None:
-    """The duration that the text states; None if it states none, or no time at all."""
+    """The duration in the text; None if it holds none, or one of length zero."""
     match = FORM.match(text)
     if match is None:
         return None

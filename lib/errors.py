@@ -1,18 +1,18 @@
-"""The errors an operator can meet: what was wrong, where, what to do, and the exit code that says which kind it was."""
+"""The errors an operator can meet: what was wrong, where, what to do, and the exit code that shows their kind."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
 
-# Of a process that a signal has ended, as shells count: Ctrl-C, a terminal that has gone, SIGTERM. The lake is as sound
-# as before, and the same command again goes on.
+# Exit codes of a process ended by a signal, as shells count: Ctrl-C, a closed terminal, SIGTERM. The lake is as sound
+# as before, and the same command continues the work.
 INTERRUPTED, HUNG_UP, TERMINATED = 130, 129, 143
-OUT_OF_MEMORY = 52  # Spark's own code for it, between job and launcher; the launcher says the sentence and ends with 1
+OUT_OF_MEMORY = 52  # Spark's own code, between job and launcher; the launcher prints the sentence and ends with 1
 
 
 class LakehouseError(Exception):
-    """Base of every expected error: `message` says what and where, `remedy` what to do next."""
+    """Base of every expected error: `message` states what and where, `remedy` what to do next."""
 
     exit_code = 1
 
@@ -32,13 +32,13 @@ class UsageError(LakehouseError):
 
 
 class InputRefused(LakehouseError):
-    """An input cannot be read as what its mapping says; nothing of it has been loaded."""
+    """An input does not fit its mapping; none of its rows has been loaded."""
 
     exit_code = 3
 
 
 class AuditFailed(LakehouseError):
-    """The staged versions did not pass the audit, and nothing has been published; or the lake is damaged."""
+    """The staged versions failed the audit, and nothing has been published; or the lake is damaged."""
 
     exit_code = 4
 
@@ -50,7 +50,7 @@ class LakeBusy(LakehouseError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A remedy for a name that is not known: the nearest one, or all that there are."""
+    """A remedy for an unknown name: the nearest known name, or all of them."""
     names = sorted(known) if isinstance(known, (set, frozenset)) else list(known)
     folded = {candidate.casefold(): candidate for candidate in names}
     match = difflib.get_close_matches(name.casefold(), folded, n=1)

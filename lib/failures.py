@@ -1,7 +1,7 @@
-"""What the machine did to a job, said so that it can be mended: a full disk, a right that is missing, a damaged file.
+"""Failures of the machine, stated so that they can be repaired: a full disk, a missing right, a damaged file.
 
-Java says it somewhere in a chain of causes, in words of the operating system. Only these words and paths below places
-that are known are looked for, and nothing else of a message is ever said: it may quote rows.
+Java states them somewhere in a chain of causes, in words of the operating system. This module searches only for these
+words, and for paths below known places. It never repeats other parts of a message: they may quote rows.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ DAMAGED = re.compile(
     r"|ParquetDecodingException"
     r"|DELTA_TRUNCATED_TRANSACTION_LOG|DELTA_LOG_FILE_NOT_FOUND|DELTA_FILE_NOT_FOUND|DELTA_VERSIONS_NOT_CONTIGUOUS"
 )
-# Below a lake: layer, table, and in it what a writer names. No value of a row can look so.
+# Below a lake: layer, table, and a file name that a writer made. No value of a row can look like this.
 NAME_IN_LAKE = r"/((?:[a-z_]+/){2}(?:_delta_log/)?(?:part-)?[0-9a-z.-]+\.(?:parquet|json|checkpoint|crc)\b)"
 AGAIN = "run the same command again; nothing is lost."
 
 
 @dataclass(frozen=True)
 class Place:
-    """A folder where a job writes, and what one may do instead of mending it."""
+    """A folder where a job writes, and what an operator may do instead of repairing it."""
 
     what: str
     folder: Path
@@ -44,7 +44,7 @@ class Place:
 
 
 def of_the_machine(error: BaseException, settings: Settings | None) -> LakehouseError | None:
-    """The error as what the machine did, if it was the machine; None if not, or if nobody can say where."""
+    """The error as a failure of the machine; None if it was not the machine, or if the place is unknown."""
     text = "\n".join(faults.texts(error))
     places = list(_places(settings))
     numbers = {each.errno for each in faults.chain(error) if isinstance(each, OSError)}
@@ -83,7 +83,7 @@ def _places(settings: Settings | None) -> Iterator[Place]:
 
 
 def _full(places: list[Place]) -> LakehouseError | None:
-    """By the place that has the least left; what a job could not finish writing is often removed by now."""
+    """Name the place with the least free space: unfinished files, which filled it, are often removed by now."""
     if not places:
         return None
     place = min(places, key=lambda place: _free(access.existing(place.folder)))
@@ -92,10 +92,10 @@ def _full(places: list[Place]) -> LakehouseError | None:
 
 
 def _closed(place: Place) -> LakehouseError | None:
-    """Why nobody, or not this user, may write there; None if this user may."""
+    """Why nobody, or at least not this user, may write there; None if this user may."""
     there = access.existing(place.folder)
     if os.statvfs(there).f_flag & os.ST_RDONLY:
-        real = there.resolve()  # a link to another disk is no mount
+        real = there.resolve()  # a link to another disk is not a mount
         mount = next(path for path in (real, *real.parents) if path.is_mount())
         return UsageError(
             f"The file system of {place.what} is read-only: {_shown(place)}.",
@@ -113,14 +113,14 @@ def _closed(place: Place) -> LakehouseError | None:
 
 
 def _blocked(folder: Path) -> Path | None:
-    """The first place on the way to a folder, or in it, that this user cannot write."""
+    """The first place on the path to a folder, or inside it, that this user cannot write."""
     there = access.existing(folder)
     way = access.first_closed(there, access.WRITE)
     if way or there != folder:
         return way
     inside = (Path(parent, name) for parent, *names in os.walk(folder) for name in sorted([*names[0], *names[1]]))
     closed = next((path for path in inside if not access.is_open(path, access.WRITE)), None)
-    # A job makes such a folder private, which only its owner may.
+    # A job makes this folder private, and only the owner may do that.
     return closed or (folder if access.owner(folder) != access.me() else None)
 
 
@@ -129,7 +129,7 @@ def _option(place: Place) -> str:
 
 
 def _shown(place: Place) -> Path:
-    """The folder that an operator knows: not what the launcher made in it for this user and this job."""
+    """The folder that an operator knows, not the subfolder that the launcher made for this user and this job."""
     own = re.compile(r"lakehouse-\d+|job-\w+")
     return next(path for path in (place.folder, *place.folder.parents) if not own.fullmatch(path.name))
 
@@ -147,5 +147,5 @@ def _damaged(text: str, lake: str) -> LakehouseError | None:
         return None
     return AuditFailed(
         f"A file of the lake {lake} is damaged or missing: {found[1]}. Nothing has been published.",
-        "Run ./spark-submit.sh verify --full, which says what else is and how to mend it.",
+        "Run ./spark-submit.sh verify --full, which states what else is damaged and how to repair it.",
     )

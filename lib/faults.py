@@ -1,8 +1,8 @@
-"""What may be said of an error that nobody expected. Its message may quote rows, so classes and places are all.
+"""What may be printed of an unexpected error. Its message may quote rows, so only classes and places are printed.
 
-Spark's messages hold the value that a cast failed on, a database's the row that it refused, Python's whatever the code
-put there. None of that belongs on a terminal or into a log. A condition such as CAST_INVALID_INPUT is a fixed word of
-Spark's.
+Spark's messages hold the value of a failed cast, those of a database the refused row, those of Python anything that
+the code put there. None of that belongs on a terminal or into a log. A condition like CAST_INVALID_INPUT is a fixed
+word of Spark.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark import SparkContext
 
 THROWABLE = "org.apache.spark.SparkThrowable"
-FRAMES = 12  # of each cause, from where it was thrown
+FRAMES = 12  # per cause, beginning at the place where it was thrown
 
 
 def kind(error: BaseException) -> str:
-    """The class of the error, or of its first cause in Java, and Spark's condition of the first that has one."""
+    """The class of the error, or of its first cause in Java, and the first condition of Spark among the causes."""
     told = [(_name(thrown), _condition(thrown)) for thrown in _thrown(error)]
     conditions = [f"{name}, {condition}" for name, condition in told if condition]
     return conditions[-1] if conditions else told[-1][0] if told else type(error).__name__
 
 
 def trace(error: BaseException) -> list[str]:
-    """The places that an error and its causes came through, in the order of Python and of Java."""
+    """The places that an error and its causes passed through, in the order of Python and of Java."""
     lines = []
     for seen in chain(error):
         lines.append(f"{type(seen).__name__}:")
@@ -44,7 +44,7 @@ def trace(error: BaseException) -> list[str]:
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and what it was raised for, or while."""
+    """An error, and the errors for which or during which it was raised."""
     seen: BaseException | None = error
     while seen is not None:
         yield seen
@@ -52,7 +52,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def texts(error: BaseException) -> list[str]:
-    """What an error and its causes say, by class and message. To search for fixed words only: it may quote rows."""
+    """The classes and messages of an error and its causes. Only to search for fixed words: messages may quote rows."""
     found = []
     for each in chain(error):
         found.append(f"{type(each).__name__}: {each}")
@@ -70,7 +70,7 @@ def java_answers() -> bool:
 
 
 def _thrown(error: BaseException) -> Iterator[Any]:
-    """The Java exceptions behind an error, each after the one that it caused; none if Java has ended."""
+    """The Java exceptions that led to an error, each after the one that it caused; none if Java has ended."""
     thrown = error.java_exception if isinstance(error, Py4JJavaError) else getattr(error, "_origin", None)
     try:
         while thrown is not None:

@@ -1,4 +1,4 @@
-"""The outside files that inputs point to, by Hadoop's FileSystem: a disk, HDFS and an object store look the same."""
+"""The files of inputs, read by Hadoop's FileSystem: a disk, HDFS and an object store look the same."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pyspark.sql import SparkSession
 from lib import access, address
 from lib.errors import InputRefused
 
-UNSEEN = ("_", ".")  # Spark passes over files whose names begin so
-UNFINISHED = "._COPYING_"  # and over those whose names end so: Hadoop's own copies that are not complete
+UNSEEN = ("_", ".")  # Spark skips files whose names begin with these
+UNFINISHED = "._COPYING_"  # and files whose names end with this: Hadoop's own unfinished copies
 GLOB = "\\{}[]*?"
 
 
@@ -37,9 +37,9 @@ class Files:
         self._conf: Any = spark._jsparkSession.sessionState().newHadoopConf()
 
     def find(self, location: str) -> tuple[File, ...]:
-        """The file of that name, else the files in the folder, else those that the glob means; sorted by name.
+        """The file of that name, or else the files in the folder, or else those that match the glob; sorted by name.
 
-        Raises `InputRefused` if there is none, or one that Spark would not see or Hadoop cannot open.
+        Raises `InputRefused` if there is none, or if one is invisible to Spark or cannot be opened by Hadoop.
         """
         _require_text(location)
         try:
@@ -95,7 +95,7 @@ class Files:
         return [entry for entry in entries if not entry.getPath().getName().startswith(UNSEEN)]
 
     def _globbed(self, system: Any, path: Any) -> list[Any]:
-        """What a pattern means. Hadoop's own search fails at any name with a ':', even one that is not meant."""
+        """The files that match a pattern. Hadoop's own search fails at any name with a ':', even without a match."""
         try:
             found = list(system.globStatus(path) or [])
         except IllegalArgumentException:
@@ -130,7 +130,7 @@ class Files:
 
 
 def _require_texts(folder: Any, is_meant: Callable[[str], bool] = lambda _: True) -> None:
-    """Refuse a local folder with a file whose name is not UTF-8: Java leaves it out of every list, in silence."""
+    """Refuse a local folder with a file whose name is not UTF-8: Java silently omits it from every list."""
     if folder.toUri().getScheme() != "file":
         return
     for file in Path(folder.toUri().getPath()).iterdir():
@@ -157,7 +157,7 @@ def _require_seen(file: File) -> None:
 
 
 def literal(uri: str) -> str:
-    """The location with whatever Spark would read as a glob escaped."""
+    """The location, with all characters escaped that Spark would read as a glob."""
     return "".join(f"\\{letter}" if letter in GLOB else letter for letter in uri)
 
 
@@ -168,7 +168,7 @@ def encoded(spark: SparkSession, uri: str) -> str:
 
 
 def _forbidden(location: str) -> InputRefused | None:
-    """The refusal of an input on this machine that this user may not read, which Java says in many ways; else None."""
+    """The refusal of a local input that this user may not read, which Java reports in many ways; otherwise None."""
     stem = location[: next((at for at, letter in enumerate(location) if letter in GLOB), len(location))]
     path = address.local_path(stem)
     closed = access.first_closed(path, access.READ) if path else None

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a terminal that has gone: the job is told once, and has a few seconds to clean up."""
+"""Ctrl-C, SIGTERM and a closed terminal: the job is interrupted once, and has a few seconds to clean up."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _heard: list[int] = []
 
 
 def listen() -> None:
-    """Answer the signals from now on. PySpark puts a handler of its own in place, so this is said again after it."""
+    """Handle the signals from now on. PySpark installs its own handler, so call this again after it."""
     if threading.current_thread() is threading.main_thread():
         for number in SIGNALS:
             signal.signal(number, _interrupt)
 
 
 def silence() -> None:
-    """Let nothing but the job's own lines come to stderr: when Java ends first, its client tells of each thread."""
+    """Let only the job's own lines reach stderr: if Java ends first, its client reports every thread."""
     logging.disable(logging.CRITICAL)
     sys.unraisablehook = lambda _: None
     threading.excepthook = lambda _: None
@@ -34,7 +34,7 @@ def is_listening() -> bool:
 
 
 def exit_code() -> int | None:
-    """What the process ends with if it was interrupted; None if it was not."""
+    """The exit code of the process if it was interrupted; otherwise None."""
     return 128 + _heard[0] if _heard else None
 
 
@@ -42,7 +42,7 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
     if _heard:  # a Ctrl-C comes from the terminal and from the launcher
         return
     _heard.append(number)
-    # What waits for Java may wait for long, and a library may catch what is raised here. A kill leaves the lake sound.
+    # Code that waits for Java may wait long, and a library may catch this exception. A kill leaves the lake sound.
     timer = threading.Timer(SECONDS_TO_CLEAN_UP, os._exit, [128 + number])
     timer.daemon = True
     timer.start()

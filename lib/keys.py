@@ -13,10 +13,10 @@ from lib.drafts import locked
 from lib.errors import UsageError
 from lib.sql import quoted
 
-# The names of the keys: of the pseudonyms, of the suppression list's tokens, of the audit log.
+# The names of the keys: for pseudonyms, for the suppression list's tokens, for the audit log.
 PSEUDONYM_KEY, SUPPRESSION_KEY, AUDIT_KEY = "pseudonym", "suppression", "audit"
 FINGERPRINTS = "keys.json"  # of the lake: which keys it was written with
-EARLIER_AUDIT = "earlier audit"  # there: the key of an audit log that was lost with it
+EARLIER_AUDIT = "earlier audit"  # in that file: the key of an audit log that was lost with its key
 BLOCK_BYTES = 64  # of SHA-256, in which RFC 2104 pads the key
 KEY_BYTES = 32
 
@@ -24,7 +24,7 @@ KEY_BYTES = 32
 def secret_key(folder: Path, name: str) -> bytes:
     """The key `name`, made on first use; readable by its owner only.
 
-    No job comes here for a lake that knows another key (`lib.delta.keyring`).
+    No job reaches this point for a lake that was written with another key (`lib.delta.keyring`).
 
     Raises `UsageError` if the file holds no key or others may read it.
     """
@@ -42,7 +42,7 @@ def secret_key(folder: Path, name: str) -> bytes:
 
 
 def _parsed(file: Path) -> bytes:
-    """What the file says, without repeating it in an error; nothing if it is no hexadecimal number."""
+    """The key in the file; empty if it is not a hexadecimal number. An error never repeats the content."""
     try:
         return bytes.fromhex(file.read_text(encoding="ascii").strip())
     except ValueError:
@@ -79,6 +79,6 @@ def _padded(key: bytes) -> tuple[bytes, bytes]:
 
 def _make(file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with locked(file.parent):  # of two first users one writes
+    with locked(file.parent):  # if two processes use it first, only one writes
         if not file.exists():
             drafts.write(file, f"{secrets.token_hex(KEY_BYTES)}\n".encode())

@@ -16,8 +16,8 @@ Row = Mapping[str, Any] | Sequence[Any]
 def frame_of(spark: SparkSession, rows: Sequence[Row], schema: str) -> DataFrame:
     """The rows as a frame of `schema` (SQL's `name type, ...`); values in its order, or by name.
 
-    They travel as Arrow: from a list of rows PySpark makes a frame that every use of it computes anew, in Python
-    workers that the executors start for it.
+    They are sent as Arrow: from a list of rows PySpark makes a frame that every use computes again, in Python workers
+    started by the executors.
     """
     struct = cast("StructType", StructType.fromDDL(schema))
     columns = zip(*(_values(row, struct.names) for row in rows), strict=True) if rows else ((),) * len(struct)

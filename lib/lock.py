@@ -1,6 +1,6 @@
 """One writer per lake: a lock of the operating system that dies with its holder.
 
-The JVM holds it, not Python: it is the JVM that writes, and it may outlive the Python process for a moment.
+The JVM holds it, not Python: the JVM writes, and it may outlive the Python process for a moment.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from pyspark.sql import SparkSession
 from lib import address
 from lib.errors import LakeBusy
 
-SPAN = 1 << 20  # of the locked region; the holder's name stands behind it, where others may read it
+SPAN = 1 << 20  # of the locked region; the holder's name is written after it, where others may read it
 
 
 @contextmanager
 def writer_of(spark: SparkSession, lake: str, secrets: Path, job: str) -> Iterator[None]:
-    """Hold the lake's lock. Raises `LakeBusy` that says who holds it.
+    """Hold the lake's lock. Raises `LakeBusy`, which names the current holder.
 
-    A lake on this machine has its lock file beside its tables; any other one under `secrets`, which guards the
-    jobs of this machine only.
+    A lake on this machine has its lock file beside its tables. Any other lake has it under `secrets`; that file
+    protects only against jobs of this machine.
     """
     file = _file(lake, secrets)
     jvm: Any = spark._jvm
@@ -47,7 +47,7 @@ def writer_of(spark: SparkSession, lake: str, secrets: Path, job: str) -> Iterat
         interrupted = True
         raise
     finally:
-        if not interrupted:  # else the JVM may still be writing: the lock goes when it does
+        if not interrupted:  # otherwise the JVM may still be writing: the lock ends with it
             stream.close()
 
 

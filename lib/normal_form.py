@@ -1,8 +1,8 @@
-"""The normal form of a text, and what an id looks like.
+"""The normal form of a text, and the form of an id.
 
-The normal form is that of the data and of requests alike, so that a person is found however an id is written: no blanks
-around it, nothing invisible in it, letters and their accents composed (NFC). `trimmed` gives it of a column, `normal`
-of a text that the driver holds. Nothing here raises, whatever the text.
+Data and requests use the same normal form, so that a person is found by any spelling of an id: no blanks around it, no
+invisible characters in it, letters and their accents composed (NFC). `trimmed` returns it for a column, `normal` for a
+text that the driver holds. No function here raises, for any text.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import unicodedata
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-# Everything that Unicode calls white space, the control characters, and the two invisible marks of no width.
+# All white space of Unicode, the control characters, and the two invisible marks of zero width.
 BLANKS = "".join(map(chr, [*range(0x21), 0x7F, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F]))
 BLANKS += "\u205f\u3000\u200b\ufeff"
-# Characters that nobody sees: category Cf without its visible signs (Arabic, Syriac), and the marks of variants.
+# Invisible characters: category Cf without its visible signs (Arabic, Syriac), and the marks of variants.
 INVISIBLE_RANGES = (
     "\u00ad\u00ad", "\u034f\u034f", "\u061c\u061c", "\u180b\u180f", "\u200b\u200f", "\u202a\u202e", "\u2060\u206f",
     "\ufe00\ufe0f", "\ufeff\ufeff", "\ufff9\ufffb", "\U0001bca0\U0001bca3", "\U0001d173\U0001d17a",
@@ -28,17 +28,17 @@ INVISIBLE = "[" + "".join("-".join(ends) for ends in INVISIBLE_RANGES) + "]"
 VISIBLE_ASCII = r"^[!-~](?:[ -~]*[!-~])?\z"
 COMPOSABLE = "[\u0300-\U0010ffff]"  # a text without these is composed already
 COMPOSER = ("com.ibm.icu.text.Normalizer", "compose")
-# As spreadsheets and programs write a number that is too long for them: 6.93217E+12, 1,23E+15, 1E+16, 6.93217E12; the
-# forms with a plus also behind the name that a mapping puts before the ids of a shop.
+# Spreadsheets and programs write a number that is too long for them in these forms: 6.93217E+12, 1,23E+15, 1E+16,
+# 6.93217E12. The forms with a plus may also follow the name that a mapping puts before the ids of a shop.
 SPOILT = r"^[+-]?[0-9]{1,3}[.,][0-9]+[Ee][0-9]{1,3}|(?<![0-9.,])[0-9]{1,3}(?:[.,][0-9]+)?[Ee]\+[0-9]{1,3}"
 
 
 def trimmed(text: Column) -> Column:
     """The text in its normal form; NULL if nothing is left.
 
-    Nearly every text is visible ASCII from end to end, and then there is nothing to search for. Spark has no function
-    that composes letters, so the library of Unicode that comes with it is called, for texts that may need it. Such a
-    call counts as not deterministic: it may stand in a selection, but in no condition of a join or of a deletion.
+    Nearly every text is visible ASCII from end to end, and then needs no search. Spark has no function that composes
+    letters. So its library of Unicode is called, for texts that may need it. Spark treats this call as not
+    deterministic: it may be used in a selection, but not in the condition of a join or a deletion.
     """
     plain = text.rlike(VISIBLE_ASCII)
     seen = seen_of(text)
@@ -47,12 +47,12 @@ def trimmed(text: Column) -> Column:
 
 
 def seen_of(text: Column) -> Column:
-    """What is to be seen of a text: nothing invisible in it, no blanks around it; NULL if nothing is left."""
+    """The visible part of a text: without invisible characters and blanks around it; NULL if nothing is left."""
     return F.nullif(F.btrim(F.regexp_replace(text, INVISIBLE, ""), F.lit(BLANKS)), F.lit(""))
 
 
 def normal(text: str) -> str:
-    """What `trimmed` gives for one text; empty if nothing is left."""
+    """The result of `trimmed` for one text; empty if nothing is left."""
     return unicodedata.normalize("NFC", re.sub(INVISIBLE, "", text).strip(BLANKS))
 
 
@@ -67,5 +67,5 @@ def spoilt(text: Column) -> Column:
 
 
 def is_spoilt(text: str) -> bool:
-    """What `spoilt` gives for one text."""
+    """The result of `spoilt` for one text."""
     return re.search(rf"(?:{SPOILT})\Z", text) is not None

@@ -1,4 +1,4 @@
-"""The steps of a run: said aloud while they happen, timed, their Spark jobs counted."""
+"""The steps of a run: shown while they happen, timed, and their Spark jobs counted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 @dataclass(frozen=True)
 class Step:
-    """What one step took: seconds of wall time and Spark jobs. Steps may overlap."""
+    """The cost of one step: seconds of wall time and Spark jobs. Steps may overlap."""
 
     name: str
     seconds: float
@@ -22,7 +22,7 @@ class Step:
 
 
 class Steps:
-    """Recorder of steps. Tells of each on stderr if that is a terminal, or if it is asked to be `verbose`."""
+    """Recorder of steps. Shows each one on stderr if that is a terminal, or if `verbose` is set."""
 
     def __init__(self, spark: SparkSession, *, verbose: bool = False) -> None:
         self._context = spark.sparkContext
@@ -37,7 +37,7 @@ class Steps:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """One step of the calling thread, whose jobs are its jobs; a step that fails is not recorded."""
+        """One step: it owns the jobs of the calling thread; a failed step is not recorded."""
         self._say(f"{name} ...")
         started, tag = time.monotonic(), f"{self._tag}-{name}"
         self._context.addJobTag(tag)
@@ -54,5 +54,5 @@ class Steps:
 
     def _say(self, text: str) -> None:
         if self._aloud:
-            # The line and its end in one piece: steps side by side would write into each other's lines.
+            # The line and its end in one piece: otherwise parallel steps would write into each other's lines.
             print(f"{text}\n", end="", file=sys.stderr, flush=True)

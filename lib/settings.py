@@ -19,8 +19,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 class Settings:
     """One deployment file under `conf/`. `lake` is a path or a URI in its normal form, the others are local.
 
-    `audit_witness` is a file elsewhere that is told of every entry of the audit log (`lib.accountability.anchors`).
-    `ldap`, for the SQL endpoint, holds what Hive's settings `hive.server2.authentication.ldap.*` are called there.
+    `audit_witness` is a file elsewhere that records every entry of the audit log (`lib.accountability.anchors`).
+    `ldap`, for the SQL endpoint, holds Hive's settings `hive.server2.authentication.ldap.*`, without that prefix.
     """
 
     lake: str

@@ -18,12 +18,12 @@ NAMED = re.compile(r"(?<![:\w]):([a-z_]+)\b")
 
 
 def bound(text: str, parameters: Mapping[str, Any], place: str) -> str:
-    """The SQL with values for its parameters. Raises `UsageError` that names `place` for one that nobody gives."""
+    """The SQL with values for its parameters. Raises `UsageError`, which names `place`, if one has no value."""
 
     def value(match: re.Match[str]) -> str:
         name = match.group(1)
         if name not in parameters:
-            raise UsageError(f"{place} uses the parameter :{name}, which nobody gives.")
+            raise UsageError(f"{place} uses the parameter :{name}, which has no value.")
         return literal(parameters[name])
 
     return NAMED.sub(value, text)
@@ -40,12 +40,12 @@ def without_comments(text: str) -> str:
 
 
 def quoted(name: str) -> str:
-    """A name as Spark reads it, whatever is in it."""
+    """Any name, as Spark reads it."""
     return f"`{name.replace('`', '``')}`"
 
 
 def literal(value: object) -> str:
-    r"""A value as Spark reads it. In a text `\'` is a quote: two quotes side by side would be the end of one text."""
+    r"""A value as Spark reads it. In a text `\'` is a quote: two quotes side by side would end the text."""
     if isinstance(value, dt.date):
         return f"date'{value.isoformat()}'"
     if isinstance(value, int):

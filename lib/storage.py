@@ -1,4 +1,4 @@
-"""The lake's files by themselves, beside what Spark and Delta do with them: the same on a disk or in an object store.
+"""Direct access to the lake's files, without Spark and Delta: the same on a disk or in an object store.
 
 On this machine's disk they are read and written directly, and flushed: when a method that writes returns, a power cut
 cannot take back what it wrote. Elsewhere Hadoop's FileSystem does it, whose stores acknowledge what they have kept.
@@ -23,13 +23,13 @@ from lib import address, drafts
 from lib.drafts import DRAFT
 from lib.errors import LakehouseError, UsageError
 
-AT_ONCE = 8  # files that are flushed or read side by side: a disk answers several at once
+AT_ONCE = 8  # files that are flushed or read in parallel: a disk handles several at once
 BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """What a listing says of a file: its bytes, and when it was written, in the finest unit that its storage has."""
+    """A file in a listing: its bytes, and the time of its last write, in the finest unit of its storage."""
 
     size: int
     modified: int
@@ -138,7 +138,7 @@ class Storage:
             ) from error
 
     def copy(self, name: str, to: str) -> None:
-        """Make `to` a copy of the file `name`, in one step; it lasts when `flush` has seen it."""
+        """Make `to` a copy of the file `name`, in one step; only `flush` makes it last."""
         if self.local:
             file = self.local / to
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -150,7 +150,7 @@ class Storage:
         self._jvm.org.apache.hadoop.fs.FileUtil.copy(self._system, source, self._system, target, keep, self._conf)
 
     def remove(self, names: Iterable[str]) -> None:
-        """Remove files, and folders with what is in them, so far as they are there."""
+        """Remove files, and folders with their content; skip missing ones."""
         recursive = True
         for name in names:
             if self.local:
@@ -192,7 +192,7 @@ def sidecar(name: str) -> str:
 
 
 def file_digest(file: Path) -> str | None:
-    """As `Storage.digest`, of a file of this machine."""
+    """Like `Storage.digest`, for a file of this machine."""
     digest = hashlib.sha256()
     try:
         with file.open("rb") as stream:
@@ -217,7 +217,7 @@ def _below(folder: Path, prefix: str) -> Iterable[tuple[str, Stamp]]:
 
 
 def _replace(file: Path, content: bytes) -> None:
-    # It would be compared with the new text, and is not needed: what is written here is checked by its readers.
+    # Hadoop would compare the sidecar with the new text. It is not needed: readers check what is written here.
     Path(sidecar(str(file))).unlink(missing_ok=True)
     drafts.write(file, content)
 

@@ -1,1 +1,1 @@
-"""The Data Splitter: one CSV in, three disjoint parts and a manifest out; and the generator of sample data."""
+"""The Data Splitter: it splits one CSV into three disjoint parts and a manifest; and the generator of sample data."""

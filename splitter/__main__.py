@@ -25,7 +25,7 @@ _CODES = "exit codes: 0 done, 2 wrong use or unusable target, 3 input refused, 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; give its exit code."""
+    """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _stop)
     _warn_of_password(options.database)

@@ -1,8 +1,8 @@
-r"""The canonical form of a row, on which every checksum stands (docs/splitter.md states it for readers).
+r"""The canonical form of a row, the basis of every checksum (docs/splitter.md states it for readers).
 
-No well-formed row holds a NUL, so NUL is free to mark what text cannot: `\0,` between two fields,
-`\0E` for a field that is there but empty, nothing for a field that is missing. The splitter also
-moves rows between its processes in this form: what is hashed is what is written.
+No well-formed row holds a NUL, so NUL is free as a mark: `\0,` between two fields, `\0E` for a field
+that is there but empty, nothing for a field that is missing. The splitter also moves rows between its
+processes in this form: it writes exactly the bytes that it hashes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MODULUS = 1 << 64
 
 
 def fields(row: str) -> list[str | None]:
-    """Give the fields of a canonical row: None is missing, "" is empty."""
+    """Return the fields of a canonical row: None is missing, "" is empty."""
     if EMPTY in row:
         return ["" if value == EMPTY else value or None for value in row.split(FIELD_END)]
     return [value or None for value in row.split(FIELD_END)]
@@ -35,13 +35,13 @@ def pack(rows: Iterable[str]) -> bytes:
 
 
 def digests(packed: bytes) -> Iterator[bytes]:
-    """Give the SHA-256 of each row of a message."""
+    """Return the SHA-256 of each row of a message."""
     for row in packed.split(ROW_END.encode()):
         yield sha256(row).digest()
 
 
 def number(digest: bytes) -> int:
-    """Give the 64-bit number of a row: the first eight bytes of its SHA-256, big-endian."""
+    """Return the 64-bit number of a row: the first eight bytes of its SHA-256, big-endian."""
     return int.from_bytes(digest[:8], "big")
 
 
@@ -66,7 +66,7 @@ class TableDigest:
         self._hash = sha256()
 
     def add(self, numbers: Sequence[int], packed: bytes) -> None:
-        """Take rows into account."""
+        """Add rows to the digest."""
         hashes = list(digests(packed))
         self.rows += len(numbers)
         self.checksum = add((self.checksum, *map(number, hashes)))
@@ -74,5 +74,5 @@ class TableDigest:
         self._hash.update("".join(lines).encode())
 
     def hexdigest(self) -> str:
-        """Give the SHA-256 so far."""
+        """Return the SHA-256 so far."""
         return self._hash.hexdigest()

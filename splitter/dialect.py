@@ -1,4 +1,4 @@
-"""How a CSV is written: delimiter, quote, encoding; and whether its bytes can be carried along as they are."""
+"""The form of a CSV: delimiter, quote, encoding; and whether its bytes can be passed on unchanged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SPELLED_OUT = {"\\t": "\t", "tab": "\t"}
 
 @dataclass(frozen=True)
 class Dialect:
-    """A dialect; `decoder` strips a byte-order mark, `encoder` is what the CSV part is written in."""
+    """A dialect; `decoder` strips a byte-order mark, `encoder` is the encoding of the CSV part."""
 
     delimiter: str = ","
     quote: str = '"'
@@ -22,7 +22,7 @@ class Dialect:
     explicit_delimiter: bool = False
 
     def encode(self, text: str) -> bytes:
-        """Give back the very bytes that were read (or UTF-8, if the encoding allows no way back)."""
+        """Return exactly the bytes that were read (or UTF-8, if the encoding allows no way back)."""
         return text.encode(self.encoder, self.on_error)
 
 
@@ -31,7 +31,7 @@ def dialect(delimiter: str | None, quote: str, encoding: str) -> Dialect:
     separator = _SPELLED_OUT.get(delimiter or ",", delimiter or ",")
     for option, character in (("--delimiter", separator), ("--quote", quote)):
         if len(character) != 1 or character in "\r\n\0\ufeff":
-            message = f"{option} must be one character, and no line end or NUL."
+            message = f"{option} must be one character, but not a line end or NUL."
             raise UsageError(message)
     if separator == quote:
         message = "--delimiter and --quote must be two different characters."
@@ -43,8 +43,8 @@ def dialect(delimiter: str | None, quote: str, encoding: str) -> Dialect:
 def _codec(encoding: str) -> tuple[str, str, str]:
     """Choose decoder, encoder and error handler.
 
-    UTF-8 and the single-byte code pages lead back to the same bytes, even where a byte means nothing.
-    No other encoding promises that: it is read strictly, and its CSV part is written in UTF-8.
+    UTF-8 and the single-byte code pages lead back to the same bytes, even if a byte has no meaning.
+    Other encodings do not promise that: they are read strictly, and their CSV part is written in UTF-8.
     """
     try:
         plain = encoding.lower().replace("_", "-")

@@ -1,4 +1,4 @@
-"""What a user of the splitter can meet: one sentence each, the exit code says which kind it was.
+"""The errors that a user of the splitter can meet: one sentence each; the exit code shows the kind.
 
 No message ever holds a value of a row: line numbers, column numbers and file names only.
 """
@@ -21,7 +21,7 @@ class SplitterError(Exception):
 
 
 class UsageError(SplitterError):
-    """Wrong use: an option, a path, a target that is taken, a database that cannot be reached."""
+    """Wrong use: an option, a path, an occupied target, an unreachable database."""
 
     exit_code = 2
 
@@ -33,6 +33,6 @@ class InputRefused(SplitterError):
 
 
 def write_failed(place: object, error: OSError) -> SplitterError:
-    """Say that the disk, not the user, is in the way."""
+    """The error of a disk that cannot be written, which is not the user's fault."""
     message = f"{place} cannot be written ({error.strerror})."
     return SplitterError(message, "Nothing was published. Free some space, or choose another folder, and run again.")

@@ -1,4 +1,4 @@
-"""Files of the output: private to their owner, hashed while written, on the disk when closed."""
+"""Files of the output: private to their owner, hashed while they are written, on the disk when closed."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class HashedFile:
         self._file.write(data)
 
     def finish(self) -> str:
-        """Write out, wait for the disk, close; give the SHA-256."""
+        """Write out, wait for the disk, close; return the SHA-256."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
         return self._hash.hexdigest()
 
     def abort(self) -> None:
-        """Close, whatever was written; what cannot be written out any more is given up."""
+        """Close the file at any state; content that cannot be written out any more is lost."""
         try:
             self._file.close()
         except OSError:
@@ -59,7 +59,7 @@ class HashedFile:
 
 
 def digest_of(path: Path) -> str:
-    """Give the SHA-256 of a whole file."""
+    """Return the SHA-256 of a whole file."""
     digest = sha256()
     with path.open("rb") as file:
         while block := file.read(_BUFFER):

@@ -1,4 +1,4 @@
-"""What the three parts have in common, and the two that are plain files."""
+"""The common base of the three parts, and the two parts that are plain files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ JSON_FILE, SQLITE_FILE, CSV_FILE = "part.jsonl", "part.sqlite", "part.csv"
 
 @dataclass(frozen=True)
 class PartSummary:
-    """What the manifest says of any part; `place` is its file, or its database and table."""
+    """The manifest's statements on any part; `place` is its file, or its database and table."""
 
     format: str
     place: dict[str, str]
@@ -33,23 +33,23 @@ class PartSummary:
 
 
 class Part(Protocol):
-    """A part that takes packed canonical rows with their positions; nothing of it counts before `commit`."""
+    """A part that takes packed canonical rows with their positions; it counts only after `commit`."""
 
     def write(self, numbers: Sequence[int], packed: bytes) -> None:
         """Append at least one row."""
 
     def finish(self) -> PartSummary:
-        """Have everything on the disk (in the transaction), and sum up."""
+        """Put everything on the disk (or into the transaction), and sum up."""
 
     def commit(self) -> None:
-        """Make it visible, where that is the part's own business."""
+        """Make it visible, if the part must do that itself."""
 
     def abort(self) -> None:
-        """Let go; leaves nothing open, removes no files."""
+        """Let go: leave nothing open, but remove no files."""
 
 
 class PartPlan(Protocol):
-    """How to begin a part: a plain value, so that it can be sent to another process."""
+    """The plan of a part: a plain value, so that it can be sent to another process."""
 
     def begin(self) -> Part:
         """Open the part."""
@@ -102,7 +102,7 @@ class JsonPart:
 
 
 class CsvPart:
-    """The records of the CSV part, byte for byte as they stood in the input, malformed ones among them."""
+    """The records of the CSV part, byte for byte as in the input, including malformed ones."""
 
     def __init__(self, path: Path, header_text: str, dialect: Dialect) -> None:
         self._file = HashedFile(path)

@@ -1,6 +1,6 @@
 """The database part as a table of a PostgreSQL server: one transaction, bulk COPY, swapped in at its end.
 
-The server's own words about a failed row may quote the row, so only the error's code is passed on.
+The server's message about a failed row may quote the row, so only the error's code is passed on.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _FIND_TABLE = """
 
 @dataclass(frozen=True)
 class PostgresPlan:
-    """A table on a server; `marker` tells a leftover of the same output folder from somebody else's table."""
+    """A table on a server; `marker` distinguishes a leftover of the same output folder from a foreign table."""
 
     url: str
     table: str
@@ -51,7 +51,7 @@ class PostgresPlan:
     marker: str
 
     def begin(self) -> Part:
-        """Connect, begin the transaction, make room. UsageError: unreachable, or the table's name is taken."""
+        """Connect, begin the transaction, make room. UsageError: unreachable, or the table's name is in use."""
         self._check_names()
         connection = _connect(self.url)
         try:
@@ -79,7 +79,7 @@ def _connect(url: str) -> psycopg.Connection:
             url, connect_timeout=_TIMEOUT_SECONDS, client_encoding="utf8", application_name="splitter"
         )
     except psycopg.ProgrammingError:
-        message = "--database is no valid address."
+        message = "--database is not a valid address."
         raise UsageError(message, "Write postgresql://user@host:port/database.") from None
     except psycopg.OperationalError as error:
         message = f"The database of --database cannot be reached ({_reason(error, url)})."
@@ -88,14 +88,14 @@ def _connect(url: str) -> psycopg.Connection:
 
 
 def _reason(error: psycopg.Error, url: str) -> str:
-    """Give the last line of what libpq says: where it tried and why it failed. It never quotes a password."""
+    """Return the last line of libpq's message: where it tried and why it failed. It never quotes a password."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = next((line for line in lines if "failed" in line), "no answer").rstrip(".")
     return "no answer" if url in reason else reason
 
 
 class PostgresPart:
-    """A table being filled under a passing name."""
+    """A table being filled under a temporary name."""
 
     def __init__(self, connection: psycopg.Connection, plan: PostgresPlan) -> None:
         self._connection = connection
@@ -134,7 +134,7 @@ class PostgresPart:
             state = error.sqlstate or "no answer"
             message = f"PostgreSQL refused the part ({_CAUSES.get(state, 'error ' + state)})."
             raise SplitterError(
-                message, "Nothing was published, the database is as before. Mend this and run again."
+                message, "Nothing was published, the database is as before. Repair this and run again."
             ) from None
 
     def write(self, numbers: Sequence[int], packed: bytes) -> None:
@@ -183,7 +183,7 @@ class PostgresPart:
 
 
 def _address(info: psycopg.ConnectionInfo) -> str:
-    """Give host, port and database only: no user, no password, no option."""
+    """Return only host, port and database: no user, no password, no option."""
     if info.host.startswith("/"):
         return f"postgresql:///{quote(info.dbname)}?host={quote(info.host)}&port={info.port}"
     host = f"[{info.host}]" if ":" in info.host else info.host

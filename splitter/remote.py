@@ -1,7 +1,7 @@
-"""A part that is written by a process of its own: parsing needs one core, writing another.
+"""A part that a separate process writes: parsing needs one core, writing another.
 
-The child lives on its pipe: whatever ends the parent, the child reads the end of the pipe, lets go
-of its part and ends too.
+The child depends on its pipe: if the parent ends for any reason, the child reads the end of the pipe,
+lets go of its part and ends too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _JOIN_SECONDS = 10
 
 
 class RemotePart:
-    """Stands in the parent for a part that lives in a child."""
+    """Represents in the parent a part that lives in a child."""
 
     def __init__(self, plan: PartPlan) -> None:
         # A fresh interpreter: a forked one would inherit the output's lock and the caller's threads.
@@ -41,7 +41,7 @@ class RemotePart:
         self._ask(("write", numbers, packed))
 
     def finish(self) -> PartSummary:
-        """Have everything written and get the sum."""
+        """Write everything and get the sum."""
         self._ask(("finish",))
         return cast("PartSummary", self._answer())
 
@@ -81,7 +81,7 @@ class RemotePart:
 
 def _lost() -> SplitterError:
     message = "A process that writes one of the parts ended unexpectedly."
-    return SplitterError(message, "Nothing was published. Look whether the machine is out of memory, and run again.")
+    return SplitterError(message, "Nothing was published. Check whether the machine is out of memory, and run again.")
 
 
 def _serve(pipe: Connection, plan: PartPlan) -> None:

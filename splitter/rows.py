@@ -1,8 +1,8 @@
-"""Records of a CSV: `csv` finds where each ends and splits it; here is judged what `csv` does not tell.
+"""Records of a CSV: `csv` finds their ends and splits them; this module judges what `csv` does not report.
 
-The standard reader (the same from Python 3.10 to 3.12) gives "" for `,,` and for `,"",` alike, and reads
-`"ab"c` without complaint. A record without a quote needs no second look; the others get the
-cheapest test that decides, and a full match against the grammar only where that test is not enough.
+The standard reader (the same from Python 3.10 to 3.12) returns "" both for `,,` and for `,"",`, and reads
+`"ab"c` without complaint. A record without a quote needs no second check. Other records get the
+cheapest sufficient test, and a full match against the grammar only if no cheaper test is sufficient.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ MAX_RECORD = 16 * 1024 * 1024
 BLOCK_CHARACTERS = 64 * 1024
 _ONE_QUOTED_FIELD = 3
 
-Record = tuple[list[str], str]  # its fields, and its text as it stood in the file
+Record = tuple[list[str], str]  # its fields, and its text in the file
 
 
 @dataclass(frozen=True)
 class Malformed:
-    """A record that only a CSV can carry, as it was read."""
+    """A record that only a CSV can carry, unchanged."""
 
     number: int
     raw: str
@@ -44,7 +44,7 @@ class Malformed:
 
 @dataclass(frozen=True)
 class Batch:
-    """Consecutive records: the well-formed ones (position, canonical form, text as read), and the others."""
+    """Consecutive records: the well-formed ones (position, canonical form, original text), and the others."""
 
     numbers: list[int] = field(default_factory=list)
     rows: list[str] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Block:
 
 
 class Grammar:
-    """Judges one record: whether every field is either bare or wholly quoted, and which are quoted and empty."""
+    """Judges one record: whether every field is either bare or fully quoted, and which are quoted and empty."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._delimiter, self._quote = dialect.delimiter, dialect.quote
@@ -75,7 +75,7 @@ class Grammar:
         )
 
     def judge(self, row: list[str], raw: str) -> Reason | None:
-        """Tell what is wrong with the record; a quoted empty field is marked in `row` on the way."""
+        """Return the fault of the record; also mark quoted empty fields in `row`."""
         if _has_surrogate(raw):
             return "undecodable"
         if "\0" in raw:
@@ -85,7 +85,7 @@ class Grammar:
         return None
 
     def is_plainly_quoted(self, raw: str) -> bool:
-        """Tell whether each quote stands at a field's border: then nothing is empty, doubled or astray."""
+        """Return whether each quote is at a field's border: then none is around an empty field, doubled or stray."""
         if self._empty in raw:
             return False
         pieces = raw.split(self._quote)
@@ -103,13 +103,13 @@ class Grammar:
         return None
 
     def is_open(self, raw: str) -> bool:
-        """Tell whether the record ends inside a quoted field: what follows it would belong to it."""
+        """Return whether the record ends inside a quoted field: the text after it would belong to it."""
         lines = StringIO(f"{raw}\nx".replace("\0", "\ufffd"), newline="")
         return list(csv.reader(lines, delimiter=self._delimiter, quotechar=self._quote))[-1] != ["x"]
 
 
 def _has_surrogate(text: str) -> bool:
-    """Tell whether bytes that could not be decoded stand in the text, each as a lone surrogate."""
+    """Return whether the text holds bytes that could not be decoded, each as a lone surrogate."""
     if text.isascii():
         return False
     try:
@@ -120,12 +120,12 @@ def _has_surrogate(text: str) -> bool:
 
 
 def _end_of_last_line(text: str) -> int:
-    r"""Give the place after the last whole line: a `\r` at the very end may yet be followed by its `\n`."""
+    r"""Return the place after the last whole line: after a `\r` at the very end its `\n` may still follow."""
     return max(text.rfind("\n"), text.rfind("\r", 0, len(text) - 1)) + 1
 
 
 class Records:
-    """Reads records one after the other, each with its text as it stood in the file."""
+    """Reads records one after the other, each with its text in the file."""
 
     def __init__(self, read: Callable[[int], str], dialect: Dialect) -> None:
         self._read = read
@@ -137,7 +137,7 @@ class Records:
         self._blocks: Iterator[Block] = self._read_blocks()
 
     def header(self) -> tuple[list[str], str]:
-        """Give the names in the first record, and its text. Refuses an empty file and broken text."""
+        """Return the names in the first record, and its text. Refuses an empty file and broken text."""
         for block in self._blocks:
             while block.records:
                 row, raw = block.records.pop(0)
@@ -152,7 +152,7 @@ class Records:
         raise InputRefused(message, "It must begin with a line that names the columns.")
 
     def batches(self, width: int) -> Iterator[Batch]:
-        """Give the data records in order, a block of the file at a time; blank lines are no rows."""
+        """Return the data records in order, one block of the file at a time; blank lines are not rows."""
         is_plain, quote, position = self._grammar.is_plainly_quoted, self._quote, 0
         for block in self._blocks:
             batch = Batch()
@@ -175,7 +175,7 @@ class Records:
             yield batch
 
     def _read_blocks(self) -> Iterator[Block]:
-        """Give the records of the file, block by block. One that a block cuts in two is read again with the next."""
+        """Return the records of the file, block by block. A record cut by a block's end is read again with the next."""
         rest, is_last = "", False
         while not is_last:
             block = self._read_block()
@@ -198,12 +198,12 @@ class Records:
         try:
             return self._read(BLOCK_CHARACTERS)
         except UnicodeError:
-            message = f"After line {self._line} comes text that is not in the given encoding."
+            message = f"After line {self._line} there is text that is not in the given encoding."
             raise InputRefused(message, "Give the right one with --encoding.") from None
 
     def _parse(self, text: str) -> list[Record]:
         lines = StringIO(text, newline="").readlines()
-        # csv of Python 3.10 stops at a NUL; a record with one is carried along as text anyway.
+        # csv of Python 3.10 stops at a NUL; a record with one is passed on as text anyway.
         readable = [line.replace("\0", "\ufffd") for line in lines] if "\0" in text else lines
         reader = csv.reader(readable, delimiter=self._delimiter, quotechar=self._quote)
         records: list[Record] = []
@@ -228,6 +228,9 @@ class Records:
         return InputRefused(message, "Close it, or give the file's own --quote.")
 
     def _broken_header(self, reason: Reason) -> InputRefused:
-        what = {"undecodable": "is not text in the given encoding", "nul": "holds NUL bytes: it is no text, or UTF-16"}
+        what = {
+            "undecodable": "is not text in the given encoding",
+            "nul": "holds NUL bytes: it is not text, or it is UTF-16",
+        }
         message = f"The header {what.get(reason, 'has a quote that does not end at a delimiter')}."
         return InputRefused(message, "Give the right --encoding, --delimiter and --quote, or repair the header.")

@@ -1,4 +1,4 @@
-"""Which part a well-formed row belongs to."""
+"""The rules that choose the part for a well-formed row."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Rule(Protocol):
     """A rule of placement."""
 
     def place(self, rows: Sequence[str]) -> list[Sequence[int]]:
-        """Give, for each part, the indexes of its rows among these canonical rows."""
+        """Return, for each part, the indexes of its rows among these canonical rows."""
 
     def describe(self) -> dict[str, str]:
-        """Say it in the manifest."""
+        """Describe the rule for the manifest."""
 
 
 @dataclass
@@ -39,7 +39,7 @@ class ByPosition:
         return [range(start, len(rows), PARTS) for start in starts]
 
     def describe(self) -> dict[str, str]:
-        """Say it in the manifest."""
+        """Describe the rule for the manifest."""
         return {"kind": "position"}
 
 
@@ -59,7 +59,7 @@ class ByValue:
         return [*places]
 
     def describe(self) -> dict[str, str]:
-        """Say it in the manifest."""
+        """Describe the rule for the manifest."""
         return {"kind": "value", "column": self.column}
 
 

@@ -1,4 +1,4 @@
-"""The input: one CSV file, read once from beginning to end, hashed on the way."""
+"""The input: one CSV file, read and hashed once from beginning to end."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class _HashedBytes(io.RawIOBase):
 
 @dataclass(frozen=True)
 class Source:
-    """An open input: its header is read and accepted, its rows are still to come."""
+    """An open input: its header is read and accepted, its rows are not read yet."""
 
     path: Path
     header: tuple[str, ...]
@@ -65,7 +65,7 @@ class Source:
     _state: tuple[int, int]
 
     def batches(self) -> Iterator[Batch]:
-        """Give all rows; InputRefused if the file was written to meanwhile."""
+        """Return all rows; InputRefused if the file was written to meanwhile."""
         yield from self._records.batches(len(self.header))
         if _state(self._raw.fileno()) != self._state:
             message = f"{self.path} was changed while it was read."
@@ -73,7 +73,7 @@ class Source:
 
     @property
     def blank_lines(self) -> int:
-        """Lines without a single character; they are no rows."""
+        """Lines without a single character; they are not rows."""
         return self._records.blank_lines
 
     @property
@@ -89,7 +89,7 @@ class Source:
 
 @contextmanager
 def open_source(path: Path, dialect: Dialect) -> Iterator[Source]:
-    """Open a CSV and read its header. UsageError: no such file. InputRefused: no CSV with a header."""
+    """Open a CSV and read its header. UsageError: no such file. InputRefused: not a CSV with a header."""
     with _opened(path) as raw:
         _refuse_other_encoding(path, dialect)
         text = io.TextIOWrapper(io.BufferedReader(raw, 1 << 20), dialect.decoder, dialect.on_error, newline="")
@@ -126,12 +126,12 @@ def _refuse_other_encoding(path: Path, dialect: Dialect) -> None:
     with path.open("rb") as file:
         wide = _WIDE_MARKS.get(file.read(2))
     if wide and dialect.encoder == "utf-8" and dialect.on_error != "strict":
-        message = f"{path} is no UTF-8: it begins with the mark of {wide}."
+        message = f"{path} is not UTF-8: it begins with the mark of {wide}."
         raise InputRefused(message, f"Give --encoding {wide}.")
 
 
 def _check_header(names: list[str], dialect: Dialect) -> None:
-    """Refuse a header that cannot name the columns of a table. Says where, never what: it might be a row."""
+    """Refuse a header that cannot name the columns of a table. Names the place, never the text: it might be a row."""
     for column, name in enumerate(names, start=1):
         if not name.strip():
             message = f"Column {column} has no name."
@@ -146,7 +146,7 @@ def _check_header(names: list[str], dialect: Dialect) -> None:
 
 
 def _refuse_duplicates(names: list[str]) -> None:
-    """Compare as SQL does, upper and lower case alike; the database part adds a column of its own."""
+    """Refuse equal names, compared as in SQL, without regard to case; the database part adds its own column."""
     seen = {ROW_COLUMN: 0}
     for column, name in enumerate(names, start=1):
         other = seen.setdefault(name.casefold(), column)

@@ -1,4 +1,4 @@
-"""One CSV in, three disjoint parts and a manifest out."""
+"""Splits one CSV into three disjoint parts and a manifest."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PARALLEL_FROM_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Order:
-    """What to split, where to, and how."""
+    """An order: the input, the target and the options."""
 
     source: Path
     folder: Path
@@ -51,7 +51,7 @@ class Progress:
 
 
 def split(order: Order, report: Callable[[Progress], None] = lambda _: None) -> tuple[Path, Manifest]:
-    """Split; give the manifest's path and content. SplitterError: nothing has been published."""
+    """Split; return the manifest's path and content. SplitterError: nothing has been published."""
     with open_source(order.source, order.dialect) as source, open_target(order.folder, order.source) as target:
         rule = rule_for(order.by, source.header)
         plans = _plans(order, source, target)
@@ -76,7 +76,7 @@ def _plans(order: Order, source: Source, target: Target) -> tuple[PartPlan, Part
         message = "--database must be an address of PostgreSQL."
         raise UsageError(message, "Write postgresql://user@host:port/database, or leave it out for a SQLite file.")
     try:
-        from splitter.postgres_part import PostgresPlan  # noqa: PLC0415 - only who uses a server needs its driver
+        from splitter.postgres_part import PostgresPlan  # noqa: PLC0415 - only users of a server need its driver
     except ImportError:
         message = "The driver for PostgreSQL is not installed."
         raise UsageError(message, "Install psycopg[binary], or leave --database out for a SQLite file.") from None
@@ -85,7 +85,7 @@ def _plans(order: Order, source: Source, target: Target) -> tuple[PartPlan, Part
 
 @contextmanager
 def _begun(plans: Sequence[PartPlan], csv_part: CsvPart, size: int) -> Iterator[list[Part]]:
-    """Begin the parts, in processes of their own if the input is large; whatever happens, let go of them."""
+    """Begin the parts, in separate processes if the input is large; always let go of them at the end."""
     with ExitStack() as held:
         held.callback(csv_part.abort)
         parts: list[Part] = []
@@ -100,7 +100,7 @@ def _begun(plans: Sequence[PartPlan], csv_part: CsvPart, size: int) -> Iterator[
 
 
 class _Deal:
-    """Deals the rows out to the parts and keeps the account of the input."""
+    """Deals the rows out to the parts and counts the input."""
 
     def __init__(self, rule: Rule, json_part: Part, database: Part, csv_part: CsvPart) -> None:
         self._rule = rule

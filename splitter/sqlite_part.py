@@ -36,7 +36,7 @@ class SqlitePlan:
 
 
 class SqlitePart:
-    """A SQLite file being written: without a journal, since a half-written one is thrown away."""
+    """A SQLite file being written: without a journal, since a half-written file is deleted."""
 
     def __init__(self, path: Path, header: Sequence[str]) -> None:
         self._path = path

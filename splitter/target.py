@@ -1,10 +1,10 @@
-"""The output folder: everything is written beside its final place; manifest.json appears last, at once.
+"""The output folder: everything is written beside its final place; manifest.json appears last, in one step.
 
     DIR/.splitter-partial/     the parts while they are written; then the manifest; then each moves up
-    DIR/manifest.json          moves up last: where it is, the parts are whole
+    DIR/manifest.json          moves up last: if it is there, the parts are complete
 
-A killed run leaves `.splitter-partial`. If a manifest is in it, parts may have moved up already:
-then, and only then, parts without a manifest in DIR are known to be ours, and are removed.
+A killed run leaves `.splitter-partial`. If a manifest is in it, parts may have moved up already.
+Only in this case are parts in DIR without a manifest known to be ours, and they are removed.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _PRIVATE_FOLDER = 0o700
 
 @dataclass(frozen=True)
 class Target:
-    """An output folder that is locked, free, and has an empty staging folder in it."""
+    """An output folder that is locked and free, with an empty staging folder in it."""
 
     folder: Path
     staging: Path
 
     @property
     def marker(self) -> str:
-        """Name this folder without telling where it is: a table in a database carries it."""
+        """A name for this folder that does not reveal its place: a table in a database carries it."""
         return f"splitter part of {sha256(os.fsencode(self.folder.resolve())).hexdigest()[:32]}"
 
     def publish(self, manifest: bytes) -> Path:
@@ -61,7 +61,7 @@ class Target:
 
 @contextmanager
 def open_target(folder: Path, source: Path) -> Iterator[Target]:
-    """Lock a folder and prepare it; whatever goes wrong inside, nothing of this run is left in it."""
+    """Lock a folder and prepare it; after any failure inside, nothing of this run is left in it."""
     created = _make(folder)
     try:
         with _locked(folder):
@@ -107,7 +107,7 @@ def _unusable(folder: Path, error: OSError) -> UsageError:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock; the operating system frees it with the process."""
+    """Hold the folder's lock; the operating system releases it at the end of the process."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -135,7 +135,7 @@ def _refuse_taken(folder: Path, source: Path) -> None:
 
 
 def _clean(folder: Path) -> None:
-    """Remove the staging folder, and what moved up out of it without its manifest."""
+    """Remove the staging folder, and parts that moved up from it without their manifest."""
     staging = folder / STAGING
     if (staging / MANIFEST).exists():
         for name in _PARTS:

@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL server for tests: Debian's binaries, a temporary cluster, a free loopback port."""
+"""A temporary PostgreSQL server for tests: Debian's binaries, a temporary cluster, a free loopback port."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Server:
 
 @contextmanager
 def running_server() -> Iterator[Server]:
-    """Run a server that asks for a password; nothing of it is left afterwards."""
+    """Run a server that asks for a password; remove it completely afterwards."""
     binaries = _binaries()
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     account = _account(folder)

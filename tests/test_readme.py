@@ -1,4 +1,4 @@
-"""What README and docs tell a reader to do can be done: commands, options, links, tables and examples are real."""
+"""Readers can do what README and docs describe: commands, options, links, tables and examples are real."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 CATALOG = model.load(ROOT / "lakehouse")
 OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
-# Made by runs, not by the repository; or a name that an example gives to a file of the reader's own.
+# Made by runs, not by the repository; or an example's name for one of the reader's own files.
 NOT_IN_THE_REPOSITORY = {"conf/sources/flea_market.yaml"}
 
 
@@ -55,7 +55,7 @@ def options_of(*command: str) -> frozenset[str]:
 
 
 def job_options(job: str) -> frozenset[str]:
-    """What may follow a job: its own options, and those of spark-submit that the launcher lets through."""
+    """The possible options of a job: its own, and those of spark-submit that the launcher passes on."""
     return options_of(sys.executable, f"jobs/{job}.py") | options_of("./spark-submit.sh")
 
 

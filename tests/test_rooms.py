@@ -1,4 +1,4 @@
-"""The rules on who may import whom can fail: an import that is planted in a room is found."""
+"""The rules on imports between rooms can fail: an import that is planted in a room is found."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ ROOMS = [room for layer in LAYERS for room in layer.split(" | ") if (PROJECT / "
 
 
 def above(room: str) -> str:
-    """A module that the room must not know: one of the room before it."""
+    """A module that the room must not import: one of the room before it."""
     at = next(number for number, layer in enumerate(LAYERS) if room in layer.split(" | "))
     return f"lib.{LAYERS[at - 1].split(' | ')[0]}"
 
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What the check says of a copy of the project in which every rule is broken once in every room."""
+    """The check's output for a copy of the project in which every rule is broken once in every room."""
     copy = tmp_path_factory.mktemp("planted")
     for name in ("lib", "jobs", "lakehouse", "splitter"):
         shutil.copytree(PROJECT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))

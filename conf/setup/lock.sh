@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Pins anew what pyproject.toml (packages) and ivy.xml (jars) ask for. Neither file records where things came from.
+# Pins the packages of pyproject.toml and the jars of ivy.xml again. Neither lock file records their source.
 set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=conf/setup/setup.sh
@@ -10,7 +10,7 @@ lock_packages() {
     --fork-strategy fewest --python-version 3.10 --extra dev pyproject.toml --output-file "$requirements" >/dev/null)
 }
 
-# With what was published after it, Superset does not start: its packages are those of a day on which it did.
+# Superset does not start with packages published later, so its packages are those of a day on which it did.
 lock_superset() {
   (cd "$root/superset" && "$uv" pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal \
     --fork-strategy fewest --python-version 3.10 --exclude-newer 2026-06-15 requirements.in \

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Sourced by spark-submit.sh, which sets $root. Makes .venv (Python packages) and .jars (Delta, JDBC) once; each step
-# leaves a stamp of what it was made from, so a change of the pins or a killed setup is noticed and made good.
+# Sourced by spark-submit.sh, which sets $root. Makes .venv (Python packages) and .jars (Delta, JDBC) once. Each step
+# leaves a stamp of its pins, so a change of the pins or a killed setup is noticed and repaired.
 
 readonly setup_dir=${root:?}/conf/setup
 readonly requirements=$setup_dir/requirements.txt
@@ -32,7 +32,7 @@ python_fits() {
 find_python() {
   local candidate
   if [[ -n ${PYTHON:-} ]]; then
-    python_fits "$PYTHON" || fail "PYTHON=$PYTHON is no Python 3.10 to 3.12; point PYTHON at one"
+    python_fits "$PYTHON" || fail "PYTHON=$PYTHON is not a Python 3.10 to 3.12; point PYTHON at one"
     printf '%s' "$PYTHON"
     return
   fi
@@ -54,7 +54,7 @@ venv_is_ready() {
   [[ -f $venv/.stamp && $(<"$venv/.stamp") == "$(venv_stamp)" ]]
 }
 
-# The environment in which packages may be replaced one by one: finished once, and its Python still runs.
+# Whether packages of the environment may be replaced one by one: it was finished once, and its Python still runs.
 venv_is_usable() {
   [[ -f $venv/.stamp && $(<"$venv/.stamp") == *" $root "* && -x $uv ]] && python_fits "$venv/bin/python"
 }
@@ -73,7 +73,7 @@ pin_of() {
   awk -v name="$1==" 'index($0, name) == 1 { on = 1 } on { print; if ($0 !~ /\\$/) exit }' "$requirements"
 }
 
-# uv, one of the pinned packages, installs all others in a third of pip's time; pip installs uv, and goes then.
+# uv, one of the pinned packages, installs all others in a third of pip's time. pip installs uv, and is then removed.
 install_packages() {
   rm -f -- "$venv/.stamp"
   [[ -x $uv ]] || "$venv/bin/python" -m pip install --quiet --no-deps --require-hashes -r <(pin_of uv) || return 1
@@ -110,7 +110,7 @@ find_java() {
   readlink -f -- "$java"
 }
 
-# A JDK says its version in a file; asking the program costs a JVM start.
+# A JDK states its version in a file; asking the program would cost a JVM start.
 java_version() {
   local release=${1%/bin/java}/release line
   if [[ -r $release ]]; then
@@ -130,7 +130,7 @@ require_java() {
     17 | 17.* | 21 | 21.*) ;;
     *) fail "$java is Java ${version:-of an unknown version}; Spark needs a JDK 17 or 21: $java_remedy" ;;
   esac
-  [[ -x ${java%/*}/javac ]] || fail "$java belongs to a runtime without javac; Spark needs a whole JDK 17 or 21: $java_remedy"
+  [[ -x ${java%/*}/javac ]] || fail "$java belongs to a runtime without javac; Spark needs a full JDK 17 or 21: $java_remedy"
 }
 
 # --- Jars -------------------------------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ jars_are_ready() {
   done <"$jars/.stamp"
 }
 
-# By the Ivy inside pyspark: nothing else has to be installed.
+# Uses the Ivy inside pyspark: nothing else must be installed.
 retrieve_jars() { # FOLDER
   local ivy=("$(spark_home)"/jars/ivy-*.jar)
   "$(find_java)" -cp "${ivy[0]}" org.apache.ivy.Main -warn \
@@ -212,7 +212,7 @@ set_up_gate() {
 
 # --- Both -------------------------------------------------------------------------------------------------------------
 
-# What one user has set up is of use to another only if both may use the Python that it refers to.
+# One user's setup is usable for another only if both may use the Python that it refers to.
 require_own_checkout() {
   local me owner
   mkdir -p -- "$jars" 2>/dev/null || true
@@ -220,7 +220,7 @@ require_own_checkout() {
   me=$(id -un 2>/dev/null) || me=$UID
   owner=$(stat -c %U -- "$root")
   [[ $me == "$owner" ]] && fail "$root cannot be written; free some space there or mount it for writing, and run again"
-  fail "$root belongs to $owner, and $me cannot use what is set up there; clone the project into a folder of your own" \
+  fail "$root belongs to $owner, and $me cannot use the setup there; clone the project into a folder of your own" \
     "and run it there"
 }
 
@@ -228,7 +228,7 @@ set_up() {
   require_java
   if venv_is_ready && jars_are_ready && gate_is_ready; then return; fi
   require_own_checkout
-  ( # two first starts at once: the second waits, then finds all done
+  ( # if two first starts run at once, the second waits, then finds everything done
     flock --nonblock 9 || { say "waiting for another setup ..." && flock 9; }
     : >"$setup_log"
     set_up_venv

@@ -1,19 +1,19 @@
 # shellcheck shell=bash
-# Sourced by spark-submit.sh. Runs Spark as a child and has the last word: whatever ends a job, the last line on stderr
-# says what happened and what to do, and nothing of Java's own stands before it unless somebody asked for it.
+# Sourced by spark-submit.sh. Runs Spark as a child and prints the last line: after any end of a job, the last line on
+# stderr states what happened and what to do, and no line of Java's comes before it unless somebody asked for it.
 #
-# The job says most of it by itself. It cannot when the JVM did not start, was killed, or ran out of memory, or when it
-# was itself told to stop. How far it came, it says by removing files, which works on a full disk too.
+# Mostly the job itself prints that line. It cannot if the JVM did not start, was killed or ran out of memory, or if the
+# job itself was stopped. The job shows its progress by removing files, which works on a full disk too.
 
 readonly unstarted=.unstarted # removed by conf/setup/driver-python
-readonly unsaid=.unsaid       # removed by lib/cli.py, once the last line is said
+readonly unsaid=.unsaid       # removed by lib/cli.py, once the last line is printed
 readonly job_process=.pid     # written by conf/setup/driver-python
 readonly java_said=.java      # the beginning of the JVM's stderr, for the diagnosis of a failed start
 readonly again='Run the same command again'
 
-# Java's and Spark's lines are shown to who asks for them, without the texts of errors, which may quote rows: of an
-# exception its class and places remain, of a log's or the JVM's own line what stands in no quotes and is no long number.
-# Any other line may be the rest of a text.
+# Java's and Spark's lines are shown on request, without the texts of errors, which may quote rows. An exception keeps
+# its class and places. A line of a log or of the JVM loses texts in quotes and long numbers. All other lines are
+# dropped: they may be the rest of a text.
 masked() {
   local thrown='((Caused by: |Suppressed: |Exception in thread "[^"]*" |[ \t]*)[A-Za-z0-9_.$]+(Exception|Error|Throwable))'
   sed -u -n -E -e '/^WARNING: Using incubator modules/d' -e '/^[0-9]{4}-[0-9-]+T[0-9:]+Z /{p;d}' \
@@ -26,7 +26,7 @@ shows_java() {
   [[ " ${job_options[*]-} " == *' --verbose '* || " ${spark_options[*]-} " == *' spark.log.level='* ]]
 }
 
-# What the JVM writes to stderr, and what becomes of it.
+# Handles the JVM's lines on stderr.
 java_lines() {
   trap '' INT TERM HUP # it copies until the writers are gone
   if shows_java; then
@@ -43,7 +43,7 @@ keep_beginning() {
   cat >/dev/null
 }
 
-# The JVM ignores Ctrl-C, as what bash starts in the background does: the job answers it, while Java still works.
+# The JVM ignores Ctrl-C, like all that bash starts in the background: the job handles it while Java still works.
 signals=0 caught='' java=''
 pass_on() { # NAME
   local process=$java
@@ -54,14 +54,14 @@ pass_on() { # NAME
 
 as_child() {
   export LAKEHOUSE_STREAMS_OF=$BASHPID
-  # If this shell is killed, so is Spark: it would go on writing, unseen.
+  # If this shell is killed, Spark is killed too: it would go on writing unnoticed.
   if command -v setpriv >/dev/null && setpriv --pdeathsig TERM true 2>/dev/null; then
     exec setpriv --pdeathsig TERM "$@"
   fi
   exec "$@"
 }
 
-# What serves others is the process that was started: a shell above it would keep the environment of who started it.
+# A process that serves others replaces this shell: the shell would keep the environment of the user who started it.
 run_job() { # COMMAND ...
   if [[ $job == serve_sql ]]; then
     export LAKEHOUSE_STREAMS_OF=$$
@@ -78,12 +78,12 @@ supervise() { # COMMAND ...
   trap 'pass_on INT' INT
   trap 'pass_on TERM' TERM
   trap 'pass_on HUP' HUP
-  exec 5>&2 # the last line goes there by itself, and is written when this ends
+  exec 5>&2 # only the last line goes there, written at the end
   exec 2> >(java_lines >&9)
   lines=$!
   (as_child "$@") <&0 5>&- &
   java=$!
-  while :; do # a signal ends the waiting, not what is waited for
+  while :; do # a signal ends the waiting, not the awaited process
     seen=$signals status=0
     wait "$java" || status=$?
     ((status == 127)) || code=$status
@@ -100,7 +100,7 @@ end_with() { # CODE
     case $caught:$code in
       INT:* | :130) code=130 sentence="Interrupted; the lake is as sound as before. $again to go on." ;;
       TERM:* | :143) code=143 sentence="Stopped by SIGTERM; the lake is as sound as before. $again to go on." ;;
-      HUP:* | :129) code=129 sentence="Stopped with its terminal; the lake is as sound as before. $again to go on." ;;
+      HUP:* | :129) code=129 sentence="Stopped because its terminal closed; the lake is as sound as before. $again to go on." ;;
       *) diagnose "$code" ;;
     esac
   fi
@@ -109,16 +109,16 @@ end_with() { # CODE
   exit "$code"
 }
 
-# Sets code and sentence, which are end_with's, for a JVM that ended by itself or was killed.
+# Sets code and sentence of end_with, for a JVM that ended by itself or was killed.
 diagnose() { # CODE
   local beginning='' word
   [[ ! -r $TMPDIR/$java_said ]] || beginning=$(<"$TMPDIR/$java_said")
   if [[ $code == 52 || $beginning == *java.lang.OutOfMemoryError* ]]; then # 52: Spark's own code for it
     code=1 sentence="Java ran out of memory with $(memory_given); the lake is as sound as before. $again with --driver-memory $(more_memory)."
   elif ((code == 137)); then
-    code=1 sentence="A process of this job was killed from outside, most likely since the machine ran out of memory; the lake is as sound as before. End other programs or give Java less than $(memory_given) by --driver-memory, and run the same command again."
+    code=1 sentence="A process of this job was killed from outside, most likely because the machine ran out of memory; the lake is as sound as before. End other programs or give Java less than $(memory_given) by --driver-memory, and run the same command again."
   elif [[ ! -e $TMPDIR/$unstarted ]]; then
-    # A job of one's own, which does not come through lib/cli.py, has said what it had to say.
+    # A user's own job, which does not run through lib/cli.py, prints its own last line.
     ((code <= 5)) && [[ ! -e $TMPDIR/.begun ]] && return
     sentence="Java ended before the job did (exit code $code); the lake is as sound as before. $again; if it stays, report what --verbose says."
     code=1
@@ -127,7 +127,7 @@ diagnose() { # CODE
   elif [[ $beginning =~ No\ space\ left|quota\ exceeded ]]; then
     code=1 sentence="The disk of $TMPDIR is full. Free some space there, or name another folder in LAKEHOUSE_TEMP, and run the same command again."
   elif [[ $beginning =~ (insufficient\ memory|Could\ not\ reserve|Cannot\ allocate\ memory) ]]; then
-    code=1 sentence="The machine has not the memory that Java was given ($(memory_given)). End other programs or give Java less by --driver-memory, and run the same command again."
+    code=1 sentence="The machine does not have the memory that Java was given ($(memory_given)). End other programs or give Java less by --driver-memory, and run the same command again."
   elif [[ $beginning =~ Unrecognized\ option:?\ ([-A-Za-z0-9]+) ]]; then
     word=${BASH_REMATCH[1]}
     code=2 sentence="spark-submit knows no option $word. Look at ./spark-submit.sh --help and run the command without it."
@@ -137,7 +137,7 @@ diagnose() { # CODE
   fi
 }
 
-# As spark-submit takes it: the last of the command line, else what the launcher gave.
+# As in spark-submit: the last value on the command line, or else the launcher's.
 memory_given() {
   local option previous='' given=$SPARK_DRIVER_MEMORY
   for option in ${spark_options[@]+"${spark_options[@]}"}; do

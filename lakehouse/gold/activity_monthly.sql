@@ -1,5 +1,5 @@
 -- One row per month and region, from the month of the first activity to that of the as-of date.
--- Active users and buyers of each month, in the region where they live now.
+-- Active users and buyers of each month, by the region where they live now.
 with
 
 active as (

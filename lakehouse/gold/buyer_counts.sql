@@ -1,11 +1,11 @@
 -- One row per period, region (or All) and category (or All) with a buyer.
 -- Distinct buyers cannot be summed: a user who buys in two months, regions or categories is one buyer of both together.
 -- So the months in which a user bought are kept, for each year, as one number of twelve bits: January is 1, February 2,
--- March 4; 5 is a user who bought in January and in March. A period is such a number too, the first quarter 1 + 2 + 4 = 7,
--- and counts every user with `months & 7 <> 0`: once, however many of its months the user bought in.
+-- March 4; 5 means that the user bought in January and in March. A period is also a number of this kind: the first
+-- quarter is 1 + 2 + 4 = 7. It counts every user with `months & 7 <> 0` once, for any number of months with a purchase.
 with
 
--- By user from here on, in numbers: names and dates would make this twice as long.
+-- By user from here on, as numbers: names and dates would take twice the size.
 sale_lines as (
     select /*+ repartition(durable_user_key) */
         fact_sales.durable_user_key,
@@ -17,13 +17,13 @@ sale_lines as (
     from fact_sales
     join dim_geography using (geography_key)
     join dim_product using (product_key)
-    -- Who bought the lines of erased persons is not known, and restricted persons are not counted as anybody.
+    -- The buyers of erased persons' lines are not known, and restricted persons are not counted.
     where fact_sales.quantity > 0
         and fact_sales.user_version_key not in (:unknown_dim_user, :restricted_dim_user)
         and fact_sales.date_key <= date_key(:as_of)
 ),
 
--- NULL stands for all regions or categories. What is not closed yet counts in the total of everything only.
+-- NULL means all regions or categories. Periods that are not closed yet count only in the total of everything.
 cells as (
     select
         durable_user_key,
@@ -85,7 +85,7 @@ categories as (
     select distinct xxhash64(category) as category_key, category from dim_product
 ),
 
--- All months between these two are full ones too.
+-- All months between these two are full months too.
 full_months as (
     select min(month) as first_month, max(month) as last_month
     from sales_monthly

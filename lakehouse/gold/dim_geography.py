@@ -1,4 +1,4 @@
-"""The geography dimension: all countries there are, whether or not anybody bought from there."""
+"""The geography dimension: all existing countries, with or without buyers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lakehouse.countries import countries
 
 
 def transform(tables: Mapping[str, DataFrame]) -> DataFrame:
-    """Reads no table; gives one row per country, and one per region for sales of which only the region is known."""
+    """Reads no table; returns one row per country, and one per region for sales whose country is unknown."""
     del tables
     rows = [{"country_code": each.code, "country": each.name, "region": each.region} for each in countries()]
     regions = sorted({row["region"] for row in rows} - {"Unknown"})

@@ -1,5 +1,5 @@
 -- One row per version of a user.
--- Of everybody, or of those who restricted the use of their data or objected to it.
+-- The versions of all users, or of those who restricted the use of their data or objected to it.
 with restricted as (
     select distinct user_key from restrictions
 ),

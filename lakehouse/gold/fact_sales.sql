@@ -6,7 +6,7 @@ versions as (
     from dim_user
 ),
 
--- Where somebody bought of whom only the region is known.
+-- The geography of buyers for whom only the region is known.
 places as (
     select region, geography_key from dim_geography where country_code = 'Unknown'
 ),

@@ -1,10 +1,10 @@
 -- One row per user, day and kind of activity.
--- Up to three things happen to a user on a day, each of which may be stated several times. A day is one row until the
--- end, with a number whose bits say what happened: 1 a login, 2 a purchase, 4 a stated sign-up. So 3 is a day with a
--- login and a purchase; `bit_or` joins what several rows state, and `kinds & 2 <> 0` asks whether there was a purchase.
+-- A user has up to three events on a day, and each may be stated several times. A day is one row until the end, with a
+-- number whose bits are the events: 1 a login, 2 a purchase, 4 a stated sign-up. So 3 is a day with a login and a
+-- purchase; `bit_or` joins the statements of several rows, and `kinds & 2 <> 0` asks whether there was a purchase.
 with
 
--- By user from here on, so that neither what is distinct nor the window moves a row again.
+-- By user from here on, so that neither the distinct step nor the window moves a row again.
 done as (
     select /*+ repartition(durable_user_key) */ durable_user_key, day, kind
     from (
@@ -28,7 +28,7 @@ days as (
     group by durable_user_key, day
 ),
 
--- Of several stated sign-ups the earliest is the one; without any, the first activity is one as well.
+-- Of several stated sign-ups the earliest counts; without any, the first activity is also the sign-up.
 with_sign_up as (
     select
         durable_user_key, day, kinds,
@@ -43,7 +43,7 @@ versions as (
     select user_version_key, durable_user_key, valid_from, valid_to from dim_user
 ),
 
--- Three kinds a day; those that are NULL did not happen.
+-- Three kinds per day; a NULL kind did not happen.
 activities as (
     select
         with_sign_up.durable_user_key,

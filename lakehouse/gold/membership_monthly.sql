@@ -1,5 +1,5 @@
 -- One row per month, region and channel, from the month of the first sign-up to that of the as-of date.
--- Users who came and went, for every cell of every month, zeros included.
+-- New and churned users, for every cell of every month, including zeros.
 with
 
 members as (

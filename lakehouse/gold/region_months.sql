@@ -1,5 +1,5 @@
 -- One row per month and region, from the first month of the calendar to that of the as-of date.
--- What is counted by month and region has a row for each of these, also where the count is zero.
+-- Counts by month and region have a row for each of these, even if the count is zero.
 with
 
 regions as (

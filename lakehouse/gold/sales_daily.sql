@@ -1,5 +1,5 @@
 -- One row per day, region and category with a sale or a return.
--- What the sales marts count, read from the facts once: sales and returns of a day, region and category.
+-- The figures of the sales marts, read from the facts once: sales and returns by day, region and category.
 with
 
 lines as (

@@ -1,5 +1,5 @@
 -- One row per month, region and category, from the month of the first line to that of the as-of date.
--- Every cell of every month, zeros included: the longer periods are sums of these and are dense for that reason.
+-- Every cell of every month, including zeros: the longer periods are sums of these, so they are dense too.
 with
 
 sold as (

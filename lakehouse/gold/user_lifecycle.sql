@@ -1,7 +1,7 @@
 -- One row per user.
--- What the user marts know of a user: who, since when, until when. Minors show neither segment, status nor channel.
--- Attributes are those at the end of the last closed month: a change of today is not the difference to yesterday's marts.
--- Whether the source says that a user has churned is of today: a sum of the lake, which stays exact.
+-- The user marts' data on a user: who, since when, until when. Minors show neither segment, status nor channel.
+-- Attributes are those at the end of the last closed month, so that today's change does not show as a difference to
+-- yesterday's marts. The source's statement that a user has churned is today's: a sum of the lake, which stays exact.
 with
 
 lifecycle as (

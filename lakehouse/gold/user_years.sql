@@ -1,6 +1,6 @@
 -- One row per user and year with an activity or a sale.
--- A year of a user: the months as twelve bits, January the lowest, and the days that a life is told by, as date keys.
--- Whatever asks for a user's days or months reads a few of these rows instead of every activity and sale.
+-- A year of a user: the months as twelve bits, January the lowest, and the days of the user's lifecycle, as date keys.
+-- Queries for a user's days or months read a few of these rows instead of every activity and sale.
 with
 
 happened as (
@@ -17,7 +17,7 @@ happened as (
     where quantity > 0
 ),
 
--- By user from here on: neither this table nor those that are made of it move a row again.
+-- By user from here on: neither this table nor those made from it move a row again.
 dated as (
     select /*+ repartition(durable_user_key) */
         durable_user_key,
@@ -39,7 +39,7 @@ select
     bit_or(if(has_happened, month_bit, 0)) as active_months,
     bit_or(if(has_happened and is_after_sign_up, month_bit, 0)) as member_months,
     bit_or(if(has_happened and is_sale, month_bit, 0)) as buyer_months,
-    -- The day of the sign-up always has an activity: the sign-up itself or, where none is stated, the first one.
+    -- The day of the sign-up always has an activity: the sign-up itself or, if none is stated, the first one.
     min(if(is_after_sign_up, date_key, null)) as signed_up,
     max(if(is_closed and is_after_sign_up, date_key, null)) as last_active,
     max(if(has_happened and is_purchase, date_key, null)) as last_purchase,

@@ -1,4 +1,4 @@
-"""How many different users bought; what counts fewer than k is withheld, and what would tell it by its total."""
+"""The number of different buyers. Counts below k are withheld, and so are counts that would reveal them by a total."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ LONGER = (("month", "quarter"), ("quarter", "year"), ("month", "year"))
 
 
 def transform(tables: Mapping[str, DataFrame]) -> DataFrame:
-    """From `buyer_counts` and `disclosure` to its rows that are shown.
+    """From `buyer_counts` and `disclosure` to the rows that are shown.
 
-    The counts pass through the driver: one row a period, region and category with a buyer.
+    The counts pass through the driver: one row per period, region and category with a buyer.
     """
     k = tables["disclosure"].collect()[0].k
     if k <= NO_PROTECTION:
@@ -66,7 +66,7 @@ def _lines(counts: Mapping[Key, int]) -> Iterator[Line]:
 
 
 def _kind(part: Key, total: Key) -> str:
-    """What the parts of a total are: regions, categories, or periods of one length."""
+    """The kind of a total's parts: regions, categories, or periods of one length."""
     if part[0] != total[0]:
         return part[0]
     return "region" if part[2] != total[2] else "category"

@@ -1,5 +1,5 @@
 -- One row per period, region and category, from the first period with a line to that of the as-of date.
--- Sales of a month, quarter or year beside those of the period before and of the year before.
+-- Sales of a month, quarter or year, and those of the period before and of the year before.
 with
 
 periods as (
@@ -12,7 +12,7 @@ periods as (
         sum(gross_revenue) as gross_revenue,
         sum(returned_revenue) as returned_revenue,
         sum(gross_revenue - returned_revenue) as revenue,
-        -- A quarter or year in whose midst the sales began lacks its first months.
+        -- If sales began in the middle of a quarter or year, its first months are missing.
         every(is_complete) and count(*) = 12 div :periods_per_year as is_complete
     from sales_monthly
     group by trunc(month, :period), region, category
@@ -52,7 +52,7 @@ select
         when is_complete and is_previous_complete
         then double(revenue - revenue_previous) / double(nullif(revenue_previous, 0))
     end as growth,
-    -- A month of which the lake holds a part is nothing to compare a whole one with.
+    -- A month that is only partly in the lake must not be compared with a full one.
     case when is_last_year_complete then revenue_last_year end as revenue_last_year,
     case
         when is_complete and is_last_year_complete

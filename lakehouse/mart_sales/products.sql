@@ -18,7 +18,7 @@ monthly_lines as (
     group by month_of(fact_sales.date_key), dim_geography.region, fact_sales.product_key
 ),
 
--- The longer periods are sums of months, so that the facts are read once.
+-- The longer periods are sums of months, so the facts are read once.
 periods as (
     select
         inline(array(

@@ -1,5 +1,5 @@
 -- One row per day and region, from the day of the first line to the as-of date.
--- Every calendar day of every region: a moving average over days of sale only would flatter quiet weeks.
+-- Every calendar day of every region: a moving average over only the days with sales would flatter quiet weeks.
 with
 
 sold as (

@@ -1,4 +1,4 @@
-"""Active users and buyers, in regions of which every count is 0 or at least k."""
+"""Active users and buyers, by region; every count of a region is 0 or at least k."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SCHEMA = pa.schema(
 def transform(tables: Mapping[str, DataFrame]) -> DataFrame:
     """From `activity_monthly` and `disclosure` to one row per month and region that is shown.
 
-    The exact counts pass through the driver: one row a month and region.
+    The exact counts pass through the driver: one row per month and region.
     """
     settings = tables["disclosure"].collect()[0]
     exact: dict[date, dict[str, Counts]] = defaultdict(dict)
@@ -41,7 +41,7 @@ def transform(tables: Mapping[str, DataFrame]) -> DataFrame:
 
 
 def shown(exact: Mapping[date, Mapping[str, Counts]], k: int, open_from: date) -> Iterator[dict[str, Any]]:
-    """The rows: of a closed month one for each region that is shown, of an open one a single row."""
+    """The rows: one for each shown region of a closed month, and a single row for an open month."""
     closed = [month for month in exact if month < open_from]
     names = sorted({region for regions in exact.values() for region in regions})
     regions = split({name: [exact[month][name] for month in closed] for name in names}, k)

@@ -1,4 +1,4 @@
-"""Users at the start of a month, who came, who went, who are left, in groups of which each count is 0 or at least k."""
+"""Users at the start of a month, new, churned, and at its end, in groups; each count of a group is 0 or at least k."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 -- k-anonymity: small cells give up one attribute after the other until every cell holds k users. The total stays.
 with
 
--- Who came in a month that is not closed is told by no attribute; of those without any date nobody can say when they came.
+-- For users who came in a month that is not closed, or at an unknown date, no attribute is shown.
 users as (
     select
         user_lifecycle.region,
@@ -48,7 +48,7 @@ without_gender as (
     group by all
 ),
 
--- The cell of those who gave up everything is the region's rest.
+-- The cell of users who gave up every attribute is the region's rest.
 with_rest as (
     select
         region,
@@ -105,7 +105,7 @@ ordered_regions as (
     from region_sizes
 ),
 
--- Small regions become one; where that is still smaller than k, it takes in the smallest other region.
+-- Small regions become one; if that is still smaller than k, it takes in the smallest other region.
 merged_regions as (
     select region, is_small or (small_users < :k and place = 1) as joins_other
     from ordered_regions
@@ -126,7 +126,7 @@ shown as (
     select 'Other', 'Other', 'Other', 'Other', 'Other', count(*) from users where not is_told having count(*) > 0
 ),
 
--- Those of whom nothing is told are one cell; where it is smaller than k, it takes in the smallest other cell.
+-- Users without any shown attribute are one cell; if it is smaller than k, it takes in the smallest other cell.
 whole as (
     select
         region,

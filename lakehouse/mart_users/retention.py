@@ -1,4 +1,4 @@
-"""What became of the users who signed up in a month, in cohorts of which every count is 0 or at least k."""
+"""Whether the users who signed up in a month stayed, in cohorts; every count of a cohort is 0 or at least k."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SCHEMA = pa.schema(
 def transform(tables: Mapping[str, DataFrame]) -> DataFrame:
     """From `cohort_activity`, `membership_monthly` and `disclosure` to one row per cohort and month since.
 
-    The exact counts pass through the driver: one row a month of sign-up, region and month.
+    The exact counts pass through the driver: one row per month of sign-up, region and month.
     """
     members, k = read(tables)
     number = {month: place for place, month in enumerate(members.months)}

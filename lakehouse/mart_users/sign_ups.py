@@ -1,4 +1,4 @@
-"""New users of each month beside those of the month before, in groups of which each count is 0 or at least k."""
+"""New users of each month and of the month before, in groups; each count of a group is 0 or at least k."""
 
 from __future__ import annotations
 

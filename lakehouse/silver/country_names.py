@@ -1,4 +1,4 @@
-"""Resolve what the sources call countries to ISO codes."""
+"""Resolve the sources' names of countries to ISO codes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pyspark.sql import DataFrame
 
 from lakehouse.countries import iso_codes
 
-# More different texts than this are no countries: the mapping has taken the wrong column.
+# With more different texts than this they cannot be countries: the mapping names the wrong column.
 MOST_NAMES = 20_000
 
 
 def transform(tables: Mapping[str, DataFrame]) -> DataFrame:
     """From `sales_events` to one row per country text: `country`, `country_code` (NULL: none, or ambiguous).
 
-    The distinct texts pass through the driver, since the library that knows them is a Python one.
+    The distinct texts pass through the driver, since the library that resolves them is written in Python.
 
-    Raises `ValueError` (what is wrong, what to do) if there are more texts than there can be spellings of countries.
+    Raises `ValueError` (what is wrong, what to do) if there are more texts than possible spellings of countries.
     """
     rows = tables["sales_events"].select("country").where("country is not null").distinct().limit(MOST_NAMES + 1)
     names = sorted(row.country for row in rows.collect())

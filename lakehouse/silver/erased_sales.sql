@@ -1,5 +1,5 @@
 -- One row per sale line of an erased person.
--- What stays of the sales of the persons under erasure; the engine replaces the key by one that leads nowhere.
+-- The anonymous lines of sales of persons under erasure; the engine replaces the key by one that leads nowhere.
 select
     cast(known_fact_sales.sale_key as string) as erased_sale_key,
     known_dim_date.date as purchase_date,

@@ -1,5 +1,5 @@
 -- One row per pending source row.
--- The rules of the contract are applied to this result; what a rule clears becomes NULL.
+-- The rules of the contract are applied to this result; a value that a rule clears becomes NULL.
 select /*+ broadcast(country_names) */
     sales_events.*,
     country_names.country_code,

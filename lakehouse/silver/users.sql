@@ -34,7 +34,7 @@ stated as (
     from known_users
 ),
 
--- A total order over business content: file and row numbers differ between one CSV and its parts.
+-- A total order by business content: file and row numbers differ between one CSV and its parts.
 greatest_of_day as (
     select
         user_key,

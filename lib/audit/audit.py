@@ -1,6 +1,6 @@
-"""The audit of staged versions, before anybody may read them.
+"""The audit of staged versions, before people may read them.
 
-It checks what the contracts promise: columns and types, what every row must meet (Great Expectations), keys and
+It checks what the contracts promise: columns and types, conditions on every row (Great Expectations), keys and
 relationships, and the contracts' own SQL checks. Findings hold counts and names, never a value of a row.
 """
 
@@ -27,18 +27,18 @@ from lib.local_frames import frame_of
 __all__ = ["CheckResult", "audit", "prepare"]
 
 EXPECTATIONS = "lib.audit.expectations"
-# Planning on Python's and Spark's side alternate; a few threads keep both busy.
+# Planning alternates between Python and Spark; a few threads keep both busy.
 THREADS = 4
 # Bytes on disk up to which a table is kept in memory while it is audited.
 SMALL = 4_000_000
-# Of the caller's session, what the answers and their speed depend on.
+# Settings of the caller's session on which the answers and their speed depend.
 INHERITED = ("spark.sql.session.timeZone", "spark.sql.ansi.enabled", "spark.sql.shuffle.partitions")
-# Aggregates that give one row: planning again after every stage costs more jobs than it could save.
+# The aggregates return one row: planning again after every stage costs more jobs than it could save.
 ADAPTIVE = "spark.sql.adaptive.enabled"
 
 
 def prepare() -> None:
-    """Load Great Expectations in the background, which takes seconds; for jobs that will audit later."""
+    """Load Great Expectations in the background, since it takes seconds; for jobs that will audit later."""
     threading.Thread(target=_expectations, name="prepare-audit", daemon=True).start()
 
 
@@ -47,9 +47,9 @@ def audit(
 ) -> tuple[CheckResult, ...]:
     """Judge the tables at exactly these versions (path -> Delta version).
 
-    `only` names the paths that have changed since they were last audited (None: all): what concerns none of them is
-    not asked again. A table whose columns or types are not its contract's is judged no further, since every other
-    question would be about other columns. Findings come in the order of the catalog.
+    `only` names the paths that have changed since their last audit (None: all): checks that concern none of them are
+    not repeated. If columns or types of a table differ from its contract, its other checks are skipped: they would be
+    about other columns. Findings come in the order of the catalog.
     """
     spark = _session(tables.spark)
     stored = catalog.stored
@@ -88,13 +88,13 @@ def _content(
 def _kept(
     tables: Tables, judged: Sequence[Table], frames: Mapping[str, DataFrame]
 ) -> Iterator[Mapping[str, DataFrame]]:
-    """The frames, the small ones kept in memory meanwhile and in one piece, so that none of their queries shuffles.
+    """The frames. Small ones are kept in memory meanwhile, in one piece, so that none of their queries shuffles.
 
-    Each table is read by several queries, and whenever a query over a Delta table is planned a job lists its files,
-    which for a small table is most of the work.
+    Several queries read each table. Whenever a query over a Delta table is planned, a job lists its files. For a small
+    table that is most of the work.
     """
     with _pool(tables.spark) as pool:
-        # Of the newest version: near enough to the staged one.
+        # The size of the newest version is near enough to that of the staged one.
         sizes = pool.map(tables.size, judged)
         names = [table.name for table, size in zip(judged, sizes, strict=True) if size <= SMALL]
     small = {name: frames[name].coalesce(1).persist() for name in names}
@@ -106,7 +106,7 @@ def _kept(
 
 
 def _pool(spark: SparkSession) -> ThreadPoolExecutor:
-    """Threads whose Spark jobs are counted as the caller's."""
+    """Threads; their Spark jobs count as the caller's."""
     tags = spark.sparkContext.getJobTags()
 
     def inherit() -> None:
@@ -131,7 +131,7 @@ def _checks(
 
 
 def _session(spark: SparkSession) -> SparkSession:
-    """A session of its own: the audit's views and settings are nobody else's."""
+    """A separate session: nobody else sees the audit's views and settings."""
     session = spark.newSession()
     for name in INHERITED:
         session.conf.set(name, str(spark.conf.get(name)))
@@ -164,6 +164,6 @@ def _shape(table: Table, frame: DataFrame) -> CheckResult:
 
 
 def _expectations() -> ModuleType:
-    """`lib.audit.expectations`, loaded when it is first needed; a load that is under way is waited for."""
+    """`lib.audit.expectations`, loaded on first use; waits for a load that is under way."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     return importlib.import_module(EXPECTATIONS)

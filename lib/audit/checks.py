@@ -1,4 +1,4 @@
-"""The SQL checks of the contracts: each a query that gives one figure, all of them asked in one query."""
+"""The SQL checks of the contracts: each is a query that returns one figure, and all run as one query."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Asked = tuple[Table, Check]
 
 @dataclass(frozen=True)
 class Answer:
-    """What a check's query gave: how many rows, and the figure as text if it was one."""
+    """The result of a check's query: the number of rows, and the figure as text if there was one row."""
 
     rows: int
     figure: str | None
@@ -27,8 +27,7 @@ class Answer:
 def findings(spark: SparkSession, asked: Sequence[Asked]) -> tuple[CheckResult, ...]:
     """The checks' outcomes; the tables that they name are temporary views of `spark`.
 
-    All are asked in one query. If that cannot be answered, each is asked on its own, so that one broken check
-    neither hides the others nor passes.
+    All run as one query. If it fails, each runs alone, so that one broken check neither hides the others nor passes.
     """
     if not asked:
         return ()
@@ -97,7 +96,7 @@ def _number(text: str | None) -> Decimal | None:
 
 
 def named(queries: Iterable[str], names: Iterable[str]) -> Iterator[str]:
-    """Those of `names` that may be meant in the queries: too many do no harm."""
+    """The `names` that may occur in the queries: too many do no harm."""
     words = {word for query in queries for word in _words(query)}
     return (name for name in names if name.lower() in words)
 

@@ -1,7 +1,7 @@
 """From a contract to a Great Expectations suite, and from its results to findings.
 
-The suite holds what can be asked of every row on its own: Great Expectations makes one Spark aggregate of all that.
-Uniqueness would be a sort of the whole table; `lib.audit.integrity` asks it, together with the relationships.
+The suite holds all conditions on single rows: Great Expectations combines them into one Spark aggregate. Uniqueness
+would need a sort of the whole table; `lib.audit.integrity` checks it, together with the relationships.
 Loading this module takes seconds, most of them inside Great Expectations: see `lib.audit.audit.prepare`.
 """
 
@@ -23,19 +23,19 @@ from lib.audit.results import CheckResult
 from lib.contracts.model import Column, Table
 from lib.errors import UsageError
 
-# A verdict alone keeps values of rows out of the results, and spares the queries that fetch them.
+# A verdict alone keeps values of rows out of the results, and saves the queries that fetch them.
 VERDICT_ONLY = ResultFormat.BOOLEAN_ONLY
-# For what has failed: how many rows, still without a value of any.
+# For a failed expectation: the number of rows, still without any of their values.
 COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0, "exclude_unexpected_values": True}
-# Says how a text is to be read, and is no condition of a typed column.
+# Describes how to read a text, and is not a condition on a typed column.
 FORMAT = "format"
 READS: Mapping[str, Callable[[str], Any]] = {"date": dt.date.fromisoformat, "timestamp": dt.datetime.fromisoformat}
 
 
 def suite(table: Table) -> gx.ExpectationSuite:
-    """What the contract demands of every row, and of the columns as such.
+    """The contract's conditions on every row, and on the columns themselves.
 
-    Raises `UsageError` for an option that nothing here could check: a promise that is not kept is worse than none.
+    Raises `UsageError` for an option that this module cannot check: a promise that is not kept is worse than none.
     """
     return gx.ExpectationSuite(name=table.path, expectations=list(_expectations(table)))
 
@@ -44,7 +44,7 @@ class Examiner:
     """Great Expectations without files, progress bars and messages of its own."""
 
     def __init__(self) -> None:
-        # Its messages repeat exceptions, and exceptions of Spark quote the values that caused them.
+        # Its messages repeat exceptions, and Spark's exceptions quote the values that caused them.
         logging.getLogger("great_expectations").disabled = True
         for name in list(logging.root.manager.loggerDict):
             if name.startswith("great_expectations."):
@@ -55,7 +55,7 @@ class Examiner:
         self._source = context.data_sources.add_spark("staged", persist=False)
 
     def add(self, table: Table) -> Callable[[Any], tuple[CheckResult, ...]]:
-        """Prepare a table's suite; what comes back applies it to a Spark DataFrame and may be called in any thread."""
+        """Prepare a table's suite; the returned function applies it to a Spark DataFrame and is safe in any thread."""
         asset = self._source.add_dataframe_asset(table.path)
         batches = asset.add_batch_definition_whole_dataframe("staged")
         asked = suite(table)
@@ -123,7 +123,7 @@ def _read(column: Column, bound: Any) -> Any:
 
 @dataclass(frozen=True)
 class _About:
-    """What a finding will say of an expectation."""
+    """The texts of a finding about an expectation."""
 
     check: str
     expected: str

@@ -1,8 +1,8 @@
 """Keys and relationships of many tables, answered by one query.
 
-Each question is an aggregate of its own over the columns that it concerns, which is all that a columnar file gives it
-to read, and comes to one figure: how many rows are wrong. A relationship is looked up once per value that occurs, not
-once per row. Keys themselves never leave the executors.
+Each question is a separate aggregate over its columns, so it reads only these from a columnar file. Its result is one
+figure: the number of wrong rows. A relationship is looked up once per different value, not once per row. Keys
+themselves never leave the executors.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from lib.sql import quoted
 
 @dataclass(frozen=True)
 class Key:
-    """The question whether a table's key occurs once."""
+    """The question whether each key of a table occurs only once."""
 
     table: Table
 
     def wrong(self, frames: Mapping[str, DataFrame]) -> DataFrame:
-        """One row: the number of rows too many. What is NULL is missing, not double."""
+        """One row: the number of surplus rows. A NULL is missing, not double."""
         columns = [F.col(quoted(name)) for name in self.table.key]
         stated = reduce(Column.__or__, (column.isNotNull() for column in columns))
         return _total(frames[self.table.name].where(stated).groupBy(*columns).agg((F.count("*") - 1).alias("rows")))
@@ -41,7 +41,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Link:
-    """The question whether every value of a column stands in the column that it refers to."""
+    """The question whether every value of a column exists in the column that it refers to."""
 
     table: Table
     column: str
@@ -50,19 +50,19 @@ class Link:
     description: str
 
     def wrong(self, frames: Mapping[str, DataFrame]) -> DataFrame:
-        """One row: the number of rows that refer to nothing. Whether a value may be missing is asked elsewhere."""
+        """One row: the number of rows that refer to nothing. Another check asks whether a value may be missing."""
         referring = frames[self.table.name].select(F.col(quoted(self.column)).alias("key"))
         referred = frames[self.to_table].select(F.col(quoted(self.to_column)).alias("key"))
         values = referring.where(F.col("key").isNotNull()).groupBy("key").agg(F.count("*").alias("rows"))
         if referring.dtypes != referred.dtypes:
-            # An integer is an integer, of whatever width.
+            # Integers of different widths are compared as equal.
             values, referred = (each.withColumn("key", F.col("key").cast("string")) for each in (values, referred))
         return _total(values.join(referred, "key", "left_anti"))
 
     def finding(self, wrong: int) -> CheckResult:
         """The answer."""
         observed = f"{wrong:,} rows without" if wrong else "no orphan"
-        expected = f"every value stands in {self.to_table}.{self.to_column}"
+        expected = f"every value exists in {self.to_table}.{self.to_column}"
         return CheckResult(
             self.table.path, f"{self.column}: relationship", not wrong, observed, expected, self.description
         )
@@ -72,7 +72,7 @@ Question = Key | Link
 
 
 def questions(catalog: Catalog, sound: Collection[str], changed: Collection[str]) -> tuple[Question, ...]:
-    """The questions about changed tables, as far as all tables concerned are sound; both are sets of table names."""
+    """The questions about changed tables if all tables concerned are sound; both are sets of table names."""
     tables = [table for table in catalog if table.name in sound]
     keys = [Key(table) for table in tables if table.key and table.name in changed]
     links = [link for table in tables for link in _links(table)]

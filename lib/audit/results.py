@@ -1,4 +1,4 @@
-"""What an audit finds: one finding per check, passed or not."""
+"""The findings of an audit: one per check, passed or not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class CheckResult:
     """The outcome of one check of one table.
 
-    `observed` and `expected` speak of counts, names and types, never of a value that stands in a row.
+    `observed` and `expected` hold counts, names and types, never a value of a row.
     """
 
     table: str

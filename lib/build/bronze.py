@@ -1,4 +1,4 @@
-"""Bronze: load batches as they come, and hand their rows on, typed and pseudonymised."""
+"""Bronze: load batches unchanged, and pass their rows on, typed and pseudonymised."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ LAYER = "bronze"
 
 
 def tables(lake: Lake) -> tuple[Table, ...]:
-    """The tables of the bronze layer, each of which one kind of source fills."""
+    """The tables of the bronze layer; one kind of source fills each of them."""
     return lake.catalog.layer(LAYER)
 
 
 def tables_of_subjects(lake: Lake) -> tuple[Table, ...]:
-    """Those of them whose rows name data subjects."""
+    """The bronze tables whose rows name data subjects."""
     return tuple(table for table in tables(lake) if table.subject)
 
 
 def source_of(lake: Lake, name: str) -> Source:
-    """A source mapping of this deployment. Raises `UsageError` with everything that is wrong with it."""
+    """A source mapping of this deployment. Raises `UsageError` with all its faults."""
     return load_source(lake.settings.sources, name, *tables(lake))
 
 
 def load(lake: Lake, source: Source, batches: Sequence[Batch]) -> list[Entry]:
-    """Append the rows of new batches to bronze and enter them into the ledger. One commit each, whatever the number.
+    """Append the rows of new batches to bronze and enter them into the ledger: one commit each, for any number.
 
-    Raises `UsageError` if the source declares what the lake's other batches do not, where all have to declare the same,
-    `InputRefused` if an input cannot be read,
-    `AuditFailed` if bronze does not hold each of its records once; then no batch is known.
+    Raises `UsageError` if all batches of the lake must declare the same and the source declares something else,
+    `InputRefused` if an input cannot be read, `AuditFailed` if bronze does not hold each of its records once; then no
+    batch enters the ledger.
     """
     _require_same_declarations(lake, source)
     target = source.table
-    # Rows are judged as of this day, in every later rebuild too.
+    # Rows are judged as of this day, also in every later rebuild.
     frame = readers.read(lake.spark, source, batches, lake.started_at)
     ids = [batch.id for batch in batches]
     try:
@@ -67,7 +67,7 @@ def load(lake: Lake, source: Source, batches: Sequence[Batch]) -> list[Entry]:
 
 
 def pending_rows(lake: Lake, entries: Sequence[Entry]) -> dict[str, DataFrame]:
-    """By bronze table, its rows of `entries` as their sources mean them: typed, corrected, under pseudonyms."""
+    """By bronze table, its rows of `entries`, read by their source mappings: typed, corrected, with pseudonyms."""
     sources = [source_of(lake, name) for name in sorted({entry.source for entry in entries})]
     return {table.name: _pending_rows(lake, table, sources, entries) for table in tables(lake)}
 
@@ -101,7 +101,7 @@ def count_rows(lake: Lake, ids: Sequence[str]) -> dict[str, int]:
 def _complete(
     lake: Lake, target: Table, batches: Sequence[Batch], suppressed: Mapping[completeness.Key, int]
 ) -> dict[str, int]:
-    """The records by batch, each of them in bronze or suppressed; what is not complete is taken out of bronze again."""
+    """The records by batch, each in bronze or suppressed; incomplete batches are removed from bronze again."""
     entered = F.col(BATCH).isin([batch.id for batch in batches])
     try:
         return completeness.require_complete(lake.spark, lake.tables.read(target).where(entered), batches, suppressed)

@@ -1,4 +1,4 @@
-"""The layers behind bronze: each table's transformation, in loading order, written where its contract says so."""
+"""The layers after bronze: each table's transformation, in loading order, written if its contract says so."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ AT_ONCE = 3
 class Layers:
     """Computes tables of one run.
 
-    `batches` are the ids of the batches under way. With `whole`, everything is computed anew; else tables loaded by
-    `subject` are recomputed for the subjects of these batches only.
+    `batches` are the ids of the batches under way. With `whole`, everything is computed again; otherwise tables loaded
+    by `subject` are recomputed only for the subjects of these batches.
     """
 
     def __init__(self, lake: Lake, batches: Sequence[str], *, whole: bool) -> None:
@@ -43,17 +43,17 @@ class Layers:
 
     @property
     def computes_subjects(self) -> bool:
-        """Whether what is loaded by subject may change: a batch is under way, or everything is computed anew."""
+        """Whether tables loaded by subject may change: a batch is under way, or everything is computed again."""
         return bool(self._batches) or self._whole
 
     def provide(self, name: str, frame: DataFrame) -> None:
-        """Make `frame` known to transformations as `name`."""
+        """Offer `frame` to transformations under `name`."""
         self._frames[name] = frame
 
     def build(self, tables: Sequence[Table], parameters: Mapping[str, Any]) -> None:
-        """Compute the tables, each as soon as its inputs are there; stored ones are written.
+        """Compute the tables, each as soon as its inputs exist; write stored ones.
 
-        After an error no further table is begun, but those under way end first.
+        After an error no further table is begun; tables under way are finished first.
         """
         waiting = {table.name: table for table in tables}
         running: dict[Future[None], str] = {}
@@ -84,9 +84,9 @@ class Layers:
         return self._frames[name]
 
     def release(self, coming: Iterable[Table] = ()) -> None:
-        """Free the memory of what was kept, but for what the tables that are still to come read; the subjects stay.
+        """Free the memory of kept frames, except for the subjects and the inputs of the `coming` tables.
 
-        Spark frees it too, but not before Java happens to collect what refers to it.
+        Spark frees it too, but only once Java happens to collect the references.
         """
         read = {SUBJECTS, *(name for table in coming for name in table.inputs)}
         blocking = False
@@ -120,9 +120,9 @@ class Layers:
             self._frames[table.name] = self._kept(table, tables.read(table, version))
 
     def _kept(self, table: Table, frame: DataFrame) -> DataFrame:
-        """What several tables read is computed once and kept, without the plan that led to it.
+        """Compute a frame that several tables read once, and keep it without its plan.
 
-        Every scan of a Delta table costs a job to list its files, and every query would plan the whole way anew.
+        Every scan of a Delta table costs a job to list its files, and every query would plan the whole chain again.
         """
         if not table.persist:
             return frame
@@ -138,7 +138,7 @@ class Layers:
             return transform(self._lake.spark, table, parameters)
 
     def _scoped(self, table: Table, name: str) -> DataFrame:
-        """An input as `table` sees it: of the affected subjects only, where it is recomputed for these."""
+        """An input as `table` sees it: only the rows of the affected subjects, if it is recomputed for these."""
         frame = self.frame(name)
         source = self._lake.catalog[name]
         if table.load != "subject" or source.is_view or self._scope(source) is None:

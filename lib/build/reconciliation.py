@@ -20,9 +20,9 @@ OUTCOMES = ("accepted", "quarantined", "duplicate", "suppressed", "erased")
 
 @dataclass(frozen=True)
 class Balance:
-    """One batch: source rows as the ledger knows them, and rows by outcome as the committed tables do.
+    """One batch: its source rows by the ledger, and its rows by outcome from the committed tables.
 
-    Bronze holds all of them but those of suppressed and erased persons, which are known by their number only.
+    Bronze holds all rows except those of suppressed and erased persons; of these only the number is known.
     """
 
     batch_id: str

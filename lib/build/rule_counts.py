@@ -1,4 +1,4 @@
-"""What the row rules found in the batches under way: counted once, from the judged rows."""
+"""The findings of the row rules in the batches under way: counted once, from the judged rows."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from lib.delta.tables import BATCH
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the row rules of `table` found.
+    """The findings of the row rules of `table`.
 
-    Source rows by batch; by rule, the rows that break it; by batch, the newest business date of its rows.
+    Source rows by batch; rows that break a rule, by rule; the newest business date of the rows, by batch.
     """
 
     table: Table
@@ -27,7 +27,7 @@ class Judgement:
 
 
 def measure(frame: DataFrame, table: Table) -> Judgement:
-    """Count the judged rows of `table`, the contract that states the row rules, in one pass."""
+    """Count the judged rows of `table`, whose contract states the row rules, in one pass."""
     dates = [rule.clears for rule in table.rules if rule.clears and _is_date(table, rule.clears)]
     newest = F.max(F.greatest(*dates)) if len(dates) > 1 else F.max(dates[0]) if dates else F.lit(None)
     broken = [F.count_if(F.array_contains("reasons", rule.code)).alias(rule.code) for rule in table.rules]

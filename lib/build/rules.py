@@ -1,8 +1,8 @@
-"""Row rules: what a contract demands of each row, compiled to column expressions.
+"""Row rules: a contract's demands on each row, compiled to column expressions.
 
 A rule is a condition that a good row meets; NULL counts as not met. A row carries the codes of all rules that it
-breaks, in the contract's order. `appliesTo: structure` rules come first: of a row that breaks one nothing else is
-judged. A rule whose `columns` the row's source does not state is not asked. What a rule `clears` becomes NULL in a
+breaks, in the contract's order. `appliesTo: structure` rules come first: if a row breaks one, no other rule judges it.
+A rule is skipped if the row's source does not state its `columns`. The column that a rule `clears` becomes NULL in a
 row that breaks it, and the rules that clear nothing judge the cleared values.
 """
 
@@ -22,13 +22,13 @@ ROW = "row"
 MAPPED = "_mapped"
 REASONS = "reasons"
 BROKEN = "_broken"
-BETWEEN_CODES = "\x1f"  # the unit separator, which no code holds
+BETWEEN_CODES = "\x1f"  # the unit separator, which never occurs in a code
 
 
 def judge(frame: DataFrame, table: Table) -> DataFrame:
     """Apply the contract's rules to `frame`, which has the contract's columns and `_mapped`.
 
-    Gives the contract's columns, `reasons` (the codes of the broken rules) and, for everything that rules apply to, a
+    Returns the contract's columns, `reasons` (the codes of the broken rules) and, for each NAME that rules apply to, a
     boolean `accepts_NAME`: whether no rule quarantines it.
     """
     names = [column.name for column in table.columns]
@@ -36,7 +36,7 @@ def judge(frame: DataFrame, table: Table) -> DataFrame:
     judging = [(i, rule) for i, rule in enumerate(table.rules) if not rule.clears]
     first = frame.select("*", _bits(table, clearing).alias("_clearing"))
     cleared = {rule.clears: i for i, rule in clearing}
-    # A selection of its own: in the one that clears, the other rules would still see what is cleared.
+    # A separate selection: in the one that clears, the other rules would still see the old values.
     second = first.select("_clearing", MAPPED, *(_cleared(name, cleared) for name in names))
     broken = _bits(table, judging).bitwiseOR(F.col("_clearing")).alias(BROKEN)
     stated = [F.col(quoted(name)) for name in names]
@@ -94,7 +94,7 @@ def _bit(i: int) -> Column:
 
 
 def _codes(rules: Sequence[RowRule]) -> Column:
-    # By way of a text, since what an array without NULLs costs is more than all rules together: it is interpreted.
+    # Through a text: removing NULLs from an array is interpreted, and costs more than all rules together.
     broken = F.concat_ws(BETWEEN_CODES, *(F.when(_bit(i), F.lit(rule.code)) for i, rule in enumerate(rules)))
     return F.when(F.col(BROKEN) == 0, F.array().cast("array<string>")).otherwise(F.split(broken, BETWEEN_CODES))
 

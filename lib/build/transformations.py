@@ -15,13 +15,13 @@ from lib.sql import bound, without_comments
 
 
 def transform(spark: SparkSession, table: Table, parameters: Mapping[str, Any]) -> DataFrame:
-    """The table's rows, computed from temporary views that bear its inputs' names.
+    """The table's rows, computed from temporary views with the names of its inputs.
 
-    SQL may name `parameters` and the contract's own as `:name`; a Python file has one function `transform`, from
-    the inputs by name to a frame. It knows nothing of the engine: a `ValueError` of two texts, what is wrong and what
-    to do, refuses the input.
+    SQL may use `parameters` and the contract's own as `:name`. A Python file has one function `transform`, which takes
+    the inputs by name and returns a frame. It knows nothing of the engine. To refuse an input, it raises a `ValueError`
+    of two texts: what is wrong, and what to do.
 
-    Raises `InputRefused` then.
+    Raises `InputRefused` in that case.
     """
     if table.transformation is None:
         raise UsageError(f"{table.path} has no transformation.", "Put a .sql or .py file of its name beside it.")

@@ -1,9 +1,9 @@
 """The census: which rights reach each column with personal data, read from the contracts.
 
-A column is covered if it states purpose, legal basis and retention, and if erasure, export and retention reach the
-rows that it stands in. They do where the contract says which column leads to the data subject and how (`subject`,
-`subjectBy`), and from when on the retention counts (`retentionFrom`). A contract may exempt its rows from a right, with
-the reason. Views are never stored, and a column treated as `drop` never enters: there is nothing to reach.
+A column is covered if it states purpose, legal basis and retention, and if erasure, export and retention reach its
+rows. They do if the contract states which column leads to the data subject and how (`subject`, `subjectBy`), and when
+the retention begins (`retentionFrom`). A contract may exempt its rows from a right, with the reason. Views are never
+stored, and a column treated as `drop` never enters: there is nothing to reach.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lib.errors import UsageError
 
 @dataclass(frozen=True)
 class Coverage:
-    """One personal column: the rights that reach it, those that do not for a stated reason, and what is missing."""
+    """One personal column: the rights that reach it, the rights that it is exempt from, and what is missing."""
 
     table: Table
     column: Column
@@ -35,21 +35,21 @@ class Coverage:
 
 
 def census(catalog: Catalog) -> tuple[Coverage, ...]:
-    """Every column with personal data, in the order of the catalog; columns that are never stored included."""
+    """Every column with personal data, in the order of the catalog, including columns that are never stored."""
     return tuple(_coverage(table, column) for table in catalog for column in table.columns if column.personal)
 
 
 def gaps(catalog: Catalog) -> tuple[Coverage, ...]:
-    """The columns to which something is missing."""
+    """The columns that are not covered."""
     return tuple(found for found in census(catalog) if not found.complete)
 
 
 def require(catalog: Catalog) -> None:
-    """Raise `UsageError` that names every column which a right does not reach: no job may claim what it cannot do."""
+    """Raise `UsageError`, which names every column that is not covered: no job may claim what it cannot do."""
     found = gaps(catalog)
     if found:
         raise UsageError(
-            f"Personal data that the contracts leave open: {'; '.join(map(str, found))}.",
+            f"The contracts do not cover this personal data: {'; '.join(map(str, found))}.",
             "State it in the contract; lib/contracts/model.py lists the properties.",
         )
 

@@ -1,42 +1,43 @@
 """Data contracts: the Open Data Contract Standard files under `lakehouse/`, read once, validated at once.
 
-One YAML file is one table, or one family of tables. What the engine needs beyond the standard's own keys stands in
-`customProperties`:
+One YAML file is one table, or one family of tables. `customProperties` holds what the engine needs beyond the
+standard's own keys:
 
 | where | property | meaning |
 |---|---|---|
 | table | `load` | `batch`: rows belong to one batch and are replaced by batch; `subject`: recomputed for the \
-affected data subjects; `full`: recomputed as a whole; `anonymous`: what stays of a data subject after erasure, from \
-the tables that it `remembers`, cut to the subjects; `engine`: written by the engine itself |
+affected data subjects; `full`: recomputed as a whole; `anonymous`: the rows that stay after a data subject's erasure, \
+from the tables that it `remembers`, cut to the subjects; `engine`: written by the engine itself |
 | table | `inputs` | names of the tables that the transformation reads |
 | table | `remembers` | names of the tables whose content before the run it reads, as `known_NAME` |
 | table | `transformation` | file beside the contract, default: the contract's name with `.sql` or `.py` |
 | table | `parameters` | values for the named parameters (`:name`) of the transformation's SQL and of the checks |
 | table | `parametersOf` | the table whose parameters it shares |
 | table | `subject` | the column that identifies the data subject |
-| table | `subjectBy` | how that column does: `source_id`, `pseudonym`, `hashed_pseudonym` (xxhash64 of it), or \
+| table | `subjectBy` | how that column identifies: `source_id`, `pseudonym`, `hashed_pseudonym` (xxhash64 of it), or \
 `suppression_token` |
-| table | `activity` | date columns on which the data subject was active: the newest of all is the last activity |
-| table | `family` | tables that differ in words only: name -> words. The contract's texts hold `${WORD}` in their \
-place, and `${name}` |
-| column | `only` | those of the family that have the column |
-| table | `processingActivity` | its activity in `processing_activities.yaml`, whose purpose, legal basis, data \
-subjects and retention are the table's unless it states its own |
-| table | `dataSubjects`, `dataCategories` | of whom it speaks, and what: for the record of processing activities |
-| table | `french` | its texts that the record of processing activities shows: English -> French; a text that several \
-tables share is translated once |
+| table | `activity` | date columns on which the data subject was active: the newest date is the last activity |
+| table | `family` | tables that differ only in words: name -> words. The contract's texts hold `${WORD}` and \
+`${name}` in their place |
+| column | `only` | the tables of the family that have the column |
+| table | `processingActivity` | its activity in `processing_activities.yaml`; the table inherits purpose, legal \
+basis, data subjects and retention from it unless it states its own |
+| table | `dataSubjects`, `dataCategories` | the persons in it and the kinds of data: for the record of processing \
+activities |
+| table | `french` | its texts in the record of processing activities: English -> French; a text that several tables \
+share is translated once |
 | table | `exempt` | rights that do not reach its rows, with the reason: right -> reason |
-| table | `declarations` | what a source must or may say of its rows: name -> allowed values, the first being the \
-default; or name -> `{pattern, meaning, onePerLake}`, a text that it must state. Known to rules and transformations as \
-columns of that name, and kept in the ledger where that has such a column |
+| table | `declarations` | what a source must or may declare about its rows: name -> allowed values, the first is the \
+default; or name -> `{pattern, meaning, onePerLake}`, a text that it must state. Rules and transformations see them as \
+columns of that name; the ledger keeps them if it has a column of that name |
 | table | `unknownMember` | the row of a dimension that facts without a match point at |
 | table | `restrictedMember` | the row of a dimension that the facts of restricted data subjects point at |
 | table | `outcome` | SQL for the outcome of the source rows that its rows stand for: accepted, quarantined, ... |
-| table | `quarantineOf` | the table with row rules whose quarantined source rows wait in it; this is their outcome |
-| table | `persist` | `true`: kept in memory while a run lasts, for what several tables read |
+| table | `quarantineOf` | the table with row rules whose quarantined source rows wait here; this is their outcome |
+| table | `persist` | `true`: kept in memory during a run, because several tables read it |
 | table, column | `purpose`, `legalBasis`, `treatment` | GDPR; a column inherits its table's |
-| table, column | `retention`, `retentionFrom` | an ISO 8601 duration, and what it counts from: a date column of the \
-table, or `last_activity` of the data subject |
+| table, column | `retention`, `retentionFrom` | an ISO 8601 duration, and its beginning: a date column of the table, \
+or `last_activity` of the data subject |
 | row rule | `appliesTo`, `consequence`, `clears`, `columns` | see `lib.build.rules` |
 """
 
@@ -66,7 +67,7 @@ CONSEQUENCES = ("quarantine", "repair", "flag")
 TREATMENTS = ("keep", "truncate", "drop")
 PERSONAL = ("personal", "pseudonymous")
 SUBJECT_BY = ("source_id", "pseudonym", "hashed_pseudonym", "suppression_token")
-QUARANTINED = "'quarantined'"  # the outcome of what waits, as SQL
+QUARANTINED = "'quarantined'"  # the outcome of waiting rows, as SQL
 RIGHTS = ("erase", "export", "retention")
 LAST_ACTIVITY = "last_activity"
 TABLE_PROPERTIES = {
@@ -84,7 +85,7 @@ RULE_PROPERTIES = {"appliesTo", "consequence", "clears", "columns"}
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its types, what it may hold, and how personal it is."""
+    """One column: its types, its allowed values, and how personal it is."""
 
     name: str
     logical_type: str
@@ -112,13 +113,13 @@ class Column:
 
     @property
     def enters(self) -> bool:
-        """Whether the column is stored at all; what is treated as `drop` never is."""
+        """Whether the column is stored at all; a column treated as `drop` never is."""
         return self.treatment != "drop"
 
 
 @dataclass(frozen=True)
 class RowRule:
-    """A condition that a good row meets, and what becomes of a row that does not.
+    """A condition that a good row meets, and the consequence for a row that does not.
 
     Either `condition` is SQL over the table's columns, or `values_of` names columns whose contract lists their values.
     """
@@ -145,9 +146,9 @@ class Check:
 
 @dataclass(frozen=True)
 class Declaration:
-    """What a source says of all its rows: one of `values`, or else a text that fits `pattern`, which has no default.
+    """What a source declares about all its rows: one of `values`, or a text that fits `pattern` and has no default.
 
-    With `one_per_lake` all batches of a lake have to say the same.
+    With `one_per_lake` all batches of a lake must declare the same.
     """
 
     values: tuple[str, ...] = ()
@@ -157,16 +158,16 @@ class Declaration:
 
     @property
     def default(self) -> str | None:
-        """What a source says that says nothing; None if it has to."""
+        """The value of a source that declares nothing; None if it must declare one."""
         return self.values[0] if self.values else None
 
     @property
     def allowed(self) -> str:
-        """What it may say, for a person."""
+        """What it may declare, as text for a person."""
         return f"one of {', '.join(self.values)}" if self.values else self.meaning
 
     def allows(self, value: object) -> bool:
-        """Whether a source may say this."""
+        """Whether a source may declare this."""
         return value in self.values or (isinstance(value, str) and bool(re.fullmatch(self.pattern or "(?!)", value)))
 
 
@@ -214,7 +215,7 @@ class Table:
 
     @property
     def is_mart(self) -> bool:
-        """Whether people may read it: a table of a mart, `mart_operations` included."""
+        """Whether people may read it: a table of a mart, including `mart_operations`."""
         return self.layer.startswith("mart_")
 
     @property
@@ -229,7 +230,7 @@ class Table:
 
     @property
     def members(self) -> tuple[Mapping[str, Any], ...]:
-        """The rows of a dimension that stand for nobody in particular."""
+        """The rows of a dimension that represent no particular person or thing."""
         return tuple(member for member in (self.unknown_member, self.restricted_member) if member)
 
     @property
@@ -245,10 +246,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Catalog:
-    """All contracts, in an order in which every table follows what it reads."""
+    """All contracts, ordered so that every table follows its inputs."""
 
     tables: tuple[Table, ...]
-    functions: tuple[str, ...] = ()  # statements that declare what the contracts' SQL calls
+    functions: tuple[str, ...] = ()  # statements that declare the functions of the contracts' SQL
 
     def __iter__(self) -> Iterator[Table]:
         return iter(self.tables)
@@ -266,7 +267,7 @@ class Catalog:
 
     @property
     def readable(self) -> tuple[Table, ...]:
-        """The tables that people may read: the published marts, and what the runs did."""
+        """The tables that people may read: the published marts, and the records of the runs."""
         return tuple(table for table in self.tables if table.is_mart)
 
     @property
@@ -293,9 +294,11 @@ class Catalog:
 def load(folder: Path) -> Catalog:
     """Read every contract below `folder`.
 
-    Raises `UsageError` that names file and place for whatever the standard or this engine does not know.
+    Raises `UsageError`, which names file and place, for anything unknown to the standard or this engine.
     """
-    files = sorted(file for file in folder.glob("*/*.yaml") if "." not in file.stem)  # NAME.tests.yaml is none
+    files = sorted(
+        file for file in folder.glob("*/*.yaml") if "." not in file.stem
+    )  # NAME.tests.yaml is not a contract
     if not files:
         raise UsageError(f"No contracts are in {folder}.", "Check the deployment's setting 'contracts'.")
     activities = _activities(folder / ACTIVITIES)
@@ -305,7 +308,7 @@ def load(folder: Path) -> Catalog:
 
 
 def _functions(file: Path) -> tuple[str, ...]:
-    """The statements of a file; none without it."""
+    """The statements of a file; none if it does not exist."""
     return statements(file.read_text(encoding="utf-8")) if file.exists() else ()
 
 
@@ -319,7 +322,7 @@ def _family(file: Path, schema: Mapping[str, Any]) -> Iterator[tuple[str, Mappin
 
 
 def _worded(stated: Any, words: Mapping[str, Any], file: Path) -> Any:
-    """What is stated, with words in place of `${WORD}`; a text that is nothing else becomes the word itself."""
+    """What is stated, with words in place of `${WORD}`; a text that is only `${WORD}` becomes the word itself."""
     if isinstance(stated, Mapping):
         return {key: _worded(value, words, file) for key, value in stated.items()}
     if isinstance(stated, list):
@@ -334,10 +337,10 @@ def _worded(stated: Any, words: Mapping[str, Any], file: Path) -> Any:
 
 
 def _activities(file: Path) -> dict[str, dict[str, Any]]:
-    """The processing activities by name; none without the file."""
+    """The processing activities by name; none if the file does not exist."""
     document = (_parsed(file) if file.exists() else None) or {}
     if not isinstance(document, dict) or not all(isinstance(stated, dict) for stated in document.values()):
-        raise UsageError(f"{file} is no list of processing activities.", "Write it as NAME: {purpose: ..., ...}.")
+        raise UsageError(f"{file} is not a list of processing activities.", "Write it as NAME: {purpose: ..., ...}.")
     for name, stated in document.items():
         for key in stated:
             _require_known(key, ACTIVITY_PROPERTIES, f"{file}: {name}:")
@@ -345,7 +348,7 @@ def _activities(file: Path) -> dict[str, dict[str, Any]]:
 
 
 def _with_activity(custom: dict[str, Any], activities: Mapping[str, Mapping[str, Any]], file: Path) -> dict[str, Any]:
-    """What a table states, and its activity where the table itself says nothing."""
+    """The table's own statements, completed by those of its activity."""
     if "processingActivity" not in custom:
         return custom
     _require_known(custom["processingActivity"], activities, f"{file}: processingActivity")
@@ -354,7 +357,7 @@ def _with_activity(custom: dict[str, Any], activities: Mapping[str, Mapping[str,
 
 
 def _with_parameters(tables: Sequence[Table]) -> list[Table]:
-    """The tables with the parameters that they share, written into their checks too."""
+    """The tables with their shared parameters, also written into their checks."""
     own = {table.name: table.parameters for table in tables}
     judged = {table.name for table in tables if table.rules}
     for table in tables:
@@ -365,7 +368,7 @@ def _with_parameters(tables: Sequence[Table]) -> list[Table]:
 
 
 def _members(table: Table) -> dict[str, Any]:
-    """The keys of the rows that stand for nobody in particular: `unknown_dim_user`, `restricted_dim_user`."""
+    """The keys of the rows that represent no particular person or thing: `unknown_dim_user`, `restricted_dim_user`."""
     members = {"unknown": table.unknown_member, "restricted": table.restricted_member}
     return {f"{kind}_{table.name}": member[table.key[0]] for kind, member in members.items() if member}
 
@@ -387,7 +390,7 @@ def _in_loading_order(tables: Iterable[Table]) -> tuple[Table, ...]:
     graph = {table.name: [name for name in table.inputs if name != table.name] for table in by_name.values()}
     for name, inputs in graph.items():
         for missing in set(inputs) - set(by_name):
-            raise UsageError(f"Contract '{name}' reads '{missing}', which has none.", nearest(missing, by_name))
+            raise UsageError(f"Contract '{name}' reads '{missing}', which has no contract.", nearest(missing, by_name))
     try:
         return tuple(by_name[name] for name in TopologicalSorter(graph).static_order())
     except CycleError as error:
@@ -483,12 +486,12 @@ def _require_known(value: str, known: Iterable[str], place: str) -> None:
 
 
 def _require_retention(schema: Mapping[str, Any], table: Mapping[str, Any], file: Path) -> None:
-    """A period that no job can count is as good as none: refuse it where it is written."""
+    """Refuse a period that no job can count: it would be as good as none."""
     counted_from = {LAST_ACTIVITY, *(e["name"] for e in schema["properties"] if _is_date(e))}
     for entry in (table, *(_custom(e, COLUMN_PROPERTIES, file) for e in schema["properties"])):
         if "retention" in entry and durations.parse(str(entry["retention"])) is None:
             raise UsageError(
-                f"{file}: retention '{entry['retention']}' is no duration.", "Write it as ISO 8601: P3Y, P6M, P90D."
+                f"{file}: retention '{entry['retention']}' is not a duration.", "Write it as ISO 8601: P3Y, P6M, P90D."
             )
         if "retentionFrom" in entry:
             _require_known(entry["retentionFrom"], counted_from, f"{file}: retentionFrom")

@@ -1,4 +1,4 @@
-"""The tables as a page for people, made from the contracts."""
+"""A page about the tables, made from the contracts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _lines(catalog: Catalog) -> Iterator[str]:
 
 
 def _place(table: Table) -> tuple[int, str]:
-    """In the order in which a row passes the layers; what else there is follows by name."""
+    """The sort key: first the layers in the order in which a row passes them, then the others by name."""
     return WAY.index(table.layer) if table.layer in WAY else len(WAY), table.path
 
 

@@ -1,7 +1,7 @@
 """The record of processing activities (Art. 30 GDPR), made from the contracts, in English and in French.
 
-One activity per purpose. What the contracts cannot know (who the controller is, whom it has entrusted with what) is
-left open in the document, visibly, for the organisation to fill in.
+One activity per purpose. The contracts cannot know some facts, for example the controller and its processors. The
+document visibly leaves these open, and the organisation fills them in.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Words:
         return _own()["phrases"][name][LANGUAGES.index(self.language)]
 
     def term(self, name: str) -> str:
-        """A word that contracts use; columns keep their name."""
+        """A word used by contracts; columns keep their name."""
         terms = _own()["terms"]
         return terms[name][LANGUAGES.index(self.language)] if name in terms else f"`{name}`"
 
@@ -61,7 +61,7 @@ def _own() -> dict[str, dict[str, list[str]]]:
 
 
 def texts(catalog: Catalog) -> tuple[str, ...]:
-    """The contracts' texts that the document shows, each once."""
+    """The contracts' texts in the document, each once."""
     found: list[str] = []
     for table in _tables(catalog):
         found += [table.description, table.grain, table.data_subjects, *table.data_categories, *table.exempt.values()]
@@ -77,7 +77,7 @@ def document(catalog: Catalog, words: Words) -> str:
 
 
 def write(catalog: Catalog, folder: Path) -> list[Path]:
-    """Write the document in each language; gives the files."""
+    """Write the document in each language; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for language, name in DOCUMENTS.items():
@@ -185,7 +185,7 @@ def _purposes(catalog: Catalog) -> tuple[str, ...]:
 
 
 def _tables(catalog: Catalog) -> tuple[Table, ...]:
-    """The tables that store personal data, by layer and name, so that the document does not follow loading order."""
+    """The tables that store personal data, by layer and name: the document does not depend on the loading order."""
     found = [table for table in catalog.stored if table.personal]
     return tuple(sorted(found, key=lambda table: table.path))
 

@@ -1,1 +1,1 @@
-"""The stored tables of a lake, what is pinned of them, and the one module that writes them."""
+"""The stored tables of a lake, their pins, and the one module that writes them."""

@@ -1,15 +1,14 @@
-"""The base of a lake: what the last job left, pinned, and what the next one makes sure of before it begins.
+"""The base of a lake: the pinned state that the last job left, which the next job checks before it begins.
 
-A job writes tables step by step, and a power cut or a kill may stop it anywhere. So there are points at which what it
-wrote becomes part of the lake: a batch is in bronze, a phase of a request is done, a run is published. At such a point
-everything new is flushed to the disk and then pinned, in one atomic write (`Base.advance`, `Base.publish`). Whatever
-stands behind the last pins is what an interrupted job left. No job builds on that: its commits are made to change
-nothing, and its files go (`Base.settle`). Versions keep counting, so a reader can never meet two contents under one
-version.
+A job writes tables step by step, and a power cut or a kill may stop it anywhere. So its work becomes part of the lake
+only at certain points: a batch is in bronze, a phase of a request is done, a run is published. At these points
+everything new is flushed to the disk and then pinned, in one atomic write (`Base.advance`, `Base.publish`). Content
+after the last pins comes from an interrupted job. No job builds on it: its commits are rewritten to change nothing, and
+its files are removed (`Base.settle`). Versions keep counting, so a reader never meets two contents under one version.
 
-What the pins name is looked at too. The files of Delta's logs stand a second time, under `bases/log`, and are put back
-from there. Of data files there is no second copy. What is computed is computed anew from bronze by the pipeline
-(`lib.pipeline.recovery`); what comes from outside must come again, and is named.
+The pinned files are checked too. The files of Delta's logs have a second copy under `bases/log`, and are restored from
+there. Data files have no second copy. The pipeline computes computed tables again from bronze
+(`lib.pipeline.recovery`). Content from outside must be delivered again; the job names it.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ BACKUP = "Put this file back from a backup of the lake, and run the same command
 
 @dataclass
 class Base:
-    """What one job knows of the base of the lake that it holds."""
+    """What one job knows of the base of its lake."""
 
     storage: Storage
     tables: Tables
@@ -54,9 +53,9 @@ class Base:
     # --- at the beginning of a job
 
     def settle(self) -> None:
-        """Come back to the base: drop what an interrupted job left, mend what can be mended, and state what cannot.
+        """Return to the base: drop the remains of an interrupted job, repair damage, and state what cannot be repaired.
 
-        Raises `AuditFailed` if the lake has lost what is said of it in every copy.
+        Raises `AuditFailed` if every copy of the lake's base is lost.
         """
         found = publication.newest(self.storage)
         if found is None or found.base is None:
@@ -75,7 +74,7 @@ class Base:
         self._compare_with_published()
 
     def _compare_with_published(self) -> None:
-        """State what is damaged of versions that people read and that are not the newest, as after a rollback."""
+        """State the damage to versions that people read but that are not the newest, for example after a rollback."""
         for table in self.catalog.stored:
             if self.published and table.path not in self.damages and self.is_read_as_it_was(table):
                 differing = pins.differences(self.storage, table.path, self.published.pins[table.path])
@@ -83,13 +82,13 @@ class Base:
                     self.damages[table.path] = differing
 
     def _restore_operations(self) -> None:
-        """Publish what the runs did as the base knows it: a killed job was ahead of it, or the file is lost."""
+        """Publish the records of the runs from the base: a killed job was ahead of it, or the file is lost."""
         stated = self.pins.operations
         if stated and not publication.states(self.storage, publication.OPERATIONS, stated):
             publication.write_operations(self.storage, stated)
 
     def _begin(self) -> None:
-        """Pin a lake that has no base yet: a new one, or one of an earlier release, as it stands."""
+        """Pin the present state of a lake that has no base yet: a new one, or one of an earlier release."""
         if publication.copies(self.storage):
             raise AuditFailed(
                 f"{self.storage.path(publication.CURRENT)} cannot be read, nor any of its copies under "
@@ -106,7 +105,7 @@ class Base:
         return False
 
     def _settle(self, table: Table) -> bool:
-        """Bring one table back to its pin; whether anything was written."""
+        """Bring one table back to its pin; return whether anything was written."""
         listed = self.storage.tree(table.path)
         pinned = self.pins.tables.get(table.path)
         if pinned is None:
@@ -129,7 +128,7 @@ class Base:
         return bool(damaged or tail or orphans)
 
     def _put_back(self, table: Table, name: str, pinned: Pin) -> bool:
-        """Put a file of a log back from its copy; whether there is one that is whole."""
+        """Restore a file of a log from its copy; return whether an intact copy exists."""
         copy = _copy(table, pinned.log[name])
         if self.storage.digest(copy) != pinned.log[name]:
             return False
@@ -139,7 +138,7 @@ class Base:
         return True
 
     def _drop_tail(self, table: Table, pinned: Pin, listed: Mapping[str, Stamp]) -> bool:
-        """Let what an interrupted job committed change nothing; whether there was anything."""
+        """Make the commits of an interrupted job change nothing; return whether there were any."""
         names = [name.removeprefix(f"{LOG}/") for name in listed if name.startswith(f"{LOG}/")]
         names = [name for name in names if "/" not in name]
         tail = [name for name in names if (deltalog.version_of(name) or 0) > pinned.version]
@@ -157,11 +156,11 @@ class Base:
         return bool(tail)
 
     def _changes_nothing(self, name: str) -> bool:
-        """Whether a commit of the tail is one that was dropped already."""
+        """Whether a commit of the tail has been dropped already."""
         return f'"operation": "{OPERATION}"' in (self.storage.read(name) or "")
 
     def _drop_sidecars(self, table: Table, pinned: Pin, listed: Mapping[str, Stamp]) -> None:
-        """Remove what Hadoop would compare a sound file with, and find it broken."""
+        """Remove wrong sidecars: because of them Hadoop would take a sound file for a broken one."""
         wrong = [
             sidecar(name)
             for name in pinned.files
@@ -170,7 +169,7 @@ class Base:
         self.storage.remove(f"{table.path}/{name}" for name in wrong)
 
     def _know_again(self, table: Table, pinned: Pin, listed: Mapping[str, Stamp]) -> None:
-        """Take files that were written since, and have been read and found to be the same, for known from now on."""
+        """Treat rewritten files as known from now on, after a check has found the same content."""
         files = {
             name: dataclasses.replace(
                 file, modified=listed[name].modified, guarded=pins.guarded(name, listed[name], listed)
@@ -185,7 +184,7 @@ class Base:
             self.unsaved = True
 
     def _drop_orphans(self, table: Table, pinned: Pin, listed: Mapping[str, Stamp]) -> bool:
-        """Remove the files that no version names: an interrupted job wrote them."""
+        """Remove the files that no version names: they come from an interrupted job."""
         known = {*pinned.files, *pinned.left}
         known |= {sidecar(name) for name in known}
         orphans = [name for name in listed if not name.startswith(LEFT_OUT) and name not in known]
@@ -193,31 +192,31 @@ class Base:
         return bool(orphans)
 
     def require_sound(self) -> None:
-        """Raise `AuditFailed` if a table is not what the last job left, and this job cannot make it so again."""
+        """Raise `AuditFailed` if a table is not what the last job left, and this job cannot restore it."""
         for path, differing in self.damages.items():
             raise AuditFailed(f"{path} is not what the last job left: {differing}.", self.remedy(self.catalog[path]))
 
     def remedy(self, table: Table) -> str:
-        """What leads to a sound lake again, of a table that is damaged."""
+        """How to repair a damaged table."""
         if table.load in ("batch", "subject", "full") or self.is_restorable(table):
-            return "Run ./spark-submit.sh pipeline, which computes it anew or says what it needs."
+            return "Run ./spark-submit.sh pipeline, which computes it again or states what it needs."
         return BACKUP
 
     def suspect(self, path: str, files: Iterable[str]) -> None:
-        """Let every job from now on read these data files before it builds on them, whatever their storage says."""
+        """Let every later job read these data files before it builds on them, even if their storage shows no change."""
         pinned = self.pins.tables[path]
         marked = {name: dataclasses.replace(pinned.files[name], modified=-1) for name in files}
         doubtful = dataclasses.replace(pinned, files={**pinned.files, **marked})
         self._write({path: doubtful}, self.published)
 
     def begin_anew(self, path: str) -> None:
-        """Know nothing of a table any more: its folder has gone, and its versions begin with the first again."""
+        """Forget a table: its folder is gone, and its versions begin again with the first."""
         self.pins = dataclasses.replace(
             self.pins, tables={each: pinned for each, pinned in self.pins.tables.items() if each != path}
         )
 
     def is_read_as_it_was(self, table: Table) -> bool:
-        """Whether people read files of a table that its newest version has no more, as they do after a rollback."""
+        """Whether people read files of a table that its newest version no longer has, for example after a rollback."""
         read = self.published.pins.get(table.path) if self.published else None
         newest = self.pins.tables.get(table.path)
         return bool(read and newest and not read.files.keys() <= newest.files.keys())
@@ -226,16 +225,16 @@ class Base:
         """Whether the pins themselves hold the table's rows, or nobody needs them."""
         return table.path in self.ledger.paths or table.is_mart
 
-    # --- when what a job wrote is to last
+    # --- when a job's work becomes part of the lake
 
     def advance(self, *, anyway: bool = False) -> None:
-        """Make what stands now part of the lake: flush it, and pin it. If nothing has changed, nothing is written."""
+        """Make the present state part of the lake: flush and pin it. If nothing has changed, nothing is written."""
         after = self._pinned(None)
         if after or anyway or self.unsaved or self._keys() != self.pins.keys:
             self._write(after, self.published)
 
     def publish(self, wanted: Publication) -> None:
-        """The same, and let people read `wanted` from now on."""
+        """Do the same as `advance`, and let people read `wanted` from now on."""
         after = self._pinned(None)
         marts = {path: pinned for path, pinned in {**self.pins.tables, **after}.items() if path in wanted.tables}
         placed = publication.placed(self.storage, dataclasses.replace(wanted, pins=marts))
@@ -243,7 +242,7 @@ class Base:
         publication.keep(self.storage, placed)
 
     def roll_back(self, run_id: str | None = None) -> tuple[Publication, Publication]:
-        """Let people read an earlier publication again; gives (from, to). Raises as `publication.earlier` does."""
+        """Let people read an earlier publication again; return (from, to). Raises like `publication.earlier`."""
         present, target = publication.earlier(self.storage, run_id)
         self.pins = publication.rolled_back(self.storage, self.pins, present, target)
         self._write({}, target)
@@ -251,7 +250,7 @@ class Base:
         return present, target
 
     def publish_operations(self, wanted: Publication) -> None:
-        """Let people read what the runs did, failed ones too: on its own, whatever else a failed run has written."""
+        """Let people read the records of the runs, failed ones too, but nothing else that a failed run has written."""
         after = self._pinned(wanted.tables.keys())
         marts = {path: pinned for path, pinned in {**self.pins.tables, **after}.items() if path in wanted.tables}
         stated = dataclasses.replace(wanted, pins=marts).to_json()
@@ -263,7 +262,7 @@ class Base:
         stated = {each.name: getattr(self.pins, each.name) for each in dataclasses.fields(self.pins)}
         known = self.pins.tables
         written = {path for path, pinned in after.items() if path not in known or known[path].version != pinned.version}
-        # Only then read again: a ledger that is merely doubtful must not replace what is known of it.
+        # Read it again only if it was written: a ledger that is merely doubtful must not replace what is known of it.
         if self.ledger.paths & written:
             stated |= {"batches": self.ledger.documents(), "removed": self.ledger.removed_documents()}
         base = Pins(
@@ -281,11 +280,11 @@ class Base:
         self.pins, self.published, self.unsaved = base, published, False
 
     def _keys(self) -> Mapping[str, str]:
-        """The fingerprints that the lake states; where it states none any more, those that it stated last."""
+        """The fingerprints that the lake states; if it states none any more, the last known ones."""
         return keyring.stated(self.storage) or self.pins.keys
 
     def _pinned(self, only: Collection[str] | None) -> dict[str, Pin]:
-        """New pins of the tables whose newest version has none yet; all that they name is on the disk."""
+        """New pins of the tables whose newest version has none yet; all files that they name are on the disk."""
         found, written = {}, []
         for table in self.catalog.stored:
             if only is None or table.path in only:
@@ -299,13 +298,13 @@ class Base:
         return found
 
     def _pin(self, table: Table, names: list[str], version: int, before: Pin | None) -> tuple[Pin, list[str]]:
-        """The pin of a version, made from that of an earlier one, and the names of the files that are new."""
+        """The pin of a version, made from the pin of an earlier one, and the names of the new files."""
         first, changes = (before.version + 1, Changes(left=set(before.left))) if before else (0, Changes())
         known = dict(before.files) if before else {}
         changes.added = {name: file.size for name, file in known.items()}
         listed = self.storage.tree(table.path)
         if before is None and deltalog.commit_name(0) not in names:
-            # Of an earlier release, and so old that Delta has forgotten its first commits: Delta tells what is left.
+            # From an earlier release, and so old that Delta has removed its first commits: Delta lists its files.
             first, changes.added = version + 1, self.tables.files(table)
             changes.left = {name for name in listed if name not in changes.added and not name.startswith((".", "_"))}
         for at in range(first, version + 1):
@@ -335,10 +334,10 @@ class Base:
         try:
             changes.apply(self.storage.read(name) or "")
         except (ValueError, KeyError, TypeError):
-            raise AuditFailed(f"{self.storage.path(name)} is no whole commit.", BACKUP) from None
+            raise AuditFailed(f"{self.storage.path(name)} is not a complete commit.", BACKUP) from None
 
     def _log(self, table: Table, names: list[str], version: int) -> dict[str, str]:
-        """The digests of the files that state a version, each of which is copied to where it stands a second time."""
+        """The digests of the files that state a version; each file also gets a second copy."""
         stating = deltalog.segment(names, version)
         stating += [sidecar(name) for name in stating if sidecar(name) in names]
         places = {name: f"{table.path}/{LOG}/{name}" for name in stating}
@@ -357,12 +356,12 @@ class Base:
 
 
 def _copy(table: Table, digest: str) -> str:
-    """Where a file of a log stands a second time: by its content, so that a new one never takes an old one's place."""
+    """The second copy of a log's file. Its content determines the name, so a new file never replaces an old one."""
     return f"{COPIES}/{table.path}/{digest}"
 
 
 def is_computed(table: Table) -> bool:
-    """Whether everything in the table follows from bronze."""
+    """Whether everything in the table is computed from bronze."""
     return table.load in ("batch", "subject", "full") and table.transformation is not None
 
 

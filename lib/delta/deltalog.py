@@ -1,4 +1,4 @@
-"""Delta's transaction logs read by themselves, without Spark: which files state a version, and what commits did.
+"""Delta's transaction logs, read without Spark: which files state a version, and what commits changed.
 
 The format is that of Delta's protocol (PROTOCOL.md of delta-io/delta): a version is the newest checkpoint up to it and
 the commits that follow it.
@@ -25,7 +25,7 @@ def commit_name(version: int) -> str:
 
 
 def states(name: str) -> bool:
-    """Whether a file in a log's folder states a version, and is no hint and no sidecar."""
+    """Whether a file in a log's folder states a version, and is neither a hint nor a sidecar."""
     return bool(COMMIT.match(name) or CHECKPOINT.match(name))
 
 
@@ -35,16 +35,16 @@ def versions(names: Iterable[str]) -> list[int]:
 
 
 def version_of(name: str) -> int | None:
-    """The version that a file in a log's folder belongs to, sidecars included; None if to none in particular."""
+    """The version of a file in a log's folder, or of a sidecar there; None if it belongs to no particular version."""
     match = NUMBERED.match(name)
     return int(match[1]) if match else None
 
 
 def segment(names: Collection[str], version: int) -> list[str]:
-    """The files in a log's folder that state `version`: the newest checkpoint, the commits after that, and its own.
+    """The files in a log's folder that state `version`: the newest checkpoint, and the commits after it.
 
-    Two of Delta's hints for its own readers are among them, where they are there: the version's checksum, and which
-    checkpoint is the last.
+    If present, two of Delta's hints for its own readers are among them: the version's checksum, and the name of the
+    last checkpoint.
     """
     found = [(int(match[1]), name) for name in names if (match := CHECKPOINT.match(name))]
     start = max((at for at, _ in found if at <= version), default=-1)
@@ -56,13 +56,13 @@ def segment(names: Collection[str], version: int) -> list[str]:
 
 @dataclass
 class Changes:
-    """What commits did to a table's files: name -> bytes of those that came, names of those that left."""
+    """What commits changed in a table's files: name -> bytes of added files, names of removed files."""
 
     added: dict[str, int] = field(default_factory=dict)
     left: set[str] = field(default_factory=set)
 
     def apply(self, text: str) -> None:
-        """Add what one commit did. Raises `ValueError` if it is not whole: a commit has a line at least."""
+        """Add the changes of one commit. Raises `ValueError` if it is not complete: a commit has at least one line."""
         actions = [json.loads(line) for line in text.splitlines() if line.strip()]
         if not actions or not all(isinstance(action, dict) for action in actions):
             raise ValueError("no commit")
@@ -82,7 +82,7 @@ def nothing(timestamp_ms: int, operation: str, metadata: Mapping[str, object]) -
 
 
 def removal(timestamp_ms: int, operation: str, metadata: Mapping[str, object], files: Iterable[str]) -> str:
-    """A commit that takes files out of a table."""
+    """A commit that removes files from a table."""
     return _commit(timestamp_ms, operation, metadata, files)
 
 

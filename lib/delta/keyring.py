@@ -1,10 +1,10 @@
-"""The keys that a lake was written with: it holds their fingerprints, and no job works on it with other keys.
+"""The keys of a lake: it holds their fingerprints, and no job works on it with other keys.
 
-With another key for the pseudonyms everybody would be two persons; with another one for the suppression list, persons
-who were erased would come back; and a scan would look for pseudonyms that nobody ever had. So a missing or foreign key
-is refused before a row is read. Keys are made only for a lake that holds no fingerprint and no table.
+With another key for pseudonyms every person would become two. With another key for the suppression list, erased persons
+would come back. And a scan would search for pseudonyms that never existed. So a missing or foreign key is refused
+before a row is read. Keys are made only for a lake that holds no fingerprint and no table.
 
-A fingerprint is an HMAC of a fixed text under the key: it says nothing of the key, and nothing of anybody.
+A fingerprint is an HMAC of a fixed text under the key: it reveals neither the key nor any person.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from lib.storage import Storage
 
 FILE = keys.FINGERPRINTS
 NAMES = (keys.PSEUDONYM_KEY, keys.SUPPRESSION_KEY, keys.AUDIT_KEY)
-NEXT = "next pseudonym"  # of a rotation under way: this key may take the place of the other one at any moment
-ROTATION = "rotation"  # the file beside the keys that says that one is under way
+NEXT = "next pseudonym"  # during a rotation: this key may replace the other one at any moment
+ROTATION = "rotation"  # the file beside the keys that shows that a rotation is under way
 HEX_DIGITS = 32
 PERSON = "_person"
 WAY_BACK = (
@@ -41,19 +41,19 @@ WAY_BACK = (
 
 
 def fingerprint(key: bytes, name: str) -> str:
-    """What the lake may know of the key `name`."""
+    """The fingerprint of the key `name`; only this may be in the lake."""
     return hmac.new(key, f"fingerprint of the key {name}".encode(), hashlib.sha256).hexdigest()[:HEX_DIGITS]
 
 
 def stated(storage: Storage) -> dict[str, str]:
-    """The fingerprints in the lake by the keys' names; none if it has no such file, or one that cannot be read."""
+    """The fingerprints in the lake by the keys' names; none if the file is missing or cannot be read."""
     return _read(storage.read(FILE) or "")
 
 
 def require_on_this_machine(root: Path, secrets: Path, names: Sequence[str] = NAMES) -> None:
-    """The same as `Keyring.require`, of a lake on this machine and without Spark; nothing is made or adopted.
+    """Like `Keyring.require`, for a lake on this machine and without Spark; nothing is made or adopted.
 
-    Raises `UsageError` for a lake with tables that knows its keys not yet.
+    Raises `UsageError` for a lake with tables that does not know its keys yet.
     """
     file = root / FILE
     stated = _read(file.read_text(encoding="utf-8")) if file.is_file() else {}
@@ -68,7 +68,7 @@ def require_on_this_machine(root: Path, secrets: Path, names: Sequence[str] = NA
 
 @dataclass(frozen=True)
 class Keyring:
-    """The keys in the folder `secrets`, as those of the lake in `storage`."""
+    """The keys in the folder `secrets`, which must be those of the lake in `storage`."""
 
     storage: Storage
     tables: Tables
@@ -76,9 +76,9 @@ class Keyring:
     secrets: Path
 
     def restore(self, pinned: Mapping[str, str]) -> None:
-        """Let the lake know again what the last job has left of its fingerprints, if the keys here prove it right.
+        """Restore the fingerprints that the last job left in the lake, if they fit the keys here.
 
-        They do not while a key is being changed: then the file is ahead.
+        They do not fit during a change of key: then the file is ahead.
         """
         stated = self.stated()
         own = {name: self._own(name) for name in NAMES if _file(self.secrets, name).exists()}
@@ -86,9 +86,9 @@ class Keyring:
             self._write(pinned)
 
     def require(self) -> None:
-        """Refuse what are not the lake's keys. A new lake gets keys; of one without fingerprints, a proof is asked.
+        """Refuse keys that are not the lake's. A new lake gets keys; a lake without fingerprints needs a proof of them.
 
-        Raises `UsageError` that says which key is missing or foreign, and the way back; then nothing is written.
+        Raises `UsageError`, which states the missing or foreign key and the way back; then nothing is written.
         """
         stated = self.stated()
         if not stated:
@@ -100,26 +100,26 @@ class Keyring:
             self.enter()
 
     def stated(self) -> dict[str, str]:
-        """As `stated` of this module."""
+        """Like `stated` of this module."""
         return stated(self.storage)
 
     def foreign(self, name: str) -> bool:
-        """Whether the lake was written with another key of this name, as far as it knows, or the folder has none."""
+        """Whether the folder has no key of this name, or the lake states that it was written with another one."""
         stated = self.stated()
         return not _file(self.secrets, name).exists() or (bool(stated) and stated.get(name) != self._own(name))
 
     def enter(self) -> None:
-        """Make the keys in the folder the lake's; those that are missing are made."""
+        """Make the keys in the folder the lake's; create missing ones."""
         earlier = {name: value for name, value in self.stated().items() if name == keys.EARLIER_AUDIT}
         self._write({**{name: self._own(name) for name in NAMES}, **earlier})
 
     def retire_audit(self) -> None:
-        """Let the lake know that its audit log begins anew: the key of the old one is lost."""
+        """Record in the lake that its audit log begins again: the key of the old log is lost."""
         stated = self.stated()
         self._write({**stated, keys.EARLIER_AUDIT: stated.get(keys.AUDIT_KEY, "")})
 
     def announce(self, key: bytes) -> None:
-        """Let the lake know the key for pseudonyms that is about to take the place of the present one."""
+        """Record in the lake the key for pseudonyms that is about to replace the present one."""
         self._write({**self.stated(), NEXT: fingerprint(key, keys.PSEUDONYM_KEY)})
 
     def _own(self, name: str) -> str:
@@ -129,7 +129,7 @@ class Keyring:
         self.storage.write(FILE, json.dumps(stated, indent=2))
 
     def _adopt(self) -> None:
-        """Enter the keys of a lake that is new, or older than its fingerprints."""
+        """Enter the keys of a lake that is new, or so old that it has no fingerprints."""
         for name, needed in self._needed().items():
             if needed and not _file(self.secrets, name).exists():
                 raise _missing(self.storage.root, self.secrets, name)
@@ -137,7 +137,7 @@ class Keyring:
         self.enter()
 
     def _needed(self) -> dict[str, bool]:
-        """By name, whether the lake holds anything that was made with such a key."""
+        """By name, whether the lake holds anything that was made with a key of this name."""
         root = address.local_path(self.storage.root)
         return {
             keys.PSEUDONYM_KEY: bool(self._pseudonymous()),
@@ -146,16 +146,16 @@ class Keyring:
         }
 
     def _require_proof(self) -> None:
-        """Each pseudonym of the lake must be that of an id in it; of a lake whose rows are being changed, some of them.
+        """Each pseudonym in the lake must belong to an id in it; while rows are being changed, some of them suffice.
 
-        The tokens of the suppression list cannot be recomputed, since their ids have left: their key is taken to belong
-        to the other one. The audit log proves its own key each time that it is read.
+        The tokens of the suppression list cannot be recomputed, since their ids have left: if the other key is right,
+        theirs is accepted too. The audit log proves its own key each time it is read.
         """
         if not self._pseudonymous():
             return
         key = keys.secret_key(self.secrets, keys.PSEUDONYM_KEY)
         ids = _distinct(self._tables_by("source_id"), self.tables)
-        # An earlier release trimmed blanks alone; --rebuild gives such a lake today's form.
+        # An earlier release trimmed only blanks; --rebuild brings its lakes to today's form.
         forms = ids.select(F.explode(F.array(trimmed(F.col(PERSON)), F.btrim(PERSON, F.lit(BLANKS)))).alias(PERSON))
         known = keys.with_pseudonym(forms, PERSON, PERSON, key)
         held = _distinct(self._pseudonymous(), self.tables)

@@ -1,4 +1,4 @@
-"""A lake that a job works on: its session, contracts, tables, files and ledger, opened together."""
+"""The lake of a job: its session, contracts, tables, files and ledger, opened together."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from lib.storage import Storage
 
 @dataclass(frozen=True)
 class Lake:
-    """One lake in the hands of one run, which began at `started_at` (UTC)."""
+    """One lake, held by one run, which began at `started_at` (UTC)."""
 
     spark: SparkSession
     settings: Settings
@@ -48,17 +48,17 @@ class Lake:
     def drop_older_versions(self, grace: float) -> None:
         """Give running queries `grace` seconds to end, then remove the files of all older versions."""
         time.sleep(grace)
-        # What the engine itself writes of runs and batches holds no person's rows, in no version.
+        # The engine's own tables of runs and batches hold no person's rows, in any version.
         stored = [table for table in self.catalog.stored if table.load != "engine" or table.subject]
-        # What people still read stays, until something newer is published.
+        # Versions that people still read stay until a newer one is published.
         self.tables.vacuum(*(table for table in stored if not self.base.is_read_as_it_was(table)))
 
 
 def open_lake(spark: SparkSession, settings: Settings, *, verbose: bool = False, any_keys: bool = False) -> Lake:
-    """Read the contracts and open (make, if need be) the lake that `settings` name, as the last job has left it.
+    """Read the contracts and open (or create) the lake of `settings`, in the state that the last job has left.
 
-    Raises `UsageError` if the keys are not those that it was written with; with `any_keys` the caller sees to that.
-    Where the lake is damaged, its `base` says so, and the caller has to see to that too.
+    Raises `UsageError` if the keys are not the lake's; with `any_keys` the caller must check them. If the lake is
+    damaged, its `base` states so, and the caller must handle that too.
     """
     started_at = dt.datetime.now(dt.timezone.utc)
     run_id = f"{started_at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
@@ -92,7 +92,7 @@ def open_lake(spark: SparkSession, settings: Settings, *, verbose: bool = False,
 
 
 def declare_functions(spark: SparkSession, catalog: Catalog) -> None:
-    """Let the session know what the contracts' SQL calls. Raises `UsageError` if a declaration is not one."""
+    """Declare the functions of the contracts' SQL in the session. Raises `UsageError` if Spark refuses one."""
     for statement in catalog.functions:
         _declare(spark, statement)
 
@@ -102,6 +102,6 @@ def _declare(spark: SparkSession, statement: str) -> None:
         spark.sql(statement)
     except PySparkException as error:
         raise UsageError(
-            f"{FUNCTIONS} of the contracts declares what Spark does not accept: {statement.splitlines()[0]}",
+            f"{FUNCTIONS} of the contracts holds a declaration that Spark does not accept: {statement.splitlines()[0]}",
             str(error).splitlines()[0],
         ) from None

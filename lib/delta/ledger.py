@@ -1,4 +1,4 @@
-"""The ledger: which batches bronze holds, and which of them people have already read in a publication."""
+"""The ledger: which batches bronze holds, and which of them are already published."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ REMOVED = "ledger/removed_rows"
 
 @dataclass(frozen=True)
 class Entry:
-    """One batch of so many source `rows`.
+    """One batch with its number of source `rows`.
 
-    `declared` is what its source says of its rows, as far as the ledger has a column for it. `newest_date` is known
-    once its rows have been judged, `published_run` once they are published.
+    `declared` holds the source's declarations about its rows, if the ledger has a column for them. `newest_date` is
+    known once its rows have been judged, `published_run` once they are published.
     """
 
     batch_id: str
@@ -38,7 +38,7 @@ class Entry:
 
     @property
     def pending(self) -> bool:
-        """Whether the batch still waits to be published."""
+        """Whether the batch is not published yet."""
         return self.published_run is None
 
     @property
@@ -59,12 +59,12 @@ class Ledger:
 
     @property
     def paths(self) -> frozenset[str]:
-        """The tables that hold it."""
+        """The tables of the ledger."""
         return frozenset({BATCHES, REMOVED})
 
     @property
     def declared(self) -> tuple[str, ...]:
-        """What a batch's source declares and the ledger keeps: the columns that are no entry's own."""
+        """The source's declarations that the ledger keeps: its columns that are not fields of an entry."""
         own = {each.name for each in dataclasses.fields(Entry)}
         return tuple(column.name for column in self._table.stored if column.name not in own)
 
@@ -84,28 +84,28 @@ class Ledger:
             self._known = {entry.batch_id: entry for entry in [*self.entries(), *changed]}
 
     def forget(self, batches: Collection[str]) -> None:
-        """Take batches out, and what is stated of their rows: they are as if they had never been loaded."""
+        """Remove batches, with all statements about their rows, as if they had never been loaded."""
         for table, name in ((self._table, "batch_id"), (self._removed, "_batch_id")):
             keys = frame_of(self._tables.spark, [[batch] for batch in sorted(batches)], f"{name} string")
             self._tables.delete(table, keys)
         self._known = None
 
     def restore_entries(self, documents: Sequence[Mapping[str, Any]]) -> None:
-        """Make the entries say what `documents` once gave."""
+        """Restore the entries from the result of `documents`."""
         entries = [stated(document).row for document in documents]
         self._tables.replace(self._table, frame_of(self._tables.spark, entries, self._table.schema))
         self._known = None
 
     def restore_removed(self, documents: Sequence[Sequence[Any]]) -> None:
-        """The same of the removed rows, from `removed_documents`."""
+        """Restore the removed rows from the result of `removed_documents`."""
         self._tables.replace(self._removed, frame_of(self._tables.spark, list(documents), self._removed.schema))
 
     def documents(self) -> list[dict[str, Any]]:
-        """The entries as JSON has them."""
+        """The entries as JSON values."""
         return [json.loads(json.dumps(entry.row, default=str)) for entry in self.entries()]
 
     def removed_documents(self) -> list[list[Any]]:
-        """What `removed` says, as JSON has it."""
+        """The result of `removed` as JSON values."""
         return [[batch, outcome, rows] for (batch, outcome), rows in sorted(self.removed().items())]
 
     def record_removed(self, outcome: str, rows: Mapping[str, int]) -> None:
@@ -124,7 +124,7 @@ class Ledger:
 
 
 def as_of(entries: Iterable[Entry]) -> dt.date | None:
-    """The newest extract date of the batches; else the day after the newest business date; None without either."""
+    """The newest extract date of the batches, or else the day after the newest business date; None without either."""
     known = list(entries)
     extracted = [entry.extract_date for entry in known if entry.extract_date]
     if extracted:
@@ -138,11 +138,11 @@ def _entry(row: dict[str, object]) -> Entry:
     own = {each.name for each in dataclasses.fields(Entry)}
     declared = {name: values.pop(name) for name in row if name not in own}
     entry = Entry(**values, declared=declared)  # type: ignore[arg-type]  # the contract has its types
-    # Spark gives the time of the machine's own zone, without saying so.
+    # Spark returns the time in the machine's own zone, without stating the zone.
     return dataclasses.replace(entry, loaded_at=entry.loaded_at.astimezone(dt.timezone.utc))
 
 
 def stated(document: Mapping[str, Any]) -> Entry:
-    """The entry that a document of the lake's base states."""
+    """The entry in a document of the lake's base."""
     days = {name: document[name] and dt.date.fromisoformat(document[name]) for name in ("extract_date", "newest_date")}
     return _entry({**document, **days, "loaded_at": dt.datetime.fromisoformat(document["loaded_at"])})

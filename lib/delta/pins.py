@@ -1,8 +1,8 @@
-"""Pins: what exactly a version of a stored table is, so that whoever builds on it or reads it can tell.
+"""Pins: the exact content of a version of a stored table, so that its users can check it.
 
-A pin names the files of Delta's log that state the version, and the data files it consists of, each with its SHA-256.
-All pins of a lake, the fingerprints of its keys and the batches of its ledger are its base: what the next run builds
-on (`lib.delta.base`).
+A pin names the files of Delta's log that state the version, and its data files, each with its SHA-256.
+All pins of a lake, the fingerprints of its keys and the batches of its ledger form its base: the next run builds on it
+(`lib.delta.base`).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ CHUNK, HEADER, CODE = 512, 8, 4  # bytes: Hadoop's sidecar has a code for each c
 
 @dataclass(frozen=True)
 class DataFile:
-    """A data file: its bytes, their SHA-256, when it was written, and whether Hadoop's sidecar stands beside it.
+    """A data file: its bytes, their SHA-256, the time of its last write, and whether Hadoop's sidecar is beside it.
 
-    The last two are no part of what the file is; while they are as they were, nobody has written the file since.
+    The last two do not belong to the content. While they are unchanged, nobody has written the file since.
     """
 
     size: int
@@ -53,7 +53,7 @@ class Pin:
 
 
 def pin(document: Mapping[str, Any]) -> Pin:
-    """The pin that a document states. Raises `KeyError`, `TypeError` or `ValueError` if it states none."""
+    """The pin in a document. Raises `KeyError`, `TypeError` or `ValueError` if it holds none."""
     files = {name: DataFile(*stated) for name, stated in document["files"].items()}
     return Pin(int(document["version"]), dict(document["log"]), files, tuple(document.get("left", ())))
 
@@ -62,8 +62,8 @@ def pin(document: Mapping[str, Any]) -> Pin:
 class Pins:
     """A lake as a job left it. `number` grows with each; `tables` maps paths below the lake to pins.
 
-    `batches` and `removed` are the rows of the ledger's two tables; `operations` is what `mart_operations` publishes;
-    `rolled_back` are the runs whose publications a rollback has left behind.
+    `batches` and `removed` are the rows of the ledger's two tables; `operations` is the publication of
+    `mart_operations`; `rolled_back` are the runs whose publications a rollback has taken back.
     """
 
     number: int = 0
@@ -83,7 +83,7 @@ class Pins:
 
 
 def pins(document: Mapping[str, Any]) -> Pins:
-    """The base that a document states. Raises as `pin` does."""
+    """The base in a document. Raises the errors of `pin`."""
     return Pins(**{**document, "tables": {path: pin(each) for path, each in document["tables"].items()}})
 
 
@@ -93,7 +93,7 @@ def sealed(document: Mapping[str, Any]) -> str:
 
 
 def unsealed(text: str) -> dict[str, Any]:
-    """The document that a sealed text states. Raises `ValueError` if the text is not as it was written."""
+    """The document in a sealed text. Raises `ValueError` if the text has changed since it was written."""
     document = json.loads(text)
     if not isinstance(document, dict) or document.pop(SEAL, None) != _checksum(document):
         raise ValueError("the checksum differs")
@@ -106,7 +106,7 @@ def _checksum(document: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Differences:
-    """What of a table is not as its pin says: names in its log's folder, and names of data files."""
+    """The parts of a table that differ from its pin: names in its log's folder, and names of data files."""
 
     log: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
@@ -122,7 +122,7 @@ class Differences:
 
 
 def log_differences(storage: Storage, path: str, expected: Pin) -> list[str]:
-    """The files of the log that are not what the pin says."""
+    """The files of the log that differ from the pin."""
     found = storage.digests(f"{path}/{LOG}/{name}" for name in expected.log)
     return [name for name, digest in expected.log.items() if found[f"{path}/{LOG}/{name}"] != digest]
 
@@ -130,9 +130,9 @@ def log_differences(storage: Storage, path: str, expected: Pin) -> list[str]:
 def file_differences(
     storage: Storage, path: str, expected: Pin, listed: Mapping[str, Stamp], *, full: bool = False
 ) -> list[str]:
-    """The data files that are not what the pin says, given a listing of the table's folder.
+    """The data files that differ from the pin, by a listing of the table's folder.
 
-    Without `full`, only those are read that somebody has written since, or whose sidecar is not as it was.
+    Without `full`, only files are read that have been written since, or whose sidecar has changed.
     """
     there = {name: listed[name] for name, file in expected.files.items() if name in listed}
     unsure = [
@@ -155,13 +155,13 @@ def _touched(name: str, file: DataFile, stamp: Stamp, listed: Mapping[str, Stamp
 
 
 def guarded(name: str, stamp: Stamp, listed: Mapping[str, Stamp]) -> bool:
-    """Whether a whole sidecar stands beside a file."""
+    """Whether a file has a complete sidecar beside it."""
     beside = listed.get(sidecar(name))
     return beside is not None and beside.size == HEADER + CODE * -(-stamp.size // CHUNK)
 
 
 def differences(storage: Storage, path: str, expected: Pin, *, full: bool = False) -> Differences:
-    """What of a table is not as its pin says."""
+    """The parts of a table that differ from its pin."""
     listed = storage.tree(path)
     log = log_differences(storage, path, expected)
     files = file_differences(storage, path, expected, listed, full=full)

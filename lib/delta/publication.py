@@ -1,15 +1,15 @@
-"""Publications: which versions of the marts people read, and what the lake's next run builds on, in one atomic write.
+"""Publications: the versions of the marts that people read, and the base of the lake's next run, in one atomic write.
 
-`published.json` names the marts' versions and pins them (`lib.delta.pins`), so that a reader can tell whether a
-version is what was published. Beside them it holds the base: pins of every stored table, by which the next run checks
-what it builds on (`lib.delta.base`). It is written anew whenever a job has come to a state that must last; the newest
-such documents are kept under `bases/`, and every publication under `publications/`. Each has a checksum of its own.
+`published.json` names the marts' versions and pins them (`lib.delta.pins`), so that a reader can check that a version
+is the published one. It also holds the base: pins of every stored table, by which the next run checks its starting
+point (`lib.delta.base`). A job writes it again whenever it has reached a state that must last. The newest of these
+documents are kept under `bases/`, and every publication under `publications/`. Each has its own checksum.
 
 Publications are numbered in their order, and so are withdrawals: an erasure, a restriction or a correction withdraws
-what was published before it. A publication states how many withdrawals came before; one that states fewer than there
-were would show persons as they must not be shown, and is never published again. Clocks have no say in this. What is
-known of withdrawals stands in `last_erasure.json` and in each later publication. Where the lake shows that there were
-some, and that file cannot be read, everything so far counts as withdrawn.
+all earlier publications. A publication states the number of withdrawals before it. If it states fewer than there were,
+it would show persons as they must not be shown, and is never published again. Clocks play no part in this. The number
+of withdrawals is kept in `last_erasure.json` and in each later publication. If the lake shows that there were some, and
+that file cannot be read, all publications so far count as withdrawn.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ OPERATIONS = "published_operations.json"
 HISTORY = "publications"
 ROLLED_BACK = "publications/withdrawn"  # where an earlier release kept what the base keeps now
 LAST_ERASURE = "last_erasure.json"
-# Each of these folders comes with the first request of a person, or with the first period that has ended.
+# Each of these folders is made with the first request of a person, or at the end of the first period of retention.
 TRACES_OF_REQUESTS = ("receipts", "rights")
 
 
@@ -42,8 +42,8 @@ TRACES_OF_REQUESTS = ("receipts", "rights")
 class Publication:
     """The tables of one publication: path below the lake -> Delta version.
 
-    `number` and `withdrawals` are stated by `publish`; both are 0 in what an earlier release has published, which has
-    no `pins` either.
+    `publish` states `number` and `withdrawals`. In a publication of an earlier release both are 0, and there are no
+    `pins`.
     """
 
     run_id: str
@@ -60,7 +60,7 @@ class Publication:
         return self.number, self.published_at
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in `published.json`: of each table path and version, its log's files and its data files."""
+        """Its form in `published.json`: for each table path and version, the log's files and the data files."""
         stated = {each.name: getattr(self, each.name) for each in dataclasses.fields(self) if each.name != "pins"}
         tables = {path: {"path": path, **self._pinned(path, version)} for path, version in sorted(self.tables.items())}
         return {**stated, "tables": tables}
@@ -70,14 +70,14 @@ class Publication:
             return {"version": version}
         pinned = self.pins[path]
         files = {name: [file.size, file.digest] for name, file in sorted(pinned.files.items())}
-        # Hints for Delta's readers, and sidecars, belong to the newest version only, which this one may be no longer.
+        # Hints for Delta's readers, and sidecars, belong only to the newest version; this one may be older by now.
         log = {name: digest for name, digest in pinned.log.items() if deltalog.states(name)}
         return {"version": version, "log": log, "files": files}
 
 
 @dataclass(frozen=True)
 class Document:
-    """What `published.json` holds: the publication, if there is one, and the lake's base, unless it is older."""
+    """The content of `published.json`: the publication, if there is one, and the base, unless the file is older."""
 
     publication: Publication | None
     base: Pins | None
@@ -88,25 +88,25 @@ class Document:
         return self.base.number if self.base else 0
 
     def to_text(self) -> str:
-        """As `parsed` reads it."""
+        """The text that `parsed` reads."""
         published = self.publication.to_json() if self.publication else {}
         return pins.sealed({**published, "base": self.base.to_json() if self.base else None})
 
 
 def parsed(text: str) -> Document:
-    """Read a document. Raises `LakehouseError` if the text is none, or not as it was written."""
+    """Read a document. Raises `LakehouseError` if the text is not a document, or has changed since it was written."""
     try:
         document = json.loads(text)
-        # What an earlier release wrote has neither.
+        # Documents of an earlier release have neither.
         if "base" in document or pins.SEAL in document:
             document = pins.unsealed(text)
         base = document.get("base")
         return Document(_publication(document), pins.pins(base) if base else None)
     except (ValueError, KeyError, TypeError, AttributeError):
-        # Without its cause: the text is long, and a stranger's.
+        # Without its cause: its text is long, and from outside.
         raise LakehouseError(
             "The lake's publication cannot be read.",
-            "Run ./spark-submit.sh pipeline: it takes the newest one that is whole.",
+            "Run ./spark-submit.sh pipeline: it takes the newest intact copy.",
         ) from None
 
 
@@ -126,7 +126,7 @@ def _publication(document: Mapping[str, Any]) -> Publication | None:
 
 
 class Readable(Protocol):
-    """Where a lake's documents are read: `lib.storage`, or what readers without Spark have instead."""
+    """The place from which a lake's documents are read: `lib.storage`, or its replacement for readers without Spark."""
 
     def names(self, folder: str) -> list[str]:
         """The names in a folder, sorted; none if there is no such folder."""
@@ -136,10 +136,10 @@ class Readable(Protocol):
 
 
 def current(storage: Readable) -> Publication | None:
-    """What is published now, or None if nothing is yet.
+    """The current publication, or None if there is none yet.
 
-    That is what the newest whole document says: `published.json`, unless it is lost or somebody put an older one there.
-    Raises as `parsed` does if none is whole.
+    The newest intact document states it: `published.json`, unless it is lost or somebody put an older one there. Raises
+    the error of `parsed` if none is intact.
     """
     document = newest(storage)
     if document:
@@ -149,13 +149,13 @@ def current(storage: Readable) -> Publication | None:
 
 
 def operations(storage: Readable) -> Publication | None:
-    """The tables of what the runs did, or None if there was none yet. Raises as `parsed` does."""
+    """The tables with the records of the runs, or None if there was no run yet. Raises the error of `parsed`."""
     text = storage.read(OPERATIONS)
     return None if text is None else parsed(text).publication
 
 
 def newest(storage: Readable) -> Document | None:
-    """The newest whole document, where `published.json` may be lost or older than it should be; None without any."""
+    """The newest intact document, even if `published.json` is lost or older than it should be; None without any."""
     kept = (document for name in reversed(copies(storage)) if (document := _whole(storage.read(name))))
     found = [document for document in (_whole(storage.read(CURRENT)), next(kept, None)) if document]
     return max(found, key=lambda document: document.number, default=None)
@@ -173,14 +173,14 @@ def _documents(storage: Storage) -> list[Document]:
 
 
 def copies(storage: Readable) -> list[str]:
-    """The documents that are kept, the newest last."""
+    """The kept documents, the newest last."""
     return [f"{BASES}/{name}" for name in storage.names(BASES) if name.endswith(".json")]
 
 
 def write(storage: Storage, publication: Publication | None, base: Pins) -> None:
-    """Make this what people read and what the next run builds on; whatever it names must be on the disk already.
+    """Let people read this publication, and the next run build on this base; all named files must be on the disk.
 
-    As long as nothing is published, there is nothing to read, and only the base is kept.
+    Before the first publication there is nothing to read, and only the base is kept.
     """
     text = Document(publication, base).to_text()
     storage.write(f"{BASES}/{base.number:08d}.json", text)
@@ -190,12 +190,12 @@ def write(storage: Storage, publication: Publication | None, base: Pins) -> None
 
 
 def write_operations(storage: Storage, stated: Mapping[str, Any]) -> None:
-    """Publish what the runs did, failed ones too: on its own, so that a failed run leaves the marts untouched."""
+    """Publish the records of the runs, failed ones too: separately, so that a failed run leaves the marts untouched."""
     storage.write(OPERATIONS, pins.sealed(stated))
 
 
 def states(storage: Storage, name: str, stated: Mapping[str, Any]) -> bool:
-    """Whether a file is whole and says exactly this."""
+    """Whether a file is intact and states exactly this."""
     with suppress(ValueError):
         return pins.unsealed(storage.read(name) or "") == stated
     return False
@@ -211,12 +211,12 @@ def placed(storage: Storage, publication: Publication) -> Publication:
 
 
 def keep(storage: Storage, publication: Publication) -> None:
-    """Let the history know a publication that has become the current one, so that a rollback can find it."""
+    """Add a publication that has become the current one to the history, so that a rollback can find it."""
     storage.write(f"{HISTORY}/{publication.run_id}.json", pins.sealed(publication.to_json()))
 
 
 def mend_history(storage: Storage) -> None:
-    """Write those files of the history anew that are not whole, as far as anything still knows the publications."""
+    """Write damaged files of the history again, if any document still knows their publications."""
     for document in _documents(storage):
         known = document.publication
         if known and known.number:
@@ -226,17 +226,17 @@ def mend_history(storage: Storage) -> None:
 
 
 def earlier(storage: Storage, run_id: str | None = None) -> tuple[Publication, Publication]:
-    """The present publication and one to roll back to: that of `run_id`, or the one before the present.
+    """The present publication and the one to roll back to: that of `run_id`, or the one before the present.
 
-    Raises `UsageError` if there is none, if it is older than the last erasure, restriction or correction, or if nobody
-    can say when that was; `AuditFailed` if its tables are not what was published then.
+    Raises `UsageError` if there is none, if it is older than the last erasure, restriction or correction, or if the
+    time of that is unknown; `AuditFailed` if its tables differ from what was published then.
     """
     document = newest(storage)
     present = document.publication if document else None
     if present is None:
         raise UsageError("Nothing is published in this lake, so there is nothing to roll back.")
     history = _history(storage)
-    # What was rolled back from before lies behind the present publication and is not offered again.
+    # Publications that an earlier rollback has taken back are not offered again.
     behind = _behind(storage, document.base if document and document.base else Pins())
     offered = [p for p in history if p.place < present.place and p.run_id not in behind]
     if run_id:
@@ -253,7 +253,7 @@ def earlier(storage: Storage, run_id: str | None = None) -> tuple[Publication, P
 
 
 def rolled_back(storage: Storage, base: Pins, present: Publication, target: Publication) -> Pins:
-    """The base with what a rollback leaves behind, which is offered no more once `target` is the present one."""
+    """The base after a rollback to `target`: it lists the publications taken back, which are not offered again."""
     later = {p.run_id for p in _history(storage) if target.place < p.place <= present.place}
     return dataclasses.replace(base, rolled_back=sorted((_behind(storage, base) | later) - {target.run_id}))
 
@@ -263,12 +263,12 @@ def _behind(storage: Storage, base: Pins) -> set[str]:
 
 
 def _require_next(history: list[Publication], target: Publication, present: Publication) -> None:
-    """Publications are counted without a gap: where one is missing, nobody can say which is the one before."""
+    """Publications are counted without a gap: if one is missing, the one before is unknown."""
     numbers = {p.number for p in history}
     if target.number and not set(range(target.number, present.number)) <= numbers:
         raise UsageError(
             f"A publication between run {target.run_id} and run {present.run_id} is lost from the lake's history.",
-            f"Name the one that is wanted: ./spark-submit.sh rollback --to {target.run_id}",
+            f"Name the wanted run: ./spark-submit.sh rollback --to {target.run_id}",
         )
 
 
@@ -278,7 +278,7 @@ def _require_as_published(storage: Storage, target: Publication) -> None:
         if differing:
             raise AuditFailed(
                 f"{path} is not what run {target.run_id} published: {differing}.",
-                "Roll back to another run with --to, or publish anew with ./spark-submit.sh pipeline --rebuild.",
+                "Roll back to another run with --to, or publish again with ./spark-submit.sh pipeline --rebuild.",
             )
 
 
@@ -288,32 +288,32 @@ def _require_shown_rightly(storage: Storage, target: Publication) -> None:
         raise UsageError(
             f"{storage.path(LAST_ERASURE)} is missing or cannot be read, so nobody can say what was published before "
             "the last erasure, restriction or correction.",
-            "What the pipeline publishes next begins a new history, to which a rollback is possible.",
+            "The pipeline's next publication begins a new history, and a rollback to it is possible.",
         )
     by_clock = not last.get("number") and target.published_at < str(last.get("at", ""))
     if by_clock or target.withdrawals < _withdrawals(storage):
         raise UsageError(
             f"The publication of {target.published_at} is older than the last erasure, restriction or correction "
             f"({last.get('at', 'of an unknown day')}).",
-            "It would show persons as they must no longer be shown; publish anew with the pipeline.",
+            "It would show persons as they must no longer be shown; publish again with the pipeline.",
         )
 
 
 def withdraw_earlier(storage: Storage) -> None:
-    """Let no publication so far be rolled back to: it would show persons as they must not be shown."""
+    """Forbid a rollback to any publication so far: it would show persons as they must not be shown."""
     storage.write(LAST_ERASURE, json.dumps({"at": now(), "number": _withdrawals(storage) + 1}))
 
 
 def _withdrawals(storage: Storage) -> int:
-    """How many withdrawals there were, as far as any file says."""
+    """The number of withdrawals, as far as any file states it."""
     stated = (_last_withdrawal(storage) or {}).get("number", 0)
     return max([int(stated), *(known.withdrawals for known in _history(storage))])
 
 
 def _last_withdrawal(storage: Storage) -> dict[str, Any] | None:
-    """What is stated of the last withdrawal, nothing if there was none; None if there was one and nothing is stated.
+    """The statement on the last withdrawal; empty if there was none; None if there was one but its statement is lost.
 
-    Of what an earlier release has withdrawn, only the instant is known.
+    For a withdrawal by an earlier release, only the instant is known.
     """
     text = storage.read(LAST_ERASURE)
     if text is None and not any(storage.exists(folder) for folder in TRACES_OF_REQUESTS):
@@ -332,7 +332,7 @@ def now() -> str:
 
 
 def _history(storage: Storage) -> list[Publication]:
-    """In their order. What a power cut has left empty or torn is no publication any more."""
+    """All publications in their order, without files that a power cut has left empty or torn."""
     names = (f"{HISTORY}/{name}" for name in storage.names(HISTORY) if name.endswith(".json"))
     read = (_whole(storage.read(name)) for name in names)
     return sorted((each.publication for each in read if each and each.publication), key=lambda p: p.place)

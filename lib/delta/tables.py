@@ -1,6 +1,6 @@
 """Delta tables of a lake: the only module that writes them.
 
-Nothing to change means no commit. Every write returns the version that holds its result.
+Without a change there is no commit. Every write returns the version that holds its result.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ from lib.sql import quoted
 BATCH = "_batch_id"
 READERS_KEEP = "interval 60 days"
 RETENTION_CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
-# As objects: what several queries read is otherwise taken apart and put together again for each of them.
+# As objects: otherwise Spark serializes the rows, and every query that reads them must deserialize them again.
 IN_MEMORY = StorageLevel.MEMORY_AND_DISK_DESER
-AT_ONCE = 3  # small tables that are vacuumed side by side: most of the time is planning and listing
+AT_ONCE = 3  # small tables that are vacuumed in parallel: most of the time is planning and listing
 
 
 class Tables:
-    """The Delta tables below one root, and the run on whose behalf they are written."""
+    """The Delta tables below one root, and the run that writes them."""
 
     def __init__(self, spark: SparkSession, root: str, run_id: str) -> None:
         self.spark = spark
         self.root = root
         self._run_id = run_id
         self._jvm: Any = spark._jvm
-        # This run is the lake's only writer, so a version asked for once is known until this run writes.
+        # This run is the lake's only writer, so a version stays known until this run writes.
         self._versions: dict[str, int | None] = {}
-        # What removes older versions for good must leave nothing that builds on them (`lib.delta.base`).
+        # Before older versions are removed for good, nothing may build on them any more (`lib.delta.base`).
         self.before_vacuum: Callable[[], None] = lambda: None
         self.state({})
 
     def state(self, audit: Mapping[str, Any]) -> None:
-        """Let every commit from now on state the run, and how far the audit log had come."""
+        """Let every commit from now on state the run, and the last entry of the audit log."""
         self.metadata = {"run_id": self._run_id, **({anchors.FIELD: dict(audit)} if audit else {})}
         self.spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", json.dumps(self.metadata))
 
     def forget(self) -> None:
-        """Take no version for known any more: the logs have been changed by other ways."""
+        """Forget all known versions: the logs have been changed in another way."""
         self._versions.clear()
         self._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
 
@@ -58,7 +58,7 @@ class Tables:
         return {unquote(str(file.path())): int(file.size()) for file in self._added(table)}
 
     def statistics(self, table: Table) -> dict[str, str]:
-        """The same files: name -> Delta's statistics as JSON."""
+        """Delta's statistics of the same files: name -> JSON."""
         return {unquote(str(file.path())): str(file.stats() or "") for file in self._added(table)}
 
     def _added(self, table: Table) -> Any:
@@ -66,7 +66,7 @@ class Tables:
         return self._log(table).unsafeVolatileSnapshot().allFiles().collect()
 
     def location(self, table: Table) -> str:
-        """Where the table's files are."""
+        """The folder of the table's files."""
         return f"{self.root}/{table.path}"
 
     def version(self, table: Table) -> int | None:
@@ -109,7 +109,7 @@ class Tables:
         )
 
     def replace_batches(self, table: Table, frame: DataFrame, batches: Sequence[str]) -> int | None:
-        """Make `frame` the table's rows of the given batches; what an interrupted run left of them is replaced."""
+        """Make `frame` the table's rows of the given batches; it replaces the rows of an interrupted run."""
         content = self.conform(frame, table)
         if self.version(table) is None:
             return self._write(table, content, "append")
@@ -117,7 +117,7 @@ class Tables:
         return self._write(table, content, "overwrite", {"replaceWhere": f"{BATCH} in ({listed})"})
 
     def replace(self, table: Table, frame: DataFrame, *, files: int | None = None) -> int | None:
-        """Make `frame` the table's whole content, in so many files; no commit if it is that already."""
+        """Make `frame` the table's whole content, in this number of files; no commit if the content is the same."""
         content = self.conform(frame, table)
         if files:
             content = content.coalesce(files)
@@ -132,17 +132,17 @@ class Tables:
             content.unpersist()
 
     def replace_subjects(self, table: Table, frame: DataFrame, subjects: DataFrame | None) -> int | None:
-        """Make `frame` the table's rows of the given subjects (None: of all); other rows stay as they are.
+        """Make `frame` the table's rows of the given subjects (None: of all); other rows stay unchanged.
 
-        `subjects` has the column that the contract names as `subject`. Rows that are the same already are not
-        written; if rows are only to be added they are appended, which rewrites nothing.
+        `subjects` has the column that the contract names as `subject`. Unchanged rows are not written. If rows are only
+        added, they are appended, which rewrites nothing.
         """
         content = self.conform(frame, table)
         if self.version(table) is None:
             return self._write(table, content, "append")
         if subjects is None:
             return self._write(table, content, "overwrite")
-        # A transformation may also give rows of nobody, which stand in the table already.
+        # A transformation may also return rows without a person; these are in the table already.
         content = content.join(F.broadcast(subjects), on=str(table.subject), how="left_semi")
         content = self.conform(content, table)
         changes = self._changes(table, content, subjects).persist(IN_MEMORY)
@@ -161,14 +161,14 @@ class Tables:
         return self._write(table, self.conform(frame, table), "append")
 
     def upsert(self, table: Table, frame: DataFrame) -> int | None:
-        """Add rows, or replace those of the same key."""
+        """Add rows, or replace rows of the same key."""
         if self.version(table) is None:
             return self._write(table, self.conform(frame, table), "append")
         self._merge(table, self.conform(frame, table).withColumn("_change", F.lit("update")))
         return self.version(table)
 
     def delete(self, table: Table, keys: DataFrame) -> int | None:
-        """Delete the rows whose values of `keys`' columns stand in `keys`; values never enter a predicate."""
+        """Delete the rows that match a row of `keys` in its columns; values never enter a predicate."""
         if self.version(table) is not None:
             on = " and ".join(f"target.{quoted(name)} <=> source.{quoted(name)}" for name in keys.columns)
             target = DeltaTable.forPath(self.spark, self.location(table)).alias("target")
@@ -177,7 +177,7 @@ class Tables:
         return self.version(table)
 
     def delete_where(self, table: Table, condition: Column) -> None:
-        """Delete the rows that meet a condition, which the log remembers: it may name a day, but no value of a row."""
+        """Delete the rows that meet a condition. The log keeps it, so it may name a day, but no value of a row."""
         if self.version(table) is not None and not self.read(table).where(condition).isEmpty():
             DeltaTable.forPath(self.spark, self.location(table)).delete(condition)
             self._versions.pop(table.path, None)
@@ -202,7 +202,7 @@ class Tables:
         self._versions.pop(table.path, None)
 
     def _silence(self) -> None:
-        """Let the calling thread's vacuum not print what it removed: stdout is for what a job was asked for."""
+        """Keep the calling thread's vacuum from printing what it removed: stdout is for the results of a job."""
         nothing = self._jvm.java.io.PrintStream(self._jvm.java.io.OutputStream.nullOutputStream())
         getattr(getattr(self._jvm.scala, "Console$"), "MODULE$").setOutDirect(nothing)
 
@@ -219,10 +219,10 @@ class Tables:
         )
 
     def _change(self, table: Table, changes: DataFrame, rows: int) -> None:
-        """Carry out changes, of which so many concern rows that stand in the table.
+        """Carry out changes; `rows` of them concern rows that are in the table.
 
-        A merge searches for the files that hold these rows, and writes those anew. With more rows than files nearly
-        every file holds one, and the search costs more than it spares: then the table is written anew as a whole.
+        A merge searches for the files that hold these rows, and rewrites them. With more rows than files nearly every
+        file holds one, and the search costs more than it saves: then the whole table is rewritten.
         """
         if rows < int(self._log(table).unsafeVolatileSnapshot().numOfFiles()):
             self._merge(table, changes)
@@ -255,7 +255,7 @@ class Tables:
 
 
 def properties(table: Table) -> dict[str, str]:
-    """The Delta properties that a table is created with; for statistics later would be too late."""
+    """The Delta properties of a new table; for statistics, later would be too late."""
     stated = {
         "delta.enableDeletionVectors": "false",
         "delta.enableChangeDataFeed": "false",
@@ -268,10 +268,10 @@ def properties(table: Table) -> dict[str, str]:
 
 
 def _statistics(table: Table) -> dict[str, str]:
-    """Smallest and largest values are kept of harmless columns only: the log remembers them for good.
+    """Smallest and largest values are kept only for harmless columns: the log keeps them for good.
 
-    None are of what is computed in full from personal data: a value may be one person's alone there too, such as a
-    channel that nobody else came by. These tables are read whole anyway.
+    Tables that are computed in full from personal data get none: there too a value may belong to only one person, for
+    example a channel that nobody else used. These tables are read completely anyway.
     """
     harmless = [column.name for column in table.stored if not column.personal and _has_statistics(column.physical_type)]
     computed = table.load in ("full", "anonymous")
@@ -287,7 +287,7 @@ def _has_statistics(physical_type: str) -> bool:
 
 
 def _same(left: DataFrame, right: DataFrame) -> bool:
-    """Whether two frames of one schema hold the same rows, whatever their order: compared by row hashes."""
+    """Whether two frames of one schema hold the same rows in any order: compared by row hashes."""
     if left.columns != right.columns:
         return False
     prints = [_fingerprint(frame, number) for number, frame in enumerate((left, right))]
@@ -298,7 +298,7 @@ def _same(left: DataFrame, right: DataFrame) -> bool:
 
 def _fingerprint(frame: DataFrame, side: int) -> DataFrame:
     columns = [F.col(quoted(name)) for name in frame.columns]
-    # Two independent hashes, since the hash skips NULLs: the second sees where they stand.
+    # Two independent hashes, since the hash skips NULLs: the second one includes their positions.
     low = F.xxhash64(*columns).cast("decimal(38,0)")
     high = F.xxhash64(F.to_json(F.struct(*columns))).cast("decimal(38,0)")
     return frame.agg(

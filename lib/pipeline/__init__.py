@@ -1,1 +1,1 @@
-"""A run, from what is given to what is published."""
+"""A run, from its inputs to its publication."""

@@ -1,7 +1,7 @@
-"""What a killed job leaves beside its tables: drafts of files. The next job removes them.
+"""Drafts of files that a killed job leaves beside its tables. The next job removes them.
 
-A draft is the dead's only if its writers hold a lock that the remover holds now: the lake's for what lies in the lake
-and for its requests, a folder's own for what several lakes and jobs write there.
+A draft belongs to a dead job only if the remover now holds the lock that its writers hold. That is the lake's lock for
+files in the lake and for its requests, and a folder's lock for files that several lakes and jobs write there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from lib import address
 from lib.accountability.subject_requests import PLACES
 from lib.drafts import DRAFT, locked
 
-# What Delta's log stores make, of a table's log and of the lake's own files, and Hadoop's checksums of it.
+# The drafts that Delta's log stores make for a table's log and the lake's own files, and Hadoop's checksums of them.
 IN_LAKE = tuple(
     f"{folder}{name}"
     for folder in ("", "*/", "*/*/_delta_log/", "bases/log/*/*/")

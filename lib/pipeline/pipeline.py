@@ -1,8 +1,8 @@
 """The main job: new batches in, audited marts out.
 
-One run = load what is new into bronze, carry all batches that no publication shows yet through silver, gold and the
-marts, audit exactly the versions written, publish them. Killed anywhere and started again, it ends as if it had not
-been killed: batches stay pending until they are published, and every write replaces what an interrupted run left.
+One run loads new batches into bronze, carries all unpublished batches through silver, gold and the marts, audits
+exactly the written versions, and publishes them. If it is killed anywhere and started again, it ends as if it had not
+been killed: batches stay pending until they are published, and every write replaces the remains of an interrupted run.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from lib.rights import restrictions
 from lib.session import expect_rows
 from lib.sources import inputs
 
-BYTES_A_ROW = 250  # of an export, roughly
+BYTES_A_ROW = 250  # in an export, roughly
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a run is asked to do.
+    """The task of a run.
 
-    `inputs` are what there is to load, by the name of its mapping. With `rebuild`, everything behind bronze is computed
-    anew from bronze; with `refresh`, gold and the marts from silver, which has no batch pending.
+    `inputs` are the inputs to load, by the name of their mapping. `rebuild` computes everything after bronze again from
+    bronze; `refresh` computes gold and the marts again from silver, in which no batch is pending.
     """
 
     job: str
@@ -50,7 +50,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run came to. `publication` is None if there was nothing to do."""
+    """The result of a run. `publication` is None if there was nothing to do."""
 
     publication: Publication | None
     batches: Sequence[Entry]
@@ -60,7 +60,7 @@ class Result:
 
 @dataclass
 class _Progress:
-    """How far a run has come, for the record that it leaves behind when it fails."""
+    """The progress of a run, for its record if it fails."""
 
     job: str
     pending: Sequence[Entry]
@@ -88,16 +88,16 @@ def run(lake: Lake, request: Request) -> Result:
         raise UsageError("This lake holds no batch yet.", "Name one with --input.")
     expect_rows(lake.spark, sum(entry.rows for entry in entries))
     if pending and request.refresh:
-        # A refresh takes silver to be complete: what is pending enters it first, by a run of its own.
+        # A refresh assumes that silver is complete: pending batches enter it first, by a separate run.
         _carry_through(lake, dataclasses.replace(request, refresh=False), entries, pending)
         entries, pending = lake.ledger.entries(), []
     return _carry_through(lake, request, entries, pending)
 
 
 def finish_pending(lake: Lake, job: str) -> bool:
-    """Carry pending batches to their end, before `job` asks what the lake holds of somebody.
+    """Carry pending batches to their end, before `job` searches the lake for a person.
 
-    Gives whether there were any.
+    Returns whether there were any.
     """
     pending = any(entry.pending for entry in lake.ledger.entries())
     if pending:
@@ -106,7 +106,7 @@ def finish_pending(lake: Lake, job: str) -> bool:
 
 
 def _load(lake: Lake, request: Request) -> Request:
-    """Mend the lake and load what is new into it; gives what there is to do then."""
+    """Repair the lake and load new batches into it; return the remaining task."""
     if not request.inputs:
         return dataclasses.replace(request, rebuild=recovery.mend(lake, ()) or request.rebuild)
     sources = {name: bronze.source_of(lake, name) for name in request.inputs}
@@ -130,7 +130,7 @@ def _load(lake: Lake, request: Request) -> Request:
 
 
 def _reopen(lake: Lake, request: Request) -> None:
-    """Batches that are judged anew are pending again from now on, so that a killed run is taken up by the next."""
+    """Make batches pending again before they are judged again, so that the next run continues a killed one."""
     again = [
         dataclasses.replace(entry, published_run=None)
         for entry in lake.ledger.entries()
@@ -195,7 +195,7 @@ def _published(entries: Sequence[Entry]) -> bool:
 
 
 def _silver(lake: Lake, layers: Layers, pending: Sequence[Entry], progress: _Progress) -> list[Entry]:
-    """Silver's tables; gives the batches with what judging them told. Without batches silver stays as it is."""
+    """Build silver's tables; return the batches with their newest dates. Without batches silver stays unchanged."""
     if not pending:
         return []
     judged = [table for table in lake.catalog if table.rules]
@@ -221,7 +221,7 @@ def _silver(lake: Lake, layers: Layers, pending: Sequence[Entry], progress: _Pro
 def _gold_and_marts(lake: Lake, layers: Layers, day: dt.date, entries: Sequence[Entry]) -> None:
     newest = [entry.newest_date for entry in entries if entry.newest_date]
     parameters = {"as_of": day, "last_date": max([day, *newest])}
-    # Without batches only the calendar of the marts has moved.
+    # Without batches only the as-of day has moved.
     gold = [table for table in lake.catalog.layer("gold") if layers.computes_subjects or table.load != "subject"]
     layers.build(gold, parameters)
     layers.build(lake.catalog.marts, parameters)

@@ -1,15 +1,15 @@
-"""Recovery: what of a damaged lake can be made again, and from what.
+"""Recovery: which parts of a damaged lake can be made again, and from what.
 
 | table | made again from |
 |---|---|
-| silver, gold and marts | bronze, as by a rebuild; nothing is lost by it, so it is done without being asked |
-| bronze | the inputs of the batches that are no longer whole: they have to be given again |
+| silver, gold and marts | bronze, as by a rebuild; nothing is lost, so it happens without a request |
+| bronze | the inputs of the batches that are no longer whole: the operator must give them again |
 | the ledger | the pins of the base, which hold its rows |
-| `mart_operations` | nothing: what the runs before did is lost, and the marts are as right without it |
-| lists of persons, anonymous sales | a backup; nothing is begun before |
+| `mart_operations` | nothing: the records of earlier runs are lost; the marts are right without them |
+| lists of persons, anonymous sales | a backup; no job begins before |
 
-Whatever is written here lasts only together with what the run loads next, or with the batches being pending again: a
-run that is killed in between begins with the damage.
+The repair lasts only together with the run's next load, or with the batches that are pending again: if the run is
+killed in between, the next one begins with the damage.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from lib.sources.inputs import Batch
 
 OPERATION = "TAKE OUT WHAT IS DAMAGED"
-# What the operator has to name: the lake knows names of parts and tables, and not where they are.
+# The operator must name these places: the lake knows the names of parts and tables, but not where they are.
 PLACES = {
     "MANIFEST": "the manifest.json that the splitter wrote beside these parts, or writes if it splits that file again",
     "DATABASE": "the address of the database that holds this table, as sqlite:///FILE",
@@ -46,9 +46,9 @@ PLACES = {
 
 
 def mend(lake: Lake, given: Collection[str]) -> bool:
-    """Make the damaged tables sound, and say so; whether everything behind bronze has to be computed anew.
+    """Repair the damaged tables, and report it; return whether everything after bronze must be computed again.
 
-    `given` are the ids of the batches that this run can load. Raises `AuditFailed` if more is lost than these.
+    `given` are the ids of the batches that this run can load. Raises `AuditFailed` if more batches are lost.
     """
     damaged = [lake.catalog[path] for path in lake.base.damages]
     if not damaged:
@@ -77,7 +77,7 @@ def mend(lake: Lake, given: Collection[str]) -> bool:
 
 
 def as_before(lake: Lake, batch: Batch) -> Batch:
-    """A batch with the days that it had, if it was lost and comes again: its rows are judged as of these."""
+    """A batch with its earlier days if it was lost and comes again: its rows are judged as of these days."""
     for known in map(ledger.stated, lake.base.pins.batches):
         if known.batch_id == batch.id:
             return dataclasses.replace(batch, extract_date=known.extract_date, loaded_at=known.loaded_at)
@@ -85,10 +85,10 @@ def as_before(lake: Lake, batch: Batch) -> Batch:
 
 
 def require_kept_out(lake: Lake, batches: Collection[str]) -> None:
-    """Raise `AuditFailed` if loading lost batches again has brought back rows that had been removed from them.
+    """Raise `AuditFailed` if a repeated load of lost batches has brought back rows that had been removed from them.
 
-    The rows of a person whom the list of suppressions names are kept out at the door. Those of others, whose period has
-    ended, would come back and count beside the anonymous sales that were made of them.
+    The suppression list keeps out the rows of its persons. Rows of persons who were removed at the end of a retention
+    period would come back, and would count in addition to the anonymous sales made from them.
     """
     before, after = (dict.fromkeys(batches, 0) for _ in range(2))
     for counts, documents in ((before, lake.base.pins.removed), (after, lake.ledger.removed_documents())):
@@ -98,8 +98,8 @@ def require_kept_out(lake: Lake, batches: Collection[str]) -> None:
     back = sum(max(0, rows - after[batch]) for batch, rows in before.items())
     if back:
         raise AuditFailed(
-            f"The lost batches hold {back} rows of persons who have been removed from the lake since and whom nothing "
-            "would keep out now, so they cannot be loaded again.",
+            f"The lost batches hold {back} rows of persons who have since been removed from the lake. No list would "
+            "keep these rows out now, so the batches cannot be loaded again.",
             "Put bronze back from a backup of the lake, and run the same command again.",
         )
 
@@ -116,14 +116,14 @@ def _done(lake: Lake, table: Table) -> str:
     if _is_bronze(lake, table):
         return "Its batches were loaded again."
     if base.is_computed(table):
-        return "It was computed anew from bronze."
+        return "It was computed again from bronze."
     if table.path in lake.ledger.paths:
-        return "It was written anew from the lake's pins."
-    return "It begins anew; the marts do not need it."
+        return "It was written again from the lake's pins."
+    return "It begins again; the marts do not need it."
 
 
 def _needed(lake: Lake, lost: Collection[Entry]) -> tuple[str, str]:
-    """What to say of batches that have to be given again."""
+    """Message and remedy for batches that the operator must give again."""
     damaged = [lake.catalog[path] for path in lake.base.damages if _is_bronze(lake, lake.catalog[path])]
     named = "; ".join(f"{', '.join(each.files)} ({each.rows} rows)" for each in lost)
     words = [
@@ -141,7 +141,7 @@ def _needed(lake: Lake, lost: Collection[Entry]) -> tuple[str, str]:
 
 
 def _input(lake: Lake, batch: Entry) -> str:
-    """How a batch is named on the command line. Of its inputs, the lake knows the names only, not the places."""
+    """A batch as an option of the command line. The lake knows only the names of its inputs, not their places."""
     if len(batch.files) > 1:
         return "--input MANIFEST"
     with suppress(UsageError):  # the mapping itself may be lost
@@ -151,7 +151,7 @@ def _input(lake: Lake, batch: Entry) -> str:
 
 
 def _lost(lake: Lake) -> list[Entry]:
-    """The batches of which bronze no longer holds all rows."""
+    """The batches whose rows are no longer all in bronze."""
     rows = [_sound_rows(lake, table).select(BATCH) for table in bronze.tables(lake)]
     counted = reduce(DataFrame.unionAll, rows).groupBy(BATCH).agg(F.count("*").alias("rows")).collect()
     held = {row[BATCH]: row["rows"] for row in counted}
@@ -163,7 +163,7 @@ def _lost(lake: Lake) -> list[Entry]:
 
 
 def _sound_rows(lake: Lake, table: Table) -> DataFrame:
-    """What can still be read of a bronze table."""
+    """The rows of a bronze table that can still be read."""
     differing = lake.base.damages.get(table.path)
     if differing is None:
         return lake.tables.read(table)
@@ -175,9 +175,9 @@ def _sound_rows(lake: Lake, table: Table) -> DataFrame:
 
 
 def _take_out(lake: Lake, table: Table) -> None:
-    """Let the table name nothing that is damaged: of bronze the damaged files, of any other table all of them.
+    """Remove damaged files from the table's log: of bronze only the damaged ones, of any other table all files.
 
-    A table whose log is lost goes as a whole.
+    If the log is lost, the whole table is removed.
     """
     differing, pinned = lake.base.damages[table.path], lake.base.pins.tables[table.path]
     if differing.log:

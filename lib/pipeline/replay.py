@@ -1,4 +1,4 @@
-"""Replay of the quarantine: batches whose waiting rows would pass today are judged anew from bronze."""
+"""Replay of the quarantine: batches whose waiting rows would pass today are judged again from bronze."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lib.pipeline import pipeline
 
 
 def run(lake: Lake) -> str:
-    """Reopen those batches and publish what comes of it. The caller holds the lake's lock. Gives the last line."""
+    """Reopen those batches and publish the result. The caller holds the lake's lock. Returns the last line."""
     reopened = _passing(lake)
     if not reopened:
         return "Nothing to replay: no row in quarantine passes the rules of today."
@@ -25,7 +25,7 @@ def run(lake: Lake) -> str:
 
 
 def _passing(lake: Lake) -> dict[str, int]:
-    """By batch, the number of waiting rows that no rule would quarantine today."""
+    """The number of waiting rows that no rule would quarantine today, by batch."""
     found: Counter[str] = Counter()
     for quarantine in lake.catalog:
         if quarantine.quarantine_of is not None:

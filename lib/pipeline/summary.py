@@ -1,4 +1,4 @@
-"""The summary at the end of a run: the rows by outcome, and a few questions to what was just published."""
+"""The summary at the end of a run: the rows by outcome, and a few queries on the new publication."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lib.delta.lake import Lake
 from lib.delta.publication import Publication
 from lib.pipeline.pipeline import Result
 
-WIDTH = 100  # where the output is no terminal
+WIDTH = 100  # if the output is not a terminal
 
 
 def show(lake: Lake, result: Result, console: Console | None = None) -> None:

@@ -1,4 +1,4 @@
-"""How a job comes to the lake that it writes."""
+"""How a job opens the lake that it writes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lib.storage import Storage
 
 
 @contextmanager
-def writing(  # noqa: PLR0913 - each is one word at the call, and none belongs with another
+def writing(  # noqa: PLR0913 - each is one word at the call, and they have nothing in common
     options: Namespace,
     job: str,
     *,
@@ -28,12 +28,12 @@ def writing(  # noqa: PLR0913 - each is one word at the call, and none belongs w
     logs: bool = False,
     mends: bool = False,
 ) -> Iterator[Lake]:
-    """The lake that the job's options name; until the end nobody else writes it.
+    """The lake named by the job's options; until the end nobody else writes it.
 
-    Raises `UsageError` if there is none, unless it may be `new`, or if the keys are not the lake's, unless they may be
-    `any_keys`; `LakeBusy` if another job holds it; `AuditFailed` if the lake is not what the last job left, unless this
-    one `mends` it, and if the job `logs` what it does and the audit log is not sound: what cannot be recorded must not
-    be begun.
+    Raises `UsageError` if there is none, unless it may be `new`, or if the keys are not the lake's, unless `any_keys`
+    are allowed; `LakeBusy` if another job holds it; `AuditFailed` if the lake is not what the last job left, unless
+    this job `mends` it. Raises `AuditFailed` also if the job `logs` its actions and the audit log is not sound: an
+    action that cannot be recorded must not begin.
     """
     settings = cli.settings(options)
     if audits:
@@ -53,4 +53,4 @@ def writing(  # noqa: PLR0913 - each is one word at the call, and none belongs w
         yield lake
         lake.base.advance()
         for line in lake.base.said:
-            print(line, file=sys.stderr)  # noqa: T201 - what the job mended by itself, before its own last line
+            print(line, file=sys.stderr)  # noqa: T201 - the job's own repairs, before its last line

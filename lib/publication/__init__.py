@@ -1,1 +1,1 @@
-"""What readers may see, and what a run leaves on record."""
+"""The publication for readers, and the records of a run."""

@@ -1,6 +1,6 @@
-"""What is published, for notebooks and other programs: the marts at the versions of one publication, nothing else.
+"""The publication, for notebooks and other programs: only the marts, at the versions of one publication.
 
-A reader that keeps the object it got from `published` sees one publication throughout, whatever is published meanwhile.
+A reader that keeps the object returned by `published` sees one publication throughout, even if a newer one appears.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from lib.settings import PROJECT
 
 @dataclass(frozen=True)
 class Marts:
-    """The marts of one publication: `tables` maps their names (such as `mart/table`) to Delta versions."""
+    """The marts of one publication: `tables` maps their names (like `mart/table`) to Delta versions."""
 
     root: str
     run_id: str
@@ -40,11 +40,11 @@ class Marts:
 
     @cached_property
     def spark(self) -> SparkSession:
-        """A Spark session of this project's settings; started on first use."""
+        """A Spark session with this project's settings; started on first use."""
         return local_session()
 
     def frame(self, name: str, version: int | None = None) -> DataFrame:
-        """A mart as a Spark DataFrame, as it is published or (`version`) as it was.
+        """A mart as a Spark DataFrame: its published version, or an earlier `version`.
 
         Raises `UsageError` if there is no such mart.
         """
@@ -52,7 +52,7 @@ class Marts:
         return reader.load(self._location(name))
 
     def history(self, name: str) -> DataFrame:
-        """The versions of a mart, newest first: when each was written, by which operation and run."""
+        """The versions of a mart, newest first, each with its time, operation and run."""
         self._version(name)
         return DeltaTable.forPath(self.spark, self._location(name)).history()
 
@@ -66,7 +66,7 @@ class Marts:
         return self.tables[name] if version is None else version
 
     def _checked(self, name: str, version: int | None) -> int:
-        """The version to read. That which is published must be what was published; of others nobody can tell."""
+        """The version to read. The published one must match its pin; other versions cannot be checked."""
         chosen = self._version(name, version)
         if version is None and name in self.pins:
             _require_as_published(self._location(name), self.pins[name], self.run_id)
@@ -96,7 +96,7 @@ class _Documents:
 
 
 def published(lake: str | os.PathLike[str]) -> Marts:
-    """The marts that the lake publishes now; `lake` is a folder or a URI.
+    """The marts of the lake's current publication; `lake` is a folder or a URI.
 
     Raises `UsageError` if nothing is published there.
     """
@@ -108,7 +108,7 @@ def published(lake: str | os.PathLike[str]) -> Marts:
 
 
 def _require_as_published(location: str, pinned: Pin, run: str) -> None:
-    """Raise `AuditFailed` if the version consists of other files than those that were published, or these differ."""
+    """Raise `AuditFailed` if the version has other files than the published ones, or if their content differs."""
     try:
         files, folder = FileSystem.from_uri(location)
         named = TableWithoutSpark(location, version=pinned.version).file_uris()
@@ -137,7 +137,7 @@ def _differs(location: str, run: str) -> AuditFailed:
 def local_session(**settings: str) -> SparkSession:
     """A Spark session in this process, for notebooks and tests: the project's settings and jars, and `settings`.
 
-    Jobs get theirs from spark-submit instead.
+    Jobs get their session from spark-submit instead.
     """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_CONF_DIR", str(PROJECT / "conf"))

@@ -1,7 +1,7 @@
-"""A run as a page that a person can open: what was published or why not, and what the audit found.
+"""A run as a page for people: what was published or why not, and what the audit found.
 
-One HTML file without anything outside it. It holds counts, names and messages, never a value of a row; whatever it
-shows is escaped.
+One HTML file that needs no other file. It holds counts, names and messages, never a value of a row; all its texts are
+escaped.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MINUTE = 60
 
 @dataclass(frozen=True)
 class Report:
-    """One run: how it ended, and what it checked, wrote (table -> Delta version) and took its time for."""
+    """One run: its end, its checks, the versions that it wrote (table -> Delta version), and its steps."""
 
     run_id: str
     started_at: dt.datetime
@@ -36,25 +36,25 @@ class Report:
 
     @property
     def is_published(self) -> bool:
-        """Whether people read what the run made."""
+        """Whether people read the result of the run."""
         return self.outcome.status == PUBLISHED
 
     @property
     def duration(self) -> str:
-        """What all steps took."""
+        """The time of all steps."""
         seconds = sum(step.seconds for step in self.steps)
         minutes, rest = divmod(round(seconds), MINUTE)
         return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
 
     @property
     def violations(self) -> list[tuple[Table, RowRule, int]]:
-        """The row rules of each table and how many rows break each, the most broken one first."""
+        """The row rules of each table and the number of rows that break each, the largest number first."""
         found = [(each.table, *broken) for each in self.outcome.judgements for broken in each.violations.items()]
         return sorted(found, key=lambda broken: -broken[2])
 
     @property
     def by_table(self) -> list[tuple[str, list[CheckResult]]]:
-        """The results of each table; tables of which a check failed come first."""
+        """The results of each table; tables with a failed check come first."""
         ordered = sorted(self.results, key=attrgetter("table"))
         found = [(path, list(results)) for path, results in groupby(ordered, key=attrgetter("table"))]
         return sorted(found, key=lambda one: all(result.passed for result in one[1]))

@@ -1,4 +1,4 @@
-"""What the runs did, failed ones too: `mart_operations`, published on its own."""
+"""The records of the runs, failed ones too: `mart_operations`, published separately."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ QUALITY = "mart_operations/quality"
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of a run, as far as it came."""
+    """The end of a run, with all that is known by then."""
 
     job: str
     status: str
@@ -31,7 +31,7 @@ class Outcome:
 
 
 def store(lake: Lake, outcome: Outcome) -> None:
-    """Add the run and what its row rules found, and publish both."""
+    """Add the run and the findings of its row rules, and publish both."""
     spark = lake.spark
     runs, quality = lake.catalog[RUNS], lake.catalog[QUALITY]
     lake.tables.append(runs, frame_of(spark, [_run(lake, outcome)], runs.schema))

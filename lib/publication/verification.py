@@ -1,8 +1,8 @@
-"""Verification: whether the lake is what the last job left, told without changing what it says.
+"""Verification: whether the lake is what the last job left, without a change to its content.
 
-The fast way is what every job does before it begins: the logs of all tables are read, and their data files are listed;
-those that somebody has written since are read. The full way reads every byte, and asks Delta and Parquet themselves:
-whether Delta sees exactly these files, and whether each file holds as many rows as Delta's statistics say.
+Every job does the fast check before it begins: it reads the logs of all tables, lists their data files, and reads those
+that have been written since. The full check reads every byte, and also asks Delta and Parquet themselves: whether Delta
+sees exactly these files, and whether each file holds as many rows as Delta's statistics state.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lib.storage import sidecar
 
 
 def verify(lake: Lake, *, full: bool) -> str:
-    """What was looked at, as the job's last line. Raises `AuditFailed` that names what differs, and what to do."""
+    """What was checked, as the job's last line. Raises `AuditFailed`, which names the difference, and what to do."""
     damages = {path: str(differing) for path, differing in lake.base.damages.items()}
     if full:
         damages |= _read_through(lake)
@@ -39,7 +39,7 @@ def verify(lake: Lake, *, full: bool) -> str:
 
 
 def _read_through(lake: Lake) -> dict[str, str]:
-    """What reading every data file of the newest versions shows, by table."""
+    """The damage found by reading every data file of the newest versions, by table."""
     found: dict[str, str] = {}
     for table in lake.catalog:
         path, pinned = table.path, lake.base.pins.tables.get(table.path)
@@ -59,7 +59,7 @@ def _read_through(lake: Lake) -> dict[str, str]:
 
 
 def _drop_wrong_sidecars(lake: Lake, path: str, names: Sequence[str]) -> None:
-    """Hadoop compares a file with the checksums beside it; where these are wrong and the file is right, they go."""
+    """Remove wrong checksums beside sound files: Hadoop compares a file with them."""
     for name in names:
         if not lake.storage.passes(f"{path}/{name}"):
             lake.storage.remove([f"{path}/{sidecar(name)}"])
@@ -67,7 +67,7 @@ def _drop_wrong_sidecars(lake: Lake, path: str, names: Sequence[str]) -> None:
 
 
 def _delta_says(lake: Lake, table: Table, pinned: pins.Pin) -> str:
-    """How Delta's own view differs from the pin; nothing if it does not."""
+    """How Delta's own view differs from the pin; empty if it does not."""
     seen = lake.tables.statistics(table)
     if seen.keys() != pinned.files.keys():
         return f"Delta names {len(seen)} files, and {len(pinned.files)} were left"
@@ -82,7 +82,7 @@ def _delta_says(lake: Lake, table: Table, pinned: pins.Pin) -> str:
 
 
 def _as_published(lake: Lake, *, full: bool) -> dict[str, str]:
-    """How the tables that people read differ from what was published, by table."""
+    """How the tables that people read differ from their publication, by table."""
     published = [lake.base.published, publication.operations(lake.storage)]
     found: dict[str, str] = {}
     for path, pinned in ((p, pin) for each in published if each for p, pin in each.pins.items()):

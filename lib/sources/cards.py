@@ -1,13 +1,13 @@
-"""Card numbers that stray into text: found by form and check digit, and masked but for their last four digits.
+"""Card numbers that stray into text: found by form and check digit, and masked except for their last four digits.
 
 A card number is 13 to 19 decimal digits of any script whose Luhn sum is a multiple of ten, written as one or
-more whole groups of digits. Between two groups stand one to four characters that are blanks, dashes, punctuation,
-invisible characters or marks. Where such stretches overlap, the leftmost counts, and of several that begin there the
-longest. Rather too much is masked than too little, but three things are no card numbers: a day such as 2023-12-31 or
-31.12.2023, a time such as 20231231223000, and the two parts of a decimal number taken together. A value that as a whole
-is a decimal number, or a day with a time, is left as it is.
+more whole groups of digits. Between two groups there are one to four characters: blanks, dashes, punctuation, invisible
+characters or marks. If matches overlap, the leftmost counts, and the longest of several that begin there. Rather too
+much is masked than too little. But three things are not card numbers: a day like 2023-12-31 or 31.12.2023, a time like
+20231231223000, and the two parts of a decimal number taken together. If the whole value is a decimal number, or a day
+with a time, it stays unchanged.
 
-A text in which something is masked gets its other digits in ASCII too.
+If anything in a text is masked, its other digits become ASCII too.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ CALENDAR = f"{YEAR}[-./]{MONTH}[-./]{DAY}|{DAY}[-./]{DAY}[-./]{YEAR}"
 DATE = f"(?:{CALENDAR}|{YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[ _-]?{TIME})(?![0-9])"
 WHOLE_PART = f"[0-9]++(?=[.,](?!{DATE})[0-9]++(?!{APART}(?!{DATE})[0-9]))"
 
-# Whole values that many a column is full of.
+# Whole values that fill many columns.
 NUMBER = "[+-]?[0-9]{1,12}[.,][0-9]+(?:[eE][+-]?[0-9]{1,3})?"
 INSTANT = (
     f"(?:{CALENDAR})[ T][0-9]{{1,2}}:[0-9]{{2}}(?::[0-9]{{2}}(?:[.,][0-9]{{1,9}})?)?"
     "(?: ?(?:Z|UTC|[+-][0-9]{2}:?[0-9]{2}))?"
 )
 
-# Most values are short or hold few digits: only what passes this pays for the search. What parts groups is far quicker
-# told among ASCII characters than among all, and most texts have no other.
+# Most values are short or hold few digits: only values that pass this test pay for the search. Characters between
+# groups are recognised far faster among ASCII than among all characters, and most texts hold only ASCII.
 ASCII_PARTING = r"[\x00-\x20\x7f!\x22#%&\x27*,\-./:;?@\\_|]"
 SUSPECT = (
     f"octet_length({{text}}) >= {SHORTEST} and if(octet_length({{text}}) = length({{text}}), "
@@ -59,11 +59,11 @@ SUSPECT = (
     rf"and not {{text}} rlike r'^\s*(?:{NUMBER}|{INSTANT})\s*\z'"
 )
 
-# Days and times, whole parts of decimal numbers, groups of digits with what parts them, and what lies between: together
-# the whole text.
+# Days and times, whole parts of decimal numbers, groups of digits with the characters between them, and the rest:
+# together the whole text.
 TOKENS = f"regexp_extract_all(plain, r'{DATE}|{WHOLE_PART}|[0-9]++(?:{APART}(?!{DATE})[0-9]++)*+|[^0-9]++', 0)"
 
-# The groups of a run, each with what stands before it.
+# The groups of a run, each with the characters before it.
 GROUPS = "regexp_extract_all(token, r'[^0-9]*+[0-9]++', 0)"
 
 # Every second digit from the right counts double, less 9 from 5 on: 0 2 4 6 8 1 3 5 7 9.
@@ -76,7 +76,7 @@ LUHN = """
     ) % 10 = 0
 """
 
-# How many groups the longest card number takes that begins with group `first`; 0 if none does.
+# The number of groups in the longest card number that begins with group `first`; 0 if none begins there.
 TAKEN = f"""
     coalesce(array_max(filter(
         sequence(1, least({LONGEST}, size(groups) - first + 1)),
@@ -121,7 +121,7 @@ MASKED = f"""
 def masked_or_null(columns: Sequence[str]) -> Column:
     """The masked texts of these columns, an array in their order; NULL where none looks like a card number.
 
-    One search for many columns: a plan with one per column takes longer to make than a small file to load.
+    One search for many columns: a plan with one search per column takes longer to make than a small file to load.
     """
     suspect = reduce(Column.__or__, (F.expr(SUSPECT.replace("{text}", quoted(column))) for column in columns))
     search = f"if({SUSPECT}, {MASKED}, {{text}})".replace("{text}", "text")
@@ -130,7 +130,7 @@ def masked_or_null(columns: Sequence[str]) -> Column:
 
 
 def masked_names(spark: SparkSession, names: Sequence[str]) -> tuple[str, ...]:
-    """Names of files and of columns, masked as values are: whoever writes an export chooses them."""
+    """Names of files and columns, masked like values: the sender of an export chooses them."""
     if not any(sum(letter.isdecimal() for letter in name) >= SHORTEST for name in names):
         return tuple(names)
     listed = frame_of(spark, [(at, name) for at, name in enumerate(names)], "at int, name string")

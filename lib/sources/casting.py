@@ -1,7 +1,7 @@
-"""From text to types: what a text must look like to be a date, an integer or a number.
+"""From text to types: the forms of text that are a date, an integer or a number.
 
-All functions take and give Spark columns, text in its normal form (`lib.normal_form`). What cannot be read is NULL;
-nothing here raises, whatever the text.
+All functions take and return Spark columns, with text in its normal form (`lib.normal_form`). A text that cannot be
+read becomes NULL; no function here raises, for any text.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TYPES = {"string": "string", "date": "date", "integer": "int", "number": "decima
 
 
 def typed_value(text: Column, logical_type: str, source: Source) -> Column:
-    """The value that the trimmed text states in the source's notation, of the type in `TYPES`; else NULL."""
+    """The value of the trimmed text in the source's notation, of the type in `TYPES`; otherwise NULL."""
     return _BY_TYPE[logical_type](text, source)
 
 
@@ -41,7 +41,7 @@ def _date_of(text: Column, pattern: str) -> Column:
 
 
 def form(pattern: str) -> str:
-    """The regular expression of texts that may be dates of this pattern: years of four digits, nothing behind."""
+    """The regular expression of texts that may be dates of this pattern: years of four digits, and nothing after it."""
     return "^" + "".join(_form_of(match.group()) for match in re.finditer(r"'[^']*'|([A-Za-z])\1*|.", pattern)) + r"\z"
 
 

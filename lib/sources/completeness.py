@@ -1,6 +1,6 @@
 """Completeness: after a load, bronze holds every record of every file once, under its position.
 
-Bronze is read as committed, the files are counted anew (`lib.sources.record_counts`), both by one query.
+One query reads bronze as committed and counts the files again (`lib.sources.record_counts`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CHANGED = f"{NOTHING} Run the same command again: the file may have changed whil
 
 @dataclass(frozen=True)
 class Held:
-    """What bronze holds of a file: rows, and the different positions that these have."""
+    """The content of a file in bronze: its rows, and their different positions."""
 
     rows: int = 0
     positions: int = 0
@@ -36,10 +36,10 @@ class Held:
 def require_complete(
     spark: SparkSession, bronze: DataFrame, batches: Sequence[Batch], kept_out: Mapping[Key, int]
 ) -> dict[str, int]:
-    """The records by batch, if `bronze`, the rows of these batches, and `kept_out` are all of them, each once.
+    """The records by batch, if `bronze` (the rows of these batches) and `kept_out` hold all of them, each once.
 
-    `kept_out` are the rows of a batch and file that are not to be in bronze. Raises `AuditFailed` if a row was lost,
-    doubled or misnumbered, `InputRefused` if a file does not hold what its manifest says.
+    `kept_out` are the rows of a batch and file that must not be in bronze. Raises `AuditFailed` if a row was lost,
+    doubled or misnumbered, `InputRefused` if a file does not match its manifest.
     """
     held, counted = _read(spark, bronze, [part for batch in batches for part in batch.parts])
     records = dict.fromkeys((batch.id for batch in batches), 0)
@@ -53,7 +53,7 @@ def require_complete(
 
 
 def _read(spark: SparkSession, bronze: DataFrame, parts: Sequence[Part]) -> tuple[dict[Key, Held], dict[str, int]]:
-    """What bronze holds, and how many rows the files and tables do."""
+    """The content of bronze, and the number of rows in the files and tables."""
     nothing = [F.lit(None).cast("bigint")] * 3
     counted = record_counts.counted(spark, parts).select(F.lit(None).cast("string"), "path", "rows", *nothing)
     held: dict[Key, Held] = {}
@@ -69,7 +69,7 @@ def _read(spark: SparkSession, bronze: DataFrame, parts: Sequence[Part]) -> tupl
 def _held(bronze: DataFrame) -> DataFrame:
     """By batch and file: rows, different positions, the lowest and the highest.
 
-    Positions are counted as bits of words, each for 64 neighbours, which are most often in one task: a count of
+    Positions are counted as bits of words. A word covers 64 neighbours, which are mostly in one task; a count of
     different values would send every row to another task.
     """
     offset = F.col(ROW) - 1
@@ -104,7 +104,7 @@ def _problems(held: Held, kept_out: int, records: int, *, given: bool) -> Iterat
         yield f"{held.rows} rows of it are in bronze" + (f" and {kept_out} were kept out" if kept_out else "")
     if held.positions != held.rows:
         yield f"its {held.rows} rows in bronze have {held.positions} positions"
-    # So many different positions within 1..n leave gaps for nothing but the rows that were kept out.
+    # With this number of different positions within 1..n, only the rows that were kept out can leave gaps.
     if not given and not (held.lowest >= 1 and held.highest <= records):
         yield f"its rows in bronze have the positions {held.lowest} to {held.highest}"
 

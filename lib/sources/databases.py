@@ -27,7 +27,7 @@ MODULUS = 1 << 64
 
 @dataclass(frozen=True)
 class DatabaseTable:
-    """One table. `url` is its JDBC address and holds no password; `address` is what the operator gave."""
+    """One table. `url` is its JDBC address, without a password; `address` is the operator's input."""
 
     address: str
     url: str
@@ -77,7 +77,7 @@ def sqlite_table(path: str, table: str, address: str) -> DatabaseTable:
 
 
 def gives_positions(spark: SparkSession, table: DatabaseTable) -> bool:
-    """Whether the table states the positions of its rows itself, in the column `_row`."""
+    """Whether the table itself states the positions of its rows, in the column `_row`."""
     return ROW in _reader(spark, table).columns
 
 
@@ -88,12 +88,12 @@ def row_count(spark: SparkSession, table: DatabaseTable) -> DataFrame:
 
 
 def columns(spark: SparkSession, table: DatabaseTable) -> tuple[str, ...]:
-    """The names of the table's columns, the row number excepted."""
+    """The names of the table's columns, without the row number."""
     return tuple(name for name in _reader(spark, table).columns if name != ROW)
 
 
 def table_records(spark: SparkSession, table: DatabaseTable, placed: Placed) -> DataFrame:
-    """The records of a table (`lib.sources.record_parsing`), numbered by `_row`, else by the order of their text."""
+    """The records of a table (`lib.sources.record_parsing`), numbered by `_row`, or else by the order of their text."""
     header = placed.part.header
     numbered = _numbered(spark, table, header)
     return numbered.select(
@@ -107,7 +107,7 @@ def table_records(spark: SparkSession, table: DatabaseTable, placed: Placed) -> 
 
 
 def digest(spark: SparkSession, table: DatabaseTable, header: tuple[str, ...]) -> str:
-    """The SHA-256 of the table's rows in their order, taken in portions that fit one task."""
+    """The SHA-256 of the table's rows in their order, computed in portions that fit one task."""
     rows = _numbered(spark, table, header).select(ROW, F.sha2(_canonical(header), 256).alias("hash"))
     lines = F.array_join(F.transform(F.sort_array(F.collect_list(F.struct(ROW, "hash"))), _line), "\n")
     portion = F.floor((F.col(ROW) - 1) / CHUNK).alias("portion")
@@ -116,7 +116,7 @@ def digest(spark: SparkSession, table: DatabaseTable, header: tuple[str, ...]) -
 
 
 def count_and_checksum(spark: SparkSession, table: DatabaseTable, header: tuple[str, ...]) -> tuple[int, int]:
-    """Rows, and the sum modulo 2^64 of the first 64 bits of each row's SHA-256: what a splitter's manifest states."""
+    """Rows, and the sum modulo 2^64 of the first 64 bits of each row's SHA-256, as in a splitter's manifest."""
     number = F.conv(F.substring(F.sha2(_canonical(header), 256), 1, 16), 16, 10).cast("decimal(38,0)")
     row = _numbered(spark, table, header).agg(F.count("*").alias("rows"), F.sum(number).alias("sum")).collect()[0]
     return int(row["rows"]), int(row["sum"] or 0) % MODULUS
@@ -127,7 +127,7 @@ def _line(entry: Column) -> Column:
 
 
 def _canonical(header: tuple[str, ...]) -> Column:
-    """A row's fields joined so that no two rows share a form (docs/splitter.md)."""
+    """A row's fields, joined so that two different rows never have the same form (docs/splitter.md)."""
     fields = [F.col(quoted(name)) for name in header]
     return F.concat_ws("\0,", *(F.when(f.isNull(), "").when(f == "", "\0E").otherwise(f) for f in fields))
 

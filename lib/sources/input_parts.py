@@ -1,4 +1,4 @@
-"""One file or table of a batch: what it holds is found out and checked against its mapping before anything is read."""
+"""One file or table of a batch: its layout is found and checked against its mapping before any row is read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CONTROLS = "".join(map(chr, range(0x21)))  # what a blank line may hold
 class Part:
     """One file or table. `size` in bytes; `digest`: SHA-256 of its content; `header`: its columns.
 
-    `format` is `csv`, `jsonl`, `json` or `table`; `layout` is that of CSV; `rows` is what a manifest promises.
+    `format` is `csv`, `jsonl`, `json` or `table`; `layout` is for CSV; `rows` is the number that a manifest promises.
     """
 
     location: str
@@ -35,9 +35,9 @@ class Part:
 
 
 def file_part(files: Files, file: File, source: Source, layout: Layout, format_: str) -> Part:
-    """The part that a file is.
+    """A file as a part.
 
-    Raises `InputRefused` if it is empty, in another encoding, of another format, or lacks columns that are mapped.
+    Raises `InputRefused` if it is empty, in another encoding or format, or lacks mapped columns.
     """
     head = files.head(file, HEAD)
     _check_bytes(file, head, layout if format_ == "csv" else CSV)
@@ -53,7 +53,7 @@ def check_columns(location: str, header: Sequence[str], source: Source, needed: 
     """Refuse a part that lacks needed columns, or has one of them twice."""
     missing = [name for name in needed if name not in header]
     if missing and len(missing) == len(needed):
-        # Perhaps its first line is a row already: nothing of it may be repeated in a message.
+        # Its first line may be a row already, so a message must not repeat any of it.
         raise InputRefused(
             f"{location} has none of the columns that mapping '{source.name}' reads: {', '.join(missing)}.",
             "Check its header, the mapping's 'delimiter', and --source.",
@@ -93,7 +93,7 @@ def _json_header(file: File, head: bytes, format_: str, source: Source) -> tuple
     """The names in the file's first objects, and those that the mapping reads: any object may leave a key out."""
     text = head.removeprefix(UTF_8_MARK).decode("utf-8", "replace").lstrip()
     if format_ == "json" and not text.startswith("["):
-        raise InputRefused(f"{file.uri} is no JSON array.", "Use format jsonl for one object per line.")
+        raise InputRefused(f"{file.uri} is not a JSON array.", "Use format jsonl for one object per line.")
     records = list(_objects(text.removeprefix("[") if format_ == "json" else text))
     if not records and text.strip("[] \r\n\t"):
         raise InputRefused(f"{file.uri} does not begin with a JSON object.", "Check the mapping's 'format'.")

@@ -1,4 +1,4 @@
-"""From what the operator names to batches: files found, checked, and identified by their content."""
+"""From the operator's inputs to batches: files are found, checked, and identified by their content."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ ID_LENGTH = 32
 
 @dataclass(frozen=True)
 class Batch:
-    """What is loaded together or not at all. Its `id` follows from its content alone.
+    """Rows that are loaded together or not at all. The `id` is computed from the content alone.
 
-    `loaded_at` is when it was loaded first, if it was lost since and comes again.
+    `loaded_at` is the time of the first load, if the batch was lost since and comes again.
     """
 
     id: str
@@ -39,16 +39,16 @@ class Batch:
 
     @property
     def header(self) -> tuple[str, ...]:
-        """The columns that any of its parts has, in the order in which they are met."""
+        """The columns of all its parts, in the order of their first appearance."""
         return tuple(dict.fromkeys(name for part in self.parts for name in part.header))
 
 
 def resolve(
     spark: SparkSession, inputs: Sequence[str], source: Source, extract_date: date | None = None
 ) -> list[Batch]:
-    """The batches that the inputs mean, each content once, in the order given.
+    """The batches of the inputs, each content once, in the given order.
 
-    Raises `InputRefused` if an input is missing, is not what the mapping says, or lacks columns it maps.
+    Raises `InputRefused` if an input is missing, does not fit the mapping, or lacks mapped columns.
     """
     found: dict[str, Batch] = {}
     for location in inputs:
@@ -58,7 +58,7 @@ def resolve(
 
 
 def _named(spark: SparkSession, parts: Sequence[Part]) -> tuple[Part, ...]:
-    """The parts under the names that the lake may hold: a card number may stand in a file's name too."""
+    """The parts under names that the lake may hold: a file's name may contain a card number too."""
     names = masked_names(spark, [part.name for part in parts])
     return tuple(dataclasses.replace(part, name=name) for part, name in zip(parts, names, strict=True))
 

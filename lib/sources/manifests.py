@@ -1,4 +1,4 @@
-"""Manifests of the Data Splitter (docs/splitter.md): three parts that together are one batch, if they are whole."""
+"""Manifests of the Data Splitter (docs/splitter.md): three parts that form one batch, if they are complete."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def content(files: Files, file: File) -> Mapping[str, Any] | None:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest, and what is needed to compare its parts with what it says of them."""
+    """A manifest, with everything needed to compare its parts with its statements."""
 
     spark: SparkSession
     files: Files
@@ -49,7 +49,7 @@ class Manifest:
     source: Source
 
     def parts(self) -> tuple[Part, ...]:
-        """The parts, each found to be what the manifest says. Raises `InputRefused` if one is missing or differs."""
+        """The parts, each checked against the manifest. Raises `InputRefused` if one is missing or differs."""
         try:
             return tuple(self._part(entry) for entry in self.content["parts"])
         except (KeyError, TypeError) as error:
@@ -70,7 +70,7 @@ class Manifest:
         return dataclasses.replace(part, header=self._header, rows=entry["rows"])
 
     def _layout(self, entry: Mapping[str, Any]) -> Layout:
-        """That of the CSV part: as the splitter wrote it, whatever the mapping says of the input it came from."""
+        """The layout of the CSV part: as the splitter wrote it; the mapping describes only the splitter's input."""
         dialect = entry.get("dialect")
         if dialect is None:
             return self.source.layout

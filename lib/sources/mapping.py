@@ -1,4 +1,4 @@
-"""Source mappings: one YAML file under `conf/sources/` says how one sender's rows become the rows of bronze.
+"""Source mappings: one YAML file under `conf/sources/` states how one sender's rows become the rows of bronze.
 
 Everything in the file is checked at once, against the bronze contract; `docs/sources.md` explains each key.
 """
@@ -30,7 +30,7 @@ STRPTIME = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "dd": "%d"}
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a bronze column comes from: a `column` of the source, an SQL `expression` over them, or a `constant`."""
+    """The origin of a bronze column: a `column` of the source, an SQL `expression` over columns, or a `constant`."""
 
     kind: str
     value: str
@@ -38,7 +38,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a CSV file is written. `encoding` is Python's name; `header`: its first line names the columns."""
+    """The layout of a CSV file. `encoding` is Python's name; `header`: its first line names the columns."""
 
     delimiter: str = ","
     quote: str = '"'
@@ -59,7 +59,7 @@ class ExtractDate:
     format: str
 
     def read(self, name: str) -> date | None:
-        """The date that the file's name states; None if it states none."""
+        """The date in the file's name; None if there is none."""
         match = re.search(self.pattern, name)
         if match is None:
             return None
@@ -72,10 +72,10 @@ class ExtractDate:
 
 @dataclass(frozen=True)
 class Source:
-    """One sender's layout, and what its columns mean in bronze.
+    """One sender's layout, and the meaning of its columns in bronze.
 
-    `table` is the bronze table that the rows enter. `columns` has an entry per mapped column of it that enters, in the
-    contract's order; `declares` one per declaration of the contract.
+    `table` is the bronze table for the rows. `columns` has an entry for each of its mapped columns that enters, in the
+    contract's order; `declares` has one for each declaration of the contract.
     """
 
     name: str
@@ -97,18 +97,18 @@ class Source:
 
     @property
     def source_columns(self) -> tuple[str, ...]:
-        """The columns of the source that the mapping names (those inside expressions excepted)."""
+        """The columns of the source that the mapping names (except those inside expressions)."""
         return tuple(dict.fromkeys(o.value for o in self.columns.values() if o.kind == "column"))
 
     @property
     def plain_numbers(self) -> bool:
-        """Whether numbers are written as SQL writes them."""
+        """Whether numbers are written as in SQL."""
         return self.decimal_separator == "." and self.thousands_separator is None
 
 
 @dataclass
 class _Problems:
-    """Collects what is wrong with one file, so that its author reads it all at once."""
+    """Collects all faults of one file, so that its author sees them at once."""
 
     file: Path
     found: list[str] = field(default_factory=list)
@@ -126,8 +126,7 @@ class _Problems:
 def load_source(folder: Path, name: str, *bronze: Table) -> Source:
     """Read `folder`/`name`.yaml and check it against the contract of the bronze table that it fills.
 
-    Where there are several, it has to name one of them. Raises `UsageError` with everything that is wrong: file, key,
-    remedy.
+    If there are several, the mapping must name one of them. Raises `UsageError` with all faults: file, key, remedy.
     """
     file = folder / f"{name}.yaml"
     if not file.is_file():
@@ -195,7 +194,7 @@ def _layout(entries: Mapping[str, Any]) -> Layout:
 def _check_keys(entries: Mapping[str, Any], table: Table, problems: _Problems) -> None:
     known = KEYS | set(table.declarations)
     for key in sorted(set(entries) - known):
-        problems.add(key, f"is no key of a mapping ({nearest(key, sorted(known))})")
+        problems.add(key, f"is not a key of a mapping ({nearest(key, sorted(known))})")
     for key in ("format", "columns"):
         if key not in entries:
             problems.add(key, "is missing")
@@ -216,7 +215,7 @@ def _check_layout(entries: Mapping[str, Any], problems: _Problems) -> None:
 
 
 def is_readable(encoding: object) -> bool:
-    """Whether lines can be told before characters: UTF-8, or one byte per character with ASCII among them."""
+    """Whether lines can be split before characters are decoded: UTF-8, or a single-byte superset of ASCII."""
     try:
         info = codecs.lookup(str(encoding))
         if info.name == "utf-8":
@@ -274,7 +273,7 @@ def _columns(entries: object, bronze: Table, problems: _Problems) -> dict[str, O
     business = {column.name: column for column in business_columns(bronze, dropped=True)}
     for name in entries:
         if name not in business:
-            problems.add(f"columns.{name}", f"is no column of {bronze.path} ({nearest(str(name), business)})")
+            problems.add(f"columns.{name}", f"is not a column of {bronze.path} ({nearest(str(name), business)})")
     if bronze.subject and bronze.subject not in entries:
         problems.add(f"columns.{bronze.subject}", "is missing: it identifies the data subject")
     mapped = [column.name for column in business.values() if column.enters and column.name in entries]
@@ -301,14 +300,14 @@ def _origin(name: str, entry: object, problems: _Problems) -> Origin:
 
 
 def _declares(entries: Mapping[str, Any], bronze: Table, problems: _Problems) -> dict[str, str]:
-    """What the mapping says of its rows, under `declares` or by a key of its own; defaults for the rest."""
+    """The mapping's declarations about its rows, under `declares` or by their own key; defaults for the rest."""
     below = entries.get("declares") or {}
     if not isinstance(below, dict):
         problems.add("declares", "must map declarations to values")
         return {}
     for name in below:
         if name not in bronze.declarations:
-            problems.add(f"declares.{name}", f"is no declaration ({nearest(str(name), bronze.declarations)})")
+            problems.add(f"declares.{name}", f"is not a declaration ({nearest(str(name), bronze.declarations)})")
     return {
         name: str(_declared(name, declaration, entries, below, problems))
         for name, declaration in bronze.declarations.items()
@@ -346,6 +345,6 @@ def _extract_date_problems(entry: object) -> Iterator[str]:
         if "date" not in re.compile(str(entry["pattern"])).groupindex:
             yield "must have a pattern with the group (?P<date>...)"
     except re.error as error:
-        yield f"has a pattern that is no regular expression: {error}"
+        yield f"has a pattern that is not a regular expression: {error}"
     if set(re.findall("[A-Za-z]+", str(entry.get("format", "yyyy-MM-dd")))) - {*STRPTIME, "yyyyMMdd", "ddMMyyyy"}:
         yield "must have a format of yyyy, MM and dd"

@@ -1,4 +1,4 @@
-"""From batches to the rows of bronze, and from those to typed rows: native expressions only, one plan for all files."""
+"""From batches to bronze rows, and from these to typed rows: only native expressions, one plan for all files."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ SPOILT = "_spoilt_subject"
 def read(spark: SparkSession, source: Source, batches: Sequence[Batch], ingested_at: datetime) -> DataFrame:
     """The rows of the batches as bronze stores them: all columns of the contract, in its order.
 
-    Business columns are text as it came (card numbers masked); of a malformed row they are NULL, and
-    `_corrupt_record` says what is wrong with its structure.
+    Business columns are the original text (card numbers masked). In a malformed row they are NULL, and
+    `_corrupt_record` states the fault in its structure.
     """
     ingested = _ingested(batches, ingested_at)
     frames = [_bronze(frame, source, ingested) for frame in _mapped_frames(spark, source, batches)]
@@ -54,9 +54,9 @@ def _mapped_frames(spark: SparkSession, source: Source, batches: Sequence[Batch]
 
 
 def _alike(placed: Placed) -> str:
-    """Parts that agree in this are read by one scan."""
+    """One scan reads all parts with the same value of this."""
     part = placed.part
-    # A scan knows a file by its path: one that is named on its own and by a manifest too is read by two scans.
+    # A scan knows a file by its path: two scans read a file that an input and a manifest both name.
     is_of_manifest = part.rows is not None
     return repr({
         "csv": (part.layout, part.header, is_of_manifest),
@@ -65,7 +65,7 @@ def _alike(placed: Placed) -> str:
 
 
 def _header(parts: Sequence[Placed], source: Source) -> tuple[str, ...]:
-    """The columns of parts that are read by one scan; of names that Spark cannot tell apart, the one that is mapped."""
+    """The columns of parts read by one scan; of names that Spark cannot distinguish, only the mapped one."""
     names = dict.fromkeys(name for placed in parts for name in placed.part.header)
     if parts[0].part.format not in JSON:
         return parts[0].part.header
@@ -98,7 +98,7 @@ def _mapped(records: DataFrame, source: Source, header: Sequence[str]) -> DataFr
 
 
 def _told_apart(header: Sequence[str], source: Source) -> list[str]:
-    """The columns that Spark can tell apart, or of which the mapping names the one that is meant."""
+    """The columns that Spark can distinguish, or whose meaning the mapping decides."""
     folded = [name.casefold() for name in header]
     return [name for name in header if name in source.source_columns or folded.count(name.casefold()) == 1]
 
@@ -132,9 +132,9 @@ def _misfit(flat: DataFrame, origin: Origin) -> AnalysisException | None:
 
 
 def dropped_columns(spark: SparkSession, header: Sequence[str], source: Source) -> tuple[str, ...]:
-    """The columns of the source that do not enter the lake, not even through an expression: read by nobody.
+    """The columns of the source that do not enter the lake, not even through an expression: no code reads them.
 
-    Spark says what an expression reads, whatever quotes, case or star it is written with.
+    Spark lists the columns that an expression reads, for any quotes, case or star in it.
     """
     told = _told_apart(header, source)
     nothing = F.lit(None).cast("string")
@@ -155,32 +155,32 @@ def dropped_columns(spark: SparkSession, header: Sequence[str], source: Source) 
 
 
 def _numbers(attributes: Any) -> list[int]:
-    """Spark's numbers of a plan's columns, of which no two are equal."""
+    """Spark's numbers of a plan's columns; no two are equal."""
     return [int(attributes.apply(at).exprId().id()) for at in range(attributes.size())]
 
 
 def require_readable(spark: SparkSession, source: Source, batches: Sequence[Batch]) -> None:
-    """Find out why rows could not be loaded. Raises `InputRefused` that names the cause and repeats no value.
+    """Find out why rows could not be loaded. Raises `InputRefused`, which names the cause and repeats no value.
 
-    Each expression of the mapping is computed alone; Spark's own message would quote the row that it fails on.
+    Each expression of the mapping is computed alone; Spark's own message would quote the failing row.
     """
     for frame in _mapped_frames(spark, source, batches):
         problem = _failure(frame, "_corrupt_record")
         if problem:
             raise InputRefused(
                 f"An input of source mapping '{source.name}' cannot be read to its end ({problem}).",
-                "Check that the files are whole, and that the database still answers.",
+                "Check that the files are complete, and that the database still answers.",
             )
         for name, origin in source.columns.items():
             if origin.kind == "expression" and (problem := _failure(frame, name)):
                 raise InputRefused(
                     f"Source mapping '{source.name}': the expression of 'columns.{name}' fails on a row ({problem}).",
-                    "Correct it; try_cast, try_to_date and try_divide give NULL where others fail.",
+                    "Correct it; try_cast, try_to_date and try_divide return NULL where others fail.",
                 )
 
 
 def _failure(frame: DataFrame, column: str) -> str | None:
-    """Why the column cannot be computed, as a class or condition of Spark; None if it can."""
+    """The class or condition of Spark that explains why the column cannot be computed; None if it can."""
     try:
         frame.agg(F.max(F.octet_length(F.col(column)))).collect()
     except (PySparkException, Py4JJavaError) as error:
@@ -196,7 +196,7 @@ def _value(origin: Origin) -> Column:
 
 
 def _ingested(batches: Sequence[Batch], now: datetime) -> Column:
-    """When a row's batch was loaded: `now`, unless it comes again."""
+    """The load time of a row's batch: `now`, unless a lost batch comes again."""
     known = {batch.id: batch.loaded_at for batch in batches if batch.loaded_at}
     if not known:
         return F.lit(now)
@@ -218,10 +218,10 @@ def _bronze(frame: DataFrame, source: Source, ingested: Column) -> DataFrame:
 
 
 def typed(frame: DataFrame, source: Source) -> DataFrame:
-    """Bronze rows of one source with their business columns trimmed and typed as the contract says.
+    """Bronze rows of one source, with their business columns trimmed and typed according to the contract.
 
-    What cannot be read is NULL. Adds a column per declaration of the contract, `_mapped`: the names of the bronze
-    columns that this source states, and `_spoilt_subject`: whether a spreadsheet has spoilt the id that the row states.
+    Unreadable values become NULL. Adds a column per declaration of the contract; `_mapped`: the names of the bronze
+    columns that this source states; `_spoilt_subject`: whether a spreadsheet has spoilt the row's id.
     """
     bronze = source.table
     _check_types(bronze)
@@ -235,7 +235,7 @@ def typed(frame: DataFrame, source: Source) -> DataFrame:
 
 
 def _spoilt(subject: str | None) -> Column:
-    """Whether the row's id is a rounded number. Nearly no id has the letter that all of these have."""
+    """Whether the row's id is a rounded number. All rounded numbers have a letter that hardly any other id has."""
     if subject is None:
         return F.expr("false").alias(SPOILT)
     name = F.col(subject)
@@ -246,7 +246,7 @@ def _text(name: str, source: Source) -> Column:
     if name not in source.columns:
         return F.lit(None).cast("string")
     text = trimmed(F.col(name))
-    # A card number or a rounded one where an id is expected identifies nobody, and must not become a pseudonym.
+    # A card number or a rounded number in place of an id identifies nobody, and must not become a pseudonym.
     return F.when(names_somebody(text), text) if name == source.subject else text
 
 

@@ -1,6 +1,6 @@
-"""How many records inputs hold, counted by file alone: no blocks, no tasks and no positions are looked at.
+"""The number of records in inputs, counted by file alone, without regard to blocks, tasks and positions.
 
-So the count and the numbering of `lib.sources.row_positions` cannot be wrong for one reason.
+So one cause cannot make both this count and the numbering of `lib.sources.row_positions` wrong.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ PATH = "_metadata.file_path"
 
 
 def counted(spark: SparkSession, parts: Sequence[Part]) -> DataFrame:
-    """One row per file or table that holds anything: `path`, and `rows`, among which a header may be."""
-    # A file may be named twice, on its own and by a manifest.
+    """One row per file or table that is not empty: `path`, and `rows`, which may include a header."""
+    # A file may be named twice: by an input and by a manifest.
     once = {(_read_by(part), part.location): part for part in parts}
     kinds = groupby(sorted(once.values(), key=_read_by), key=_read_by)
     return reduce(DataFrame.unionAll, (_counted(spark, list(alike)) for _, alike in kinds))
 
 
 def records(spark: SparkSession, part: Part, rows: Mapping[str, int]) -> int:
-    """The records of a part, if `rows` are those of `counted` by path."""
+    """The records of a part; `rows` are those of `counted`, by path."""
     if part.format == "table":
         return rows.get(part.location, 0)
     is_read_by_line = part.format == "csv" and not part.layout.multiline
@@ -39,7 +39,7 @@ def records(spark: SparkSession, part: Part, rows: Mapping[str, int]) -> int:
 
 
 def _read_by(part: Part) -> str:
-    """Parts that agree in this are counted by one scan."""
+    """One scan counts all parts with the same value of this."""
     if part.format == "table":
         return part.location
     if part.format == "csv" and part.layout.multiline:

@@ -1,7 +1,8 @@
-"""From lines to records: the columns of the source as text, and what is wrong with a row's structure.
+"""From lines to records: the columns of the source as text, and the faults in a row's structure.
 
-Every function gives, beside `_file`, `_row`, `_batch_id` and `_extract_date`, the struct `record` with one text field
-`c0`, `c1`, ... per name in the header (NULL for a malformed row) and `_corrupt_record`, which never repeats a value.
+Besides `_file`, `_row`, `_batch_id` and `_extract_date`, every function returns the struct `record` and
+`_corrupt_record`. `record` has one text field `c0`, `c1`, ... per name in the header (NULL for a malformed row).
+`_corrupt_record` never repeats a value.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from lib.sources.row_positions import Placed, metadata, with_places
 from lib.sql import quoted
 
 PLACE = ("_file", "_row", "_batch_id", "_extract_date")
-MOST_FIELDS = 20_000  # more make Spark's CSV parser fail the job, with the row in its message
+MOST_FIELDS = 20_000  # with more, Spark's CSV parser fails the job, with the row in its message
 REPLACED = "\ufffd"
 FRACTION = r"[:,\[][ \t]*-?[0-9]+[.eE]"
 STRING_OR_NUMBER = r'("(?:[^"\\]++|\\.)*+")|(-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)'
@@ -42,7 +43,7 @@ def csv_records(lines: DataFrame, layout: Layout, header: Sequence[str]) -> Data
 
 
 def multiline_records(spark: SparkSession, parts: Sequence[Placed], layout: Layout) -> DataFrame:
-    """Rows of CSV files whose quoted fields may hold line ends; such a file is read by one task."""
+    """Rows of CSV files whose quoted fields may hold line ends; one task reads each of these files."""
     header = parts[0].part.header
     rows = multiline_rows(spark, [placed.part for placed in parts], layout)
     placed_rows = with_places(spark, rows.select("*", *metadata()), parts, first=1)
@@ -56,7 +57,7 @@ def multiline_records(spark: SparkSession, parts: Sequence[Placed], layout: Layo
 
 
 def multiline_rows(spark: SparkSession, parts: Sequence[Part], layout: Layout) -> DataFrame:
-    """The rows of such files as Spark parses them, and `_metadata` of the files."""
+    """The rows of these files as Spark parses them, and the files' `_metadata`."""
     encoding = "utf-8" if layout.encoding == "utf-8" else "iso-8859-1"
     own = {"multiLine": "true", "header": str(layout.header).lower(), "encoding": encoding, "maxColumns": "1000000"}
     reader = spark.read.schema(_csv_schema(len(parts[0].header))).options(**_csv_options(layout), **own)
@@ -66,10 +67,10 @@ def multiline_rows(spark: SparkSession, parts: Sequence[Part], layout: Layout) -
 def json_records(lines: DataFrame, header: Sequence[str], broken: Column) -> DataFrame:
     """JSON objects, one per line; malformed: `undecodable`, `not an object` or `not JSON`.
 
-    What is no string is taken as the text that stands in the file: numbers digit by digit, objects as JSON.
+    Values that are not strings become the text in the file: numbers digit by digit, objects as JSON.
     """
     fields = ", ".join(f"{quoted(name)} string" for name in header)
-    # As an array of one: so whatever follows the object is an error too, not just passed over.
+    # As an array of one, so that text after the object is an error too, and is not skipped.
     wrapped = F.concat(F.lit("["), _exact(F.col("value")), F.lit("]"))
     parsed = lines.select(
         *PLACE,
@@ -88,9 +89,9 @@ def json_records(lines: DataFrame, header: Sequence[str], broken: Column) -> Dat
 
 
 def _exact(value: Column) -> Column:
-    """JSON in which numbers with a fraction or exponent stand in quotes: Spark would take them through floating point.
+    """JSON with quotes around numbers with a fraction or exponent: Spark would convert them through floating point.
 
-    Strings and numbers are found by one expression, and only numbers get marks; NUL, which no JSON holds, is the mark.
+    One expression finds strings and numbers, and only numbers get marks; the mark is NUL, which JSON never holds.
     """
     marked = F.regexp_replace(value, STRING_OR_NUMBER, "$1\0$2\0")
     quoted = F.replace(F.replace(marked, F.lit("\0\0"), F.lit("")), F.lit("\0"), F.lit('"'))
@@ -103,7 +104,7 @@ def _judged(parsed: DataFrame, problem: Column) -> DataFrame:
 
 
 def _decoded(value: Column, layout: Layout) -> Column:
-    """The characters meant: a single-byte encoding is read as ISO 8859-1 and translated, without any Java charset."""
+    """The intended characters: a single-byte encoding is read as ISO 8859-1 and translated, without a Java charset."""
     if layout.encoding == "utf-8":
         return value
     upper = bytes(range(128, 256))
@@ -138,16 +139,16 @@ def _parsed(layout: Layout, fields: int) -> Column:
 
 
 def _count(letter: str) -> Column:
-    """How often an ASCII character stands in the line."""
+    """The number of times that an ASCII character occurs in the line."""
     value = F.col("value")
     return F.octet_length(value) - F.octet_length(F.replace(value, F.lit(letter), F.lit("")))
 
 
 def _suspect(layout: Layout, fields: int) -> Column:
-    """Whether a row with the right number of fields may still be quoted badly; a closer look costs far more than this.
+    """Whether a row with the right number of fields may still have bad quotes; a full check costs far more than this.
 
-    A quote with something behind it leaves a quote at the beginning of the field, or a blank behind itself. One that
-    is never closed is in the last field, and the line does not end as that field's text would have it.
+    A closing quote with text after it leaves a quote at the beginning of the field, or has a blank after itself. A
+    quote that is never closed is in the last field, and then the line does not end like that field's text.
     """
     value, quote, last = F.col("value"), layout.quote, F.coalesce(F.col(f"parsed.c{fields - 1}"), F.lit(""))
     before = "" if fields == 1 else layout.delimiter
@@ -174,7 +175,7 @@ def _field_count(layout: Layout, expected: int) -> Column:
 
 
 def well_formed(layout: Layout) -> str:
-    """A regular expression of lines (a delimiter put in front) whose quotes are closed, with nothing behind them."""
+    """A regular expression of lines (with a delimiter in front) whose quotes are closed, with nothing after them."""
     delimiter = re.escape(layout.delimiter)
     bare = f"[^{_in_class(layout.delimiter)}{_in_class(layout.quote)}]{_plain(layout)}"
     return f"^(?:{delimiter}(?:{_quoted(layout)}(?={delimiter}|\\z)|{bare}|(?={delimiter}|\\z)))*+\\z"

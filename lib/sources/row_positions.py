@@ -1,8 +1,8 @@
 """The lines of text files, each with its true position, in one plan for all files.
 
 Spark cuts large files into blocks, puts several small files into one task, and numbers neither. So the lines are
-counted first per file and block, which costs a scan without parsing, and a line's position follows from the count of
-the blocks before it. Spark cuts and packs anew for every query, by the cores that are there at that moment; so both
+first counted per file and block, which costs a scan without parsing. A line's position follows from the count of the
+blocks before it. Spark cuts and packs again for every query, depending on the cores available at that moment. So both
 queries read one RDD, whose tasks are made once (`_fixed`).
 """
 
@@ -22,7 +22,7 @@ from pyspark.sql import functions as F
 from lib.files import encoded, literal
 from lib.sources.input_parts import Part
 
-# Blank as Spark's CSV reader has it: nothing but control characters and spaces. Nearly every line's first byte tells.
+# Blank as in Spark's CSV reader: only control characters and spaces. Nearly always the line's first byte decides.
 NOT_BLANK = r"value >= '!' or value rlike '[^\\x00-\\x20]'"
 IN_TASK = (1 << 33) - 1  # the lower bits of `monotonically_increasing_id`: the position within the task
 FILE, ROW = "_file", "_row"
@@ -32,7 +32,7 @@ POSITIONS = "array<struct<path string, block bigint, shift bigint, _file string,
 
 @dataclass(frozen=True)
 class Placed:
-    """A part together with what its rows say of their batch."""
+    """A part together with the data about its batch that its rows carry."""
 
     part: Part
     batch_id: str
@@ -40,17 +40,17 @@ class Placed:
 
 
 def placed_lines(spark: SparkSession, parts: Sequence[Placed], *, header: bool) -> DataFrame:
-    """One row per line that is not blank and no header: `value`, and its place: `_file`, `_row` from 1, and so on."""
+    """One row per line that is neither blank nor a header: `value`, and its place (`_file`, `_row` from 1, ...)."""
     first = 0 if header else 1
     placed = with_places(spark, _lines(spark, parts), parts, first=first)
-    # Such that a row without position passes: a plain comparison would let Spark drop it with its block.
+    # Written so that a row without position passes: with a plain comparison Spark would drop it with its block.
     return placed.where("coalesce(_row, 1) > 0") if header else placed
 
 
 def array_elements(spark: SparkSession, parts: Sequence[Placed]) -> DataFrame:
-    """One row per element of the files' JSON arrays, as JSON text in `value`, with `broken`: it lost bytes on the way.
+    """One row per element of the files' JSON arrays, as JSON text in `value`, with `broken`: it has lost bytes.
 
-    A file is read as a whole. One that is no array gives one row whose `value` is NULL.
+    A file is read as a whole. A file that is not an array becomes one row whose `value` is NULL.
     """
     arrays = json_arrays(spark, [placed.part for placed in parts])
     elements = arrays.select("path", "block", "broken", F.posexplode("elements").alias("at", "value"))
@@ -72,7 +72,7 @@ def json_arrays(spark: SparkSession, parts: Sequence[Part]) -> DataFrame:
 
 
 def with_places(spark: SparkSession, rows: DataFrame, parts: Sequence[Placed], *, first: int) -> DataFrame:
-    """The rows of files, which come with `path`, `block` and `at` (position in the task), with their place instead.
+    """The rows of files, with their place instead of `path`, `block` and `at` (the position in the task).
 
     The first row of a file gets the number `first`.
     """
@@ -104,10 +104,10 @@ def _lines(spark: SparkSession, parts: Sequence[Placed]) -> DataFrame:
 
 
 def _fixed(spark: SparkSession, rows: DataFrame) -> tuple[Sequence[Any], DataFrame]:
-    """The rows of a file scan such that every query of them has the same tasks; and these tasks.
+    """The rows of a file scan, fixed so that every query of them has the same tasks; and these tasks.
 
-    A frame is planned by every query that uses it, and Spark's planner divides the files by the cores that it sees. An
-    RDD's tasks are part of it: the blocks of files that each of them reads are chosen here and nowhere else.
+    Every query plans its frames again, and Spark's planner divides the files by the cores that it sees. An RDD contains
+    its tasks: the blocks that each task reads are chosen here and nowhere else.
     """
     plan: Any = rows._jdf
     rdd = plan.queryExecution().toRdd()
@@ -125,7 +125,7 @@ def _constants(placed: Placed) -> list[Column]:
 
 
 def _positions(spark: SparkSession, rows: DataFrame, parts: Sequence[Placed], first: int) -> list[dict[str, object]]:
-    """Per file and block: what must be added to a row's position in its task to give its position in its file."""
+    """Per file and block: the number to add to a row's position in its task to get its position in its file."""
     counted = rows.groupBy("path", "block").agg(F.min("at").alias("begin"), F.count("*").alias("rows")).collect()
     of_path = {encoded(spark, placed.part.location): placed for placed in parts}
     positions = []
@@ -151,7 +151,7 @@ def _position(spark: SparkSession, placed: Placed, block: int, shift: int) -> di
 def _shifted(spark: SparkSession, rows: DataFrame, positions: list[dict[str, object]]) -> DataFrame:
     # As a literal column: Delta's parser drops the arguments of `spark.sql`, and a list would start Python workers.
     known = spark.range(1).select(F.inline(F.from_json(F.lit(json.dumps(positions)), POSITIONS)))
-    # A left join: a block that was not there when rows were counted gives NULLs, which no contract lets through.
+    # A left join: a block that did not exist when rows were counted gets NULLs, which no contract accepts.
     joined = rows.join(F.broadcast(known), ["path", "block"], "left")
     others = [name for name in rows.columns if name not in KEYS]
     return joined.select(*others, (F.col("at") + F.col("shift")).alias("_row"), "_file", "_batch_id", "_extract_date")

@@ -1,1 +1,1 @@
-"""An invented shop: its export, with planted defects, and a file that states what is planted."""
+"""An invented shop: its export, with planted defects, and a file that states these defects."""

@@ -1,4 +1,4 @@
-"""`python -m splitter.sample`: writes an invented shop's export and, beside it, what is planted in it."""
+"""`python -m splitter.sample`: writes an invented shop's export and, beside it, a list of its planted defects."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_ROWS, MOST_BATCHES, MOST_DEFECTS, MOST_DAYS = 100_000_000, 100, 20, 366
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m splitter.sample",
-        description="Write an invented shop's export (CSV) with defects, and the truth: what is planted (JSON).",
+        description="Write an invented shop's export (CSV) with defects, and the truth: the planted defects (JSON).",
     )
     parser.add_argument("--rows", type=int, required=True, help="rows of the full load (batch 1)")
     parser.add_argument("--out", type=Path, required=True, help="CSV file; the truth goes to STEM-truth.json beside it")
@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _wrong_use(options: argparse.Namespace) -> str:
-    """One sentence on what is wrong, or nothing."""
+    """One sentence on the fault, or an empty text."""
     checks = (
         (1 <= options.rows <= MOST_ROWS, f"--rows must lie between 1 and {MOST_ROWS}"),
         (0 <= options.seed < 2**63, "--seed must be a whole number from 0 on"),
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         sys.stderr.write(f"sample: cannot write {error.filename or out}: {error.strerror}.\n")
         return EXIT_FAILED
-    sys.stderr.write(f"sample: done; what is planted in it stands in {truth}.\n")
+    sys.stderr.write(f"sample: done; the planted defects are listed in {truth}.\n")
     return EXIT_DONE
 
 

@@ -1,6 +1,6 @@
-"""What the invented shop sells and where: products with their usual prices, countries with their weights.
+"""The catalogue of the invented shop: products with their usual prices, countries with their weights.
 
-Names are spelled as the original export spells them. Antarctica and places without a region are left out.
+Names are spelled as in the original export. Antarctica and places without a region are left out.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Random numbers by position: the same seed, name and index give the same number on every machine and version.
+"""Random numbers by position: the same seed, name and index yield the same number on every machine and version.
 
-NumPy promises stable bits but not stable distributions across its versions, so the sample uses integer arithmetic
-only: a SplitMix64 mix of (key of the name, index), and integer weights. Any user or row can be drawn on its own, in
-any order, which is what keeps memory flat.
+NumPy promises stable bits across its versions, but not stable distributions. So the sample uses only integer
+arithmetic: a SplitMix64 mix of (key of the name, index), and integer weights. Any user or row can be drawn alone, in
+any order, and this keeps memory flat.
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ class Dice:
         return mixed
 
     def below(self, name: str, index: Ints, limit: int | Ints) -> Ints:
-        """Whole numbers from 0 to limit - 1 (limit below 2**31, else the product overflows)."""
+        """Whole numbers from 0 to limit - 1 (limit below 2**31, otherwise the product overflows)."""
         top = (self.bits(name, index) >> np.uint64(33)).astype(np.int64)
         scaled: Ints = (top * np.asarray(limit, dtype=np.int64)) >> np.int64(31)
         return scaled
 
     def pick(self, name: str, index: Ints, weights: Sequence[int]) -> Ints:
-        """Positions in `weights`, each as often as its weight says."""
+        """Positions in `weights`, each as often as its weight."""
         edges = np.cumsum(np.asarray(weights, dtype=np.int64))
         return np.searchsorted(edges, self.below(name, index, int(edges[-1])), side="right").astype(np.int64)
 
     def planted(self, name: str, index: Ints, every: int) -> Ints:
         """0, or 1, 2, 3 ... for exactly one place in each run of `every` neighbours.
 
-        A spread draw instead of a coin per row: a small sample has every defect too, and the counter lets the
-        kinds of a defect take turns.
+        A spread draw instead of a coin toss per row: a small sample has every defect too, and the counter lets
+        the kinds of a defect take turns.
         """
         if every == 0:
             return np.zeros_like(index)

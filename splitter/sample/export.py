@@ -1,4 +1,4 @@
-"""Writes an invented shop's export and, beside it, what is planted in it."""
+"""Writes an invented shop's export and, beside it, a list of its planted defects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def write_sample(plan: Plan, out: Path, *, date_in_name: bool = False) -> Path:
-    """Writes the CSV files and the truth file; returns the truth file's path. Nothing half-written stays behind."""
+    """Writes the CSV files and the truth file; returns the truth file's path. No half-written file remains."""
     paths = batch_paths(plan, out, date_in_name=date_in_name)
     writer, tally = Writer(plan, draw_pools(plan.seed, multiline=plan.multiline)), Tally(plan)
     with _replacing(paths) as files:

@@ -1,7 +1,7 @@
-"""Which rows a sample has: for a block of users, each row's user, batch and, for a repeat, the row it repeats.
+"""The rows of a sample: for a block of users, each row's user, batch and, for a repeat, the row it repeats.
 
-A block holds all rows of its users in all batches, so that everything that depends on a user's whole story
-(repeats, moves, the status that the shop states) is known inside one block, and memory does not grow with the sample.
+A block holds all rows of its users in all batches. So everything that depends on a user's whole story (repeats, moves,
+the status that the shop states) is known inside one block, and memory does not grow with the sample.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PURCHASES = (16, 15, 13, 11, 9, 7, 6, 5, 4, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 2)  #
 _LIFETIME = (0, 10, 45, 90, 150, 230, 330, 460, 620, 820, 1095)  # days as a customer at each tenth of the users
 _NEWCOMER_PURCHASES = (7, 2, 1)
 
-# What a row brings. In a later batch the first five take turns; the rows of batch 1 are all new.
+# The kinds of rows. In a later batch the first five take turns; the rows of batch 1 are all new.
 NEW, REPEAT, LATE, MOVED, CHANGED, NEWCOMER = range(6)
 _TURNS = np.array([NEW, REPEAT, MOVED, NEW, LATE, CHANGED, NEW, REPEAT, NEW, NEW], dtype=np.int64)
 
@@ -42,7 +42,7 @@ class Layout:
     seat: Ints
     row_id: Ints  # batch and number in it; places the random numbers
     ordinal: Ints  # 0 for a user's first row
-    source: Ints  # the row whose purchase this one repeats, else the row itself
+    source: Ints  # the row whose purchase this one repeats, otherwise the row itself
     kind: Ints
 
     @property
@@ -70,7 +70,7 @@ def layouts(plan: Plan) -> Iterator[Layout]:
         rows += int(block.purchases.sum())
     for batch in range(1, plan.batches):
         yield from _newcomer_blocks(plan, batch, users)
-        users += plan.newcomer_rows  # more than there are: numbers may have gaps, as in any shop
+        users += plan.newcomer_rows  # more than exist: numbers may have gaps, as in any shop
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class _Shoppers:
 
 
 def _shoppers(plan: Plan, users: Ints, batch: int, rows: int) -> _Shoppers:
-    """Users with their sign-up and number of rows, as many as share `rows`; the last one gets what is left."""
+    """Users with their sign-up and number of rows, as many as share `rows`; the last one gets the rest."""
     first = int(plan.extracts[batch - 1]) + 1 if batch else plan.calendar.first
     days = (np.full_like(users, first), np.full_like(users, plan.extracts[batch]))
     sign_up = plan.calendar.draw(plan.dice, "sign_up", users, *days)
@@ -92,7 +92,7 @@ def _shoppers(plan: Plan, users: Ints, batch: int, rows: int) -> _Shoppers:
     lifetime = 1 + between(_LIFETIME, plan.dice.below("lifetime", users, 1000)) + 25 * (wanted - 1)
     end = np.minimum(sign_up + lifetime, days[1])
     if not batch:
-        # Who signed up lately has not bought all yet: else the last months would swell.
+        # Recent users have not made all their purchases yet: otherwise the last months would swell.
         wanted = 1 + ((wanted - 1) * (end - sign_up) + plan.dice.below("lived", users, lifetime)) // lifetime
     counts = _shared_out(wanted, rows)
     used = slice(len(counts))
@@ -135,7 +135,7 @@ def _newcomer_blocks(plan: Plan, batch: int, first_user: int) -> Iterator[Layout
 
 
 def _load(plan: Plan, shoppers: _Shoppers, batch: int, first_row: int) -> Layout:
-    """The rows of users in their first batch; newcomers of a later batch come in no other."""
+    """The rows of users in their first batch; newcomers of a later batch appear in no other."""
     batches = (batch,) if batch else tuple(range(plan.batches))
     counts = shoppers.counts
     total = int(counts.sum())

@@ -1,4 +1,4 @@
-"""What a sample is asked to be: sizes, days of the batches, defect rates, and the weight of each day."""
+"""The plan of a sample: sizes, days of the batches, defect rates, and the weight of each day."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EPOCH = dt.date(1970, 1, 1)
 HISTORY_DAYS = 1095
 MARGIN_DAYS = 400  # days before the first sale and after the last extract that a date may name
 
-# One row (or user and batch) in so many carries the defect at `--defects 1`.
+# One row (or user and batch) in this number carries the defect at `--defects 1`.
 EVERY_ROW = {
     "row_malformed": 250,
     "user_id_missing": 250,
@@ -49,7 +49,7 @@ _WEEKDAYS = (105, 98, 96, 100, 108, 118, 112)
 
 @dataclass(frozen=True)
 class Plan:
-    """Options of one sample; `rows` are those of the full load, later batches come on top."""
+    """Options of one sample; `rows` are those of the full load, the rows of later batches are added."""
 
     rows: int
     seed: int = 1
@@ -75,7 +75,7 @@ class Plan:
 
     @property
     def newcomer_rows(self) -> int:
-        """Rows of each later batch that speak of users who signed up since the batch before."""
+        """Rows of each later batch about users who signed up since the batch before."""
         return self.later_rows // 4
 
     def every(self, defect: str) -> int:
@@ -98,7 +98,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Calendar:
-    """Running sums of the days' weights: a draw between two of them lands on days as often as they weigh."""
+    """Running sums of the days' weights: a draw between two of them hits a day in proportion to its weight."""
 
     first: int
     sales: Ints

@@ -1,7 +1,7 @@
-"""The purchase of each row: when, what, at what price; then the defects planted into it.
+"""The purchase of each row: its day, product and price; then the defects planted into it.
 
-A defect leaves a mark, `*_bad`: 0 for a sound field, else the number of the kind. Kinds with a text of their own come
-first, and the text is written in the field's place; a higher number says that the value itself is odd.
+A defect leaves a mark, `*_bad`: 0 for a sound field, otherwise the number of the kind. Kinds with their own text come
+first, and this text replaces the field; a higher number means that the value itself is odd.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ RATINGS_OUT = ("0", "6", "-1", "", "7")
 NAME_CARD = len(BLANKS) + 1
 AFTER_EXTRACT, BEFORE_SIGN_UP = len(DATES_INVALID) + 1, len(DATES_INVALID) + 2
 PRICE_LOW, QUANTITY_LOW = len(PRICES_INVALID) + 1, len(QUANTITIES_INVALID) + 1
-DEAR_CENTS = 30_000  # what costs more is bought once, rarely twice
+DEAR_CENTS = 30_000  # a dearer product is bought once, rarely twice
 _QUANTITIES = (520, 210, 100, 60, 40, 25, 15, 12, 8, 10)
 _RATINGS = (5, 8, 17, 34, 36)
-_RATINGS_PLANTED = 4  # in turns; the last of them only repeats have
-_OTHER_RATING = np.array([0, 2, 1, 5, 4], dtype=np.int64)  # what a repeat has in place of each: 6 for 0, 7 for -1 ...
+_RATINGS_PLANTED = 4  # in turns; only repeats have the last one
+_OTHER_RATING = np.array([0, 2, 1, 5, 4], dtype=np.int64)  # the replacement of each in a repeat: 6 for 0, 7 for -1 ...
 _SEVERAL = ("product_name_missing", "rating_out_of_range", "price_not_positive", "quantity_not_positive")
 _DISCOUNTS = np.array([100, 90, 80, 95], dtype=np.int64)
 
@@ -43,7 +43,7 @@ class Purchases:
     day_bad: Ints
     product: Ints
     name_bad: Ints
-    card: Ints  # number from which the card typed into the name is made
+    card: Ints  # the card number typed into the name is made from this number
     category_bad: Ints
     price: Ints  # cents
     price_bad: Ints
@@ -52,7 +52,7 @@ class Purchases:
     rating: Ints
     rating_bad: Ints
     comment: Ints
-    several: Ints  # 1 where price, quantity, rating and name are spoiled together
+    several: Ints  # 1 if price, quantity, rating and name are spoiled together
 
     def taken(self, rows: Ints) -> Purchases:
         return Purchases(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
@@ -72,8 +72,8 @@ def purchase_days(plan: Plan, layout: Layout) -> Ints:
 
 
 def purchases(plan: Plan, layout: Layout, days: Ints) -> Purchases:
-    """Purchases with their defects. A repeat is its source to the last field, but for a rating that is repaired anyway:
-    two copies are the same purchase after repair, not before.
+    """Purchases with their defects. A repeat equals its source in every field, except for a rating that is repaired
+    anyway: two copies are the same purchase after repair, not before.
     """
     sound = _sound(plan, layout, days)
     spoiled = _spoiled(plan, layout, sound)
@@ -136,12 +136,12 @@ def _spoiled(plan: Plan, layout: Layout, sound: Purchases) -> Purchases:
 
 
 def _or_else(bad: Ints, planted: Ints, kind: int) -> Ints:
-    """The marks of a field with two defects: where the first is planted, the second cannot be seen."""
+    """The marks of a field with two defects: the first one hides the second."""
     return np.where(bad > 0, bad, np.where(planted > 0, kind, 0)).astype(np.int64)
 
 
 def kinds(planted: Ints, count: int) -> Ints:
-    """1 to count in turn where the defect is planted, else 0."""
+    """1 to count in turn if the defect is planted, otherwise 0."""
     return np.where(planted > 0, 1 + (planted - 1) % count, 0)
 
 
@@ -153,13 +153,13 @@ def spoiled_days(days: Ints, planted: Ints, extract: Ints) -> tuple[Ints, Ints]:
 
 
 def _before_sign_up(plan: Plan, layout: Layout, days: Ints, planted: Ints) -> Ints:
-    """Never long before the shop opened: the months of the marts begin with the first sale."""
+    """Days before the sign-up, but never long before the shop opened: the marts' months begin with the first sale."""
     sign_up = layout.sign_up[layout.user]
     early = np.maximum(sign_up - 1 - planted * 7 % 200, np.minimum(plan.calendar.first, sign_up - 1))
     return np.where(planted > 0, early, days)
 
 
 def _low_prices(planted: Ints) -> Ints:
-    """Zero, or some whole amount below it, as in the original export."""
+    """Zero, or a whole amount below it, as in the original export."""
     cents: Ints = -100 * (planted * 13 % 101)
     return cents

@@ -43,7 +43,7 @@ _CARD_PREFIXES = np.array([411111, 424242, 400000, 555555, 222300, 520082], dtyp
 
 @dataclass(frozen=True)
 class Block:
-    """All that is known of a block of users: what is counted, and what lines are made of."""
+    """All data of a block of users: for the counts, and for the lines."""
 
     layout: Layout
     people: People
@@ -69,8 +69,8 @@ def _block(plan: Plan, layout: Layout) -> Block:
         people=who,
         stories=told,
         purchases=purchases(plan, layout, days),
-        # A malformed row hides what else is wrong with it, so users with a defect of their own in their first
-        # batch are spared: a small sample keeps each kind.
+        # A malformed row hides its other defects, so users with a defect in their first batch get no malformed row:
+        # a small sample keeps each kind.
         malformed=np.where((broken > 0) & ~told.spoiled[layout.user], 1 + broken % len(MALFORMED), 0),
         id_missing=np.where(missing > 0, 1 + missing % len(BLANKS), 0),
     )
@@ -98,7 +98,7 @@ class Writer:
         self._days = len(days)
 
     def lines(self, block: Block) -> list[tuple[int, bytes]]:
-        """Per batch its number and its lines, in an order that mixes the block's users."""
+        """For each batch its number and its lines, in an order that mixes the block's users."""
         order = np.lexsort((self._dice.bits("order", block.layout.row_id), block.layout.seat))
         columns = self._columns(block, order)
         written = list(map(",".join, zip(*columns, strict=True)))
@@ -164,7 +164,7 @@ class Writer:
 
 
 def _replaced(bad: Ints, odd: Sequence[str]) -> Flags:
-    """Where a text stands in the field's place."""
+    """Where a text replaces the field."""
     flags: Flags = np.logical_and(bad > 0, bad <= len(odd))
     return flags
 
@@ -232,7 +232,7 @@ def _not_utf8(fields: list[str], column: str) -> list[str]:
     return [*fields[:place], "Caf" + _NOT_UTF8, *fields[place + 1 :]]
 
 
-# The ways in which exports break a row: cut short, too long, or not UTF-8.
+# The ways in which exports break a row: too short, too long, or not UTF-8.
 _WAYS: dict[str, Callable[[list[str]], list[str]]] = {
     "(one field short)": lambda fields: fields[:-1],
     "(cut after 12 fields)": lambda fields: fields[:12],

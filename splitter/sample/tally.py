@@ -1,5 +1,5 @@
-"""Counts what is planted, by the marks that planting leaves in a block. What a mark means for a lakehouse, it leaves to
-those who judge the written files.
+"""Counts the planted defects by their marks in a block. It does not state what a mark means for a lakehouse: that is
+for those who judge the written files.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ Columns = dict[str, dict[str, tuple[str, ...]]]
 BRINGS = ("new", "repeat", "late", "moved", "changed", "newcomer")  # in the order of the layout's kinds
 _DATES = (*DATES_INVALID, "(after the extract)")
 _LOW, _CARD = ("(0 or below)",), ("(a card number)",)
-# By column of marks its defects, and of each its kinds, in the order of the marks' numbers. A kind in brackets is
-# described; any other is the text in the file.
+# For each column of marks its defects, and for each defect its kinds, in the order of the marks' numbers. A kind in
+# brackets is a description; any other is the text in the file.
 _OF_ROW: Columns = {
     "malformed": {"row_malformed": MALFORMED},
     "id_missing": {"user_id_missing": BLANKS},
@@ -71,7 +71,7 @@ class Tally:
         return int(self._brings.sum())
 
     def add(self, block: Block) -> None:
-        """Of a malformed row nothing else is counted: what was planted in it may be cut off or unreadable."""
+        """Count no other defect of a malformed row: it may be cut off or unreadable."""
         batch, whole = block.layout.batch, block.malformed == 0
         np.add.at(self._brings, (batch, block.layout.kind), 1)
         for column, marks in _marks(block).items():
@@ -79,7 +79,7 @@ class Tally:
             np.add.at(self._marks[column], (batch[rows], marks[rows]), 1)
 
     def report(self, files: list[str]) -> dict[str, object]:
-        """The truth file: keys stand in docs/sample.md."""
+        """The truth file; docs/sample.md explains its keys."""
         return {
             "format": 2,
             "options": {**asdict(self._plan), "extract_date": self._plan.extract_date.isoformat()},

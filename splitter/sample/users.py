@@ -1,4 +1,4 @@
-"""The users of a block, and how each of them looks at the extract day of each batch."""
+"""The users of a block, and the state of each user at the extract day of each batch."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ _AGES = tuple([4, 6, 9] + [30] * 7 + [48] * 10 + [42] * 10 + [30] * 10 + [20] * 
 
 @dataclass(frozen=True)
 class People:
-    """What does not change about a user. One value per user."""
+    """The unchanging attributes of users. One value per user."""
 
     gender: Ints
     card: Ints
-    text: Ints  # where to look in the pools
+    text: Ints  # the place in the pools
     login_gap: Ints
 
 
 @dataclass(frozen=True)
 class Stories:
-    """What an export states of a user: one value per seat and user, flat. `*_bad` as in Purchases."""
+    """An export's statements about a user: one value per seat and user, flat. `*_bad` as in Purchases."""
 
     sign_up: Ints
     sign_up_bad: Ints
@@ -124,7 +124,7 @@ def _history(layout: Layout, days: Ints) -> tuple[Ints, Ints]:
 
 
 def _changes(layout: Layout, kind: int) -> Ints:
-    """How often each user changed in that way up to each seat, flat."""
+    """The number of changes of this kind of each user up to each seat, flat."""
     changed = np.zeros((len(layout.batches), len(layout.users)), dtype=np.int64)
     rows = layout.kind == kind
     np.add.at(changed, (layout.seat[rows], layout.user[rows]), 1)
@@ -144,7 +144,7 @@ def _channels(plan: Plan, layout: Layout) -> Ints:
 
 
 def _ages(plan: Plan, layout: Layout) -> Ints:
-    """A change is a corrected age too, some years up, which often means another age band."""
+    """A change also corrects the age, some years up, which often means another age band."""
     drawn = 15 + plan.dice.pick("age", layout.users, _AGES)
     age: Ints = np.minimum(_tiled(layout, drawn) + 4 * _changes(layout, CHANGED), 110)
     return age

@@ -47,12 +47,12 @@ def anchored_in_receipt(place: Path) -> None:
 
 
 def anchored_in_old_receipt(place: Path) -> None:
-    """As it was written before receipts had anchors: what it is about must still have entries."""
+    """A receipt from before receipts had anchors: its request must still have entries."""
     (place / f"lake/receipts/{REFERENCE}.json").write_text('{"status": "COMPLETE"}', encoding="utf-8")
 
 
 def anchored_before(place: Path) -> None:
-    """The witness and the file beside the ledger: they were told of every entry when it was made."""
+    """The witness and the file beside the ledger: they recorded every entry when it was made."""
 
 
 ANCHORS: dict[str, Callable[[Path], None]] = {
@@ -97,7 +97,7 @@ def test_each_anchor_alone_finds_a_log_that_was_rolled_back_or_removed(
             use()
     assert sorted(path.name for path in place.rglob("*") if path.is_file() and path.suffix != ".lock") == [
         name for name in before if not name.endswith(".lock")
-    ]  # nothing was begun anew
+    ]  # no log was begun again
 
 
 @pytest.mark.parametrize("attack", [roll_back, remove])

@@ -1,4 +1,4 @@
-"""The audit log shows every way of tampering with it, and can hold nobody's name."""
+"""The audit log reveals every kind of tampering, and can hold no person's name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small lakehouse of invented wards and visits: contracts, one session, and Delta tables to spoil."""
+"""A small lakehouse of invented wards and visits: contracts, one session, and Delta tables to damage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each planted fault turns its own check red, and nothing that stands in a row is told."""
+"""Each planted fault turns its own check red, and no finding shows a value of a row."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def tables(spark: SparkSession, tmp_path: Path) -> Tables:
 
 
 def stage(tables: Tables, catalog: Catalog, *visits: str) -> dict[str, int]:
-    """Write the wards and these visits; gives their versions."""
+    """Write the wards and these visits; return their versions."""
     spark = tables.spark
     wards = spark.sql(f"select * from {WARDS} as w(ward_key, ward)")
     rows = spark.sql(f"select * from values {', '.join(visits)} as v{COLUMNS}")

@@ -1,4 +1,4 @@
-"""What a transformation in Python may refuse, and how."""
+"""What a transformation in Python may refuse, and how it does so."""
 
 from __future__ import annotations
 

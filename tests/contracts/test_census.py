@@ -48,7 +48,7 @@ ACTIVITIES = yaml.safe_load((ROOT / "lakehouse/processing_activities.yaml").read
 
 
 def without(name: str) -> Change:
-    """Take a custom property from the table, which states its processing activity itself then."""
+    """Take a custom property from the table; it then states its processing activity itself."""
 
     def take(schema: dict[str, Any]) -> None:
         stated = {each["property"]: each["value"] for each in schema["customProperties"]}
@@ -119,7 +119,7 @@ def test_what_a_contract_leaves_out_is_found(
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("retention", "3 years", "is no duration"),
+        ("retention", "3 years", "is not a duration"),
         ("retentionFrom", "last_activty", "Did you mean 'last_activity'"),
         ("retentionFrom", "user_key", "is unknown"),
         ("subjectBy", "pseudonyme", "Did you mean 'pseudonym'"),
@@ -160,8 +160,8 @@ def test_an_activity_that_nobody_describes_is_refused(altered: Callable[[str, Ch
     ("text", "message"),
     [
         ("statistics: {purposes: Any}", "statistics: 'purposes' is unknown. Did you mean 'purpose'"),
-        ("statistics: Any", "is no list of processing activities"),
-        ("- statistics", "is no list of processing activities"),
+        ("statistics: Any", "is not a list of processing activities"),
+        ("- statistics", "is not a list of processing activities"),
         ("a: [", "is not YAML"),
         ("", "processingActivity 'statistics' is unknown"),
     ],

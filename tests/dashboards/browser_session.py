@@ -1,4 +1,4 @@
-"""A login by the form of the page, without a browser: its cookie alone says who asks."""
+"""A login by the form of the page, without a browser: only its cookie shows who asks."""
 
 from __future__ import annotations
 
@@ -54,5 +54,5 @@ def logged_in(stack: Stack, user: str, password: str = "") -> requests.Session:
 
 
 def is_in(stack: Stack, session: requests.Session) -> bool:
-    """Whether the session is somebody's."""
+    """Whether somebody is logged in with the session."""
     return session.get(f"{stack.url}/api/v1/me/", timeout=60).status_code == 200

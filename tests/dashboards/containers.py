@@ -40,5 +40,5 @@ def volume(name: str) -> Path:
 
 
 def podman(*words: str) -> str:
-    """What podman says."""
+    """Podman's output."""
     return subprocess.run(["podman", *words], check=True, capture_output=True, text=True).stdout

@@ -1,6 +1,6 @@
 """What each chart must show, computed from the published tables by DuckDB: a second way to the same figures.
 
-The first column says where a figure stands, the others are the figures.
+The first column is the place of a figure, the others are the figures.
 """
 
 from __future__ import annotations

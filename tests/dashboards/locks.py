@@ -15,14 +15,14 @@ def rule(stack: Stack, role: str) -> dict[str, Any]:
 
 
 def set_rule(stack: Stack, role: str, clause: str) -> None:
-    """Change Superset's rule by hand, until Superset is provisioned anew."""
+    """Change Superset's rule by hand, until Superset is provisioned again."""
     stated = rule(stack, role)
     parts = {part: [entry["id"] for entry in stated[part]] for part in ("tables", "roles")}
     stack.admin.put(f"rowlevelsecurity/{stated['id']}", {"clause": clause, **parts})
 
 
 def at_the_endpoint(stack: Stack, user: str) -> set[str]:
-    """The regions that the endpoint itself gives a user."""
+    """The regions that the endpoint itself shows to a user."""
     return {region for (region,) in stack.at_the_endpoint(user, "select distinct region from mart_sales.monthly")}
 
 
@@ -37,7 +37,7 @@ def put_back(stack: Stack, user: str) -> Iterator[None]:
 
 
 def open_the_endpoint(stack: Stack, user: str, region: str) -> None:
-    """Let the endpoint give a manager all rows, and Superset those of the region only."""
+    """Let the endpoint show a manager all rows, and Superset only those of the region."""
     roles = stack.roles_file.read_text(encoding="utf-8")
     stack.roles_file.write_text(roles.replace(f"rows: [{region}]", "rows: all"), encoding="utf-8")
     wait_until(lambda: len(at_the_endpoint(stack, user)) > 1)

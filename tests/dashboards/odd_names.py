@@ -1,4 +1,4 @@
-"""Products that a shop may well sell, whose names mean something to a parser of SQL, and a small export of them."""
+"""Plausible products of a shop whose names mean something to a parser of SQL, and a small export of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COLUMNS = (
 
 
 def write(file: Path) -> Path:
-    """Each name is bought once in each of two regions, the first in January 2022."""
+    """Sell each name once in each of two regions, the first in January 2022."""
     with file.open("w", encoding="utf-8", newline="") as stream:
         stream.write(f"{COLUMNS}\n")
         rows = csv.DictWriter(stream, next(csv.reader([COLUMNS])), restval="")

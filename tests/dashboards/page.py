@@ -22,7 +22,7 @@ SECONDS = 60
 
 @dataclass
 class Seen:
-    """What happened while a dashboard was looked at."""
+    """What happened while a person looked at a dashboard."""
 
     page: Page
     errors: list[str] = field(default_factory=list)
@@ -84,7 +84,7 @@ def look(context: BrowserContext, stack: Stack, slug: str) -> Seen:
 
 
 def wait_for(seen: Seen, ready: Any, what: str) -> None:
-    """Wait, with the page going on meanwhile; say what the page said if it does not come."""
+    """Wait while the page goes on; on a timeout, show the messages of the page."""
     until = time.monotonic() + SECONDS
     while not ready():
         assert time.monotonic() < until, f"no {what}: {seen.errors}"
@@ -92,7 +92,7 @@ def wait_for(seen: Seen, ready: Any, what: str) -> None:
 
 
 def rendered(seen: Seen, number: int) -> bool:
-    """Whether a chart is on the page, and not in the making."""
+    """Whether a chart is on the page and complete."""
     place = seen.chart(number)
     has_content = place.locator(f"#chart-id-{number} > *").count() > 0
     return bool(has_content and place.locator('[data-test="loading-indicator"]').count() == 0)

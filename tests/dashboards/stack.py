@@ -224,7 +224,7 @@ def write_deployment(folder: Path) -> None:
 
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[Stack]:
-    """All of it, started by the command that a person uses, and stopped at the end."""
+    """The whole stack, started by the command that a person uses, and stopped at the end."""
     write_deployment(folder)
     stack = Stack(folder, make_lake(folder), free_port(), free_port())
     options = ["--conf", str(folder / "deployment.yaml"), "--home", str(folder / "home")]

@@ -1,4 +1,4 @@
-"""What a viewer may try, and is refused."""
+"""Attempts of a viewer that are refused."""
 
 from __future__ import annotations
 

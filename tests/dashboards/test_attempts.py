@@ -1,4 +1,4 @@
-"""Wrong passwords: who tries many is made to wait, and nobody else is."""
+"""Wrong passwords: a client that tries many must wait, and nobody else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FREE = 5
 
 @pytest.fixture
 def bert(stack: Stack, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A user whom only one test knows."""
+    """A user for only one test."""
     accounts, name = Accounts(stack.secrets), f"{BERT}_{abs(hash(request.node.name)) % 10**8}"
     accounts.add(Account(name, "sales_analyst", hashed(RIGHT)))
     wait_until(lambda: name in {user["username"] for user in stack.admin.all("security/users/")})
@@ -91,4 +91,4 @@ def test_many_addresses_against_one_account_stop_strangers_and_not_its_owner(sta
 def test_a_few_mistakes_and_then_the_right_password(stack: Stack, bert: str) -> None:
     for _ in range(3):
         assert [_asked(stack, AT_HOME, bert, WRONG).status_code for _ in range(FREE - 1)] == [401] * (FREE - 1)
-        assert _asked(stack, AT_HOME, bert, RIGHT).status_code == 200  # after which the count begins anew
+        assert _asked(stack, AT_HOME, bert, RIGHT).status_code == 200  # after this the count begins again

@@ -1,4 +1,4 @@
-"""How large a request may be and how many may wait, and what is said of an error; no server is started."""
+"""The limits on the size and number of requests, and the text of an error; no server is started."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lib.dashboards.servers import SERVER, VENV
 
 LARGEST = 2**63 - 1
 SETTINGS = "LAKEHOUSE_SECRETS", "LAKEHOUSE_SUPERSET_HOME"
-# An application that answers as it is told, with what the server adds to Superset's.
+# An application with prescribed answers, and with the server's additions to Superset.
 APPLICATION = """
 import json, sys
 import answers, bounds

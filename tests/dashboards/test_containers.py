@@ -16,7 +16,7 @@ PIECE = 1 << 24
 
 
 def _secrets() -> dict[str, bytes]:
-    """Of the containers, and of the project's own folder, from which the images are built."""
+    """The secrets of the containers, and of the project's own folder, from which the images are built."""
     folders = [volume("lake-secrets"), volume("access"), PROJECT / ".secrets"]
     files = [file for folder in folders for file in sorted(folder.glob("*")) if file.suffix != ".csv"]
     found = {str(file): file.read_bytes().strip() for file in files if file.name != "endpoint_served"}
@@ -36,7 +36,7 @@ def test_no_secret_is_in_an_image(stack: Stack, image: str) -> None:
 
 
 def _found(container: str, wanted: dict[str, bytes]) -> set[str]:
-    """Those that stand somewhere in the container's files."""
+    """The secrets that occur somewhere in the container's files."""
     found: set[str] = set()
     longest = max(map(len, wanted.values()))
     with subprocess.Popen(["podman", "export", container], stdout=subprocess.PIPE) as export:

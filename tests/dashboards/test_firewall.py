@@ -72,5 +72,5 @@ def test_what_charts_ask_passes(stack: Stack) -> None:
 
 def test_what_reaches_further_does_not(stack: Stack, tmp_path: Path) -> None:
     passed = _passed([*HOSTILE, *all_attacks(str(tmp_path / "lake"), str(tmp_path / "file"))])
-    # Whether there is such a table in a mart is for the endpoint to say.
+    # The endpoint decides whether a mart has this table.
     assert [statement for statement in passed if "mart_sales.nothing" not in statement.lower()] == []

@@ -1,4 +1,4 @@
-"""Whatever text stands in a statement, the rows it reaches are the asker's: tried on DuckDB, without Superset."""
+"""A statement with any text reaches only the asker's rows: tried on DuckDB, without Superset."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def guard() -> Iterator[Guard]:
 
 @pytest.fixture(scope="module")
 def answers() -> Iterator[Callable[[str], tuple[Any, Any]]]:
-    """What DuckDB answers over everybody's rows, and over those of Asia alone."""
+    """DuckDB's answers over everybody's rows, and over the rows of Asia alone."""
     with duckdb.connect() as everybody, duckdb.connect() as asia:
         for database, rows in ((everybody, ROWS), (asia, ROWS[:2])):
             database.execute("create schema mart_sales")

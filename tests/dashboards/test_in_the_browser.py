@@ -34,7 +34,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def times() -> Iterator[dict[str, list[float]]]:
-    """Seconds to the whole page, and of each chart's data; printed at the end."""
+    """Seconds until the whole page, and until each chart's data; printed at the end."""
     found: dict[str, list[float]] = {"page": [], "warm page": [], "data": [], "warm data": []}
     yield found
     for name, seconds in found.items():
@@ -100,7 +100,7 @@ def _figures(results: Any) -> list[Any]:
 
 
 def _instant(value: Any) -> Any:
-    """A day or time that came as text, in milliseconds like those that came as numbers."""
+    """A day or time given as text, in milliseconds like those given as numbers."""
     if not isinstance(value, str):
         return value
     return dt.datetime.fromisoformat(value).replace(tzinfo=dt.timezone.utc).timestamp() * 1000

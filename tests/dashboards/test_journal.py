@@ -1,4 +1,4 @@
-"""What Superset keeps of people's questions: that they asked, and no value with which."""
+"""What Superset keeps of people's questions: that they asked, and none of their values."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _run(stack: Stack, code: str) -> str:
 
 
 def _ask_with_the_canary(stack: Stack) -> None:
-    """In every way in which a viewer's page sends a value: well and badly, by body and by address."""
+    """Send the canary in every way in which a viewer's page sends a value: well and badly, by body and by address."""
     client = stack.client("executive")
     equal = [{"col": "region", "op": "==", "val": CANARY}]
     like = [{"col": "region", "op": "LIKE", "val": f"%{CANARY}%"}]

@@ -1,4 +1,4 @@
-"""Who sends a request slowly holds up nobody: a real gunicorn, which serves a page of its own and no Superset."""
+"""A client that sends a request slowly delays nobody: a real gunicorn, which serves its own page and no Superset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the code says is what Superset has: made once, changed when it changes, gone when it goes."""
+"""Superset has what the code states: objects are made once, and change and disappear with the code."""
 
 from __future__ import annotations
 

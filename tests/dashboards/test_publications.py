@@ -1,4 +1,4 @@
-"""A result that was kept ends with the publication that it was computed from."""
+"""A cached result ends with the publication that it was computed from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No question, however it is put together, brings the rows of another region: with the endpoint's own lock lifted."""
+"""No question in any form returns the rows of another region, even with the endpoint's own lock lifted."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def opened(stack: Stack) -> Iterator[Stack]:
 
 @contextlib.contextmanager
 def _unguarded(stack: Stack, home: Path) -> Iterator[Stack]:
-    """Another Superset beside it, with the same metadata, in which nothing is judged or rewritten."""
+    """A second Superset with the same metadata, which neither judges nor rewrites questions."""
     port = free_port()
     environment = superset_environment(stack.secrets, stack.folder / "home")
     folders = [str(Path(__file__).parent / "unguarded"), str(SERVER)]
@@ -104,7 +104,7 @@ def _search(stack: Stack, client: Client, most: float) -> list[int]:
 
 
 class OthersRows(Exception):
-    """An answer holds what the asker may not see; the statement that was sent."""
+    """An answer holds rows that the asker may not see; the statement that was sent."""
 
 
 def _assert_own(answer: requests.Response, most: float) -> None:

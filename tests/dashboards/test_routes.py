@@ -1,8 +1,8 @@
-"""Every route that Superset has, and somebody's judgement of each: who may ask it.
+"""Every route of Superset, and a judgement of each: who may ask it.
 
 `routes.csv` is the judgement, a line for a method and a rule: `anybody` before a login, `viewer` after it, else the
 `administrator` alone; and the status that a viewer's plain question gets (PK stands for the number of a dashboard that
-the viewer sees, other numbers are 1, and what is sent is empty). After an update of Superset, judge what is new.
+the viewer sees, other numbers are 1, and the request is empty). After an update of Superset, judge the new routes.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ JUDGED = _judged()
 
 
 def _listed(folder: Path) -> set[tuple[str, str]]:
-    """All that an application of Superset, set up as ours is, would answer."""
+    """All routes of an application of Superset that is set up like ours."""
     (folder / "superset.key").write_text("0" * 64, encoding="utf-8")
     places = {"SUPERSET_HOME": "", "LAKEHOUSE_SUPERSET_HOME": "", "LAKEHOUSE_SECRETS": ""}
     environment = {"PYTHONPATH": str(SERVER), **dict.fromkeys(places, str(folder))}

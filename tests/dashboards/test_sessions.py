@@ -1,4 +1,4 @@
-"""A login ends at logout and with its account, and what was copied of it ends with it."""
+"""A login ends at logout and with its account, and so do its copies."""
 
 from __future__ import annotations
 

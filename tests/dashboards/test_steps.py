@@ -1,4 +1,4 @@
-"""What is judged of a viewer's question before it is made; no server is started."""
+"""The checks of a viewer's question before it is asked; no server is started."""
 
 from __future__ import annotations
 

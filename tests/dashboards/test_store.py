@@ -37,7 +37,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An address of SQLAlchemy's: a file as on one machine, or a server as in the containers."""
+    """An address for SQLAlchemy: a file as on one machine, or a server as in the containers."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'marks'}"
     running: Server = request.getfixturevalue("server")

@@ -1,4 +1,4 @@
-"""A viewer learns of the own dashboards what their pages show, and of everything else nothing."""
+"""A viewer learns what the pages of the allowed dashboards show, and nothing about anything else."""
 
 from __future__ import annotations
 

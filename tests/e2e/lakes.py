@@ -130,7 +130,7 @@ class Site:
 
 
 class Died(BaseException):
-    """Ends a job of this process in the middle: nothing of the job handles it, as nothing handles a kill."""
+    """Ends a job of this process in the middle: no code of the job handles it, as with a kill."""
 
 
 @dataclass
@@ -164,7 +164,7 @@ def _kill(process: subprocess.Popen[str], at: str, lake: Path) -> Killed:
 
 
 def await_lock(lake: Path) -> None:
-    """Wait until the lock has gone with its holder: the system ends Java a moment after what started it."""
+    """Wait until the lock is gone with its holder: Java ends a moment after the process that started it."""
     deadline = time.monotonic() + LONGEST_DEATH
     while (lake / ".lock").exists() and time.monotonic() < deadline:
         with (lake / ".lock").open("r+b") as stream:
@@ -190,7 +190,7 @@ def environment() -> dict[str, str]:
 
 
 def content(lake: Path) -> Content:
-    """The rows of each published mart, in one order. What runs did is no part of it."""
+    """The rows of each published mart, in one order. The records of the runs do not belong to it."""
     return {name: rows(table) for name, table in published(lake).items() if name.startswith(COMPARED)}
 
 

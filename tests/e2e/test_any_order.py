@@ -1,4 +1,4 @@
-"""Whatever the order in which batches arrive, and from whatever state: the same marts, and those that are right."""
+"""Batches in any order, loaded from any state, lead to the same marts, and to the right ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What fails its audit is not published, leaves what is published as it was, and is told."""
+"""A run that fails its audit is not published, leaves the publication unchanged, and is reported."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
 
 
 def impossible(folder: Path) -> Path:
-    """Contracts of which one states a check that no content can meet."""
+    """Contracts; one of them states a check that no content can meet."""
     copied = contracts(folder)
     file = copied / "mart_sales" / "trends.yaml"
     stated = yaml.safe_load(file.read_text(encoding="utf-8"))["schema"][0].get("quality", [])
@@ -32,7 +32,7 @@ def impossible(folder: Path) -> Path:
 
 
 def published_by(lake: Path) -> dict[str, Any]:
-    """What readers are told: all but the base that the next run builds on."""
+    """What readers see: everything except the base of the next run."""
     document: dict[str, Any] = json.loads((lake / "published.json").read_text(encoding="utf-8"))
     return {name: document[name] for name in ("run_id", "published_at", "as_of", "number", "tables")}
 

@@ -1,4 +1,4 @@
-"""A file that has rotted under the lake ends a run in one sentence that names it, and what the sentence says helps."""
+"""A rotten file in the lake ends a run with one sentence that names it, and the sentence's remedy helps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
 
 
 def rot(file: Path) -> None:
-    """One byte of the end, which a reader needs first, is another one; nothing tells but Hadoop's checksum of it."""
+    """Change one byte of the end, which a reader needs first; only Hadoop's checksum shows it."""
     stat = file.stat()
     content = bytearray(file.read_bytes())
     content[-12] ^= 255
@@ -36,7 +36,7 @@ def test_a_rotten_file(site: Site, small: Sample, first_batch: Path) -> None:
     ending = site.job("pipeline", lake, "--as-of", "2023-10-01")
     said = [
         f"A file of the lake {lake} is damaged or missing: {file.relative_to(lake)}. Nothing has been published. "
-        "Run ./spark-submit.sh verify --full, which says what else is and how to mend it.\n"
+        "Run ./spark-submit.sh verify --full, which states what else is damaged and how to repair it.\n"
         for file in files
     ]
     assert ending.code == 4
@@ -46,7 +46,7 @@ def test_a_rotten_file(site: Site, small: Sample, first_batch: Path) -> None:
     full = site.job("verify", lake, "--full")
     assert full.code == 4
     assert full.last_line.startswith("silver/purchases is not what the last job left: part-")
-    assert full.last_line.endswith("Run ./spark-submit.sh pipeline, which computes it anew or says what it needs.")
+    assert full.last_line.endswith("Run ./spark-submit.sh pipeline, which computes it again or states what it needs.")
 
     mended = site.job("pipeline", lake)
     assert mended.code == 0, mended.err

@@ -1,4 +1,4 @@
-"""Ids of one person are one user however they are written, and a rounded one is nobody's."""
+"""All spellings of a person's id are one user, and a rounded id belongs to nobody."""
 
 from __future__ import annotations
 

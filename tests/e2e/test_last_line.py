@@ -1,4 +1,4 @@
-"""Whatever ends a job, stderr is one line that says what to do; and who does that literally comes to a good end."""
+"""After any end of a job, stderr is one line that states what to do; and doing exactly that leads to a good end."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ if __name__ == "__main__":
 GO_ON = "Run the same command again to go on."
 SOUND = "the lake is as sound as before"
 KILLED = (
-    "A process of this job was killed from outside, most likely since the machine ran out of memory; "
+    "A process of this job was killed from outside, most likely because the machine ran out of memory; "
     f"{SOUND}. End other programs or give Java less than 1g by --driver-memory, and run the same command again."
 )
 # Root passes over all rights; without its capabilities it is a user like others.
@@ -128,7 +128,7 @@ def place(tmp_path: Path) -> Place:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 40 MB, mounted; the jars that Spark copies for itself need some 25."""
+    """A mounted disk of 40 MB; the jars that Spark copies for itself need some 25 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     words = ["mount", "-t", "tmpfs", "-o", "size=40m,mode=700", "tmpfs", str(folder)]
@@ -139,7 +139,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path, but: int) -> Path:
-    """Fill a disk up to so many bytes."""
+    """Fill a disk until only the given number of bytes is free."""
     status = os.statvfs(disk)
     ballast = disk / "ballast"
     ballast.write_bytes(b"x" * (status.f_bavail * status.f_frsize - but))
@@ -231,7 +231,7 @@ def test_a_read_only_file_system(place: Place, small_disk: Path, what: str) -> N
 
 
 def follow(ending: Ending, pattern: str) -> None:
-    """Do what a sentence says, as it stands there."""
+    """Do literally what a sentence states."""
     found = re.search(pattern, ending.err)
     assert found
     subprocess.run(shlex.split(found[1]), check=True)
@@ -331,7 +331,7 @@ def test_too_little_memory_to_start_with(place: Place) -> None:
 
 
 def interrupted(place: Place, number: signal.Signals, process: str) -> Ending:
-    """A job that is hit in the middle of its work: all its processes, the launcher, the JVM or the job itself."""
+    """A job interrupted in the middle of its work: all its processes, the launcher, the JVM or the job itself."""
     with place.start("note", "--wait", "60") as started:
         assert started.stdout
         assert started.stdout.readline() == "written\n"
@@ -344,7 +344,7 @@ def interrupted(place: Place, number: signal.Signals, process: str) -> Ending:
 
 
 def named(launcher: int, process: str) -> int:
-    """The process of a launcher that is meant."""
+    """The launcher's process of this name."""
     if process == "launcher":
         return launcher
     java = next(child for child in children(launcher) if program(child) == "java")
@@ -367,7 +367,11 @@ def program(process: int) -> str:
         (signal.SIGINT, "group", 130, f"Interrupted; {SOUND}. {GO_ON}"),
         pytest.param(signal.SIGTERM, "group", 143, f"Stopped by SIGTERM; {SOUND}. {GO_ON}", marks=pytest.mark.long),
         pytest.param(
-            signal.SIGHUP, "group", 129, f"Stopped with its terminal; {SOUND}. {GO_ON}", marks=pytest.mark.long
+            signal.SIGHUP,
+            "group",
+            129,
+            f"Stopped because its terminal closed; {SOUND}. {GO_ON}",
+            marks=pytest.mark.long,
         ),
         pytest.param(
             signal.SIGKILL,

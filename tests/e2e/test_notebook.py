@@ -1,4 +1,4 @@
-"""The notebook runs over a published lake, draws what it promises, and is kept without what it drew."""
+"""The notebook runs over a published lake, draws what it promises, and is stored without its drawings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must not enter the lake is in no byte of it, nor in anything that a run says."""
+"""Values that must not enter the lake are in no byte of it, and in no output of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which publications may be shown again is told by their numbers; what cannot be told is refused, whatever is lost."""
+"""Numbers decide which publications may be shown again; if lost files leave it unclear, a rollback is refused."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def files() -> Files:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The hours that the clock shows from now on, one after the other; then it stands still at midnight."""
+    """The hours that the clock shows from now on, one after the other; then it stops at midnight."""
     hours: list[str] = []
 
     def ticking() -> Iterator[str]:
@@ -81,7 +81,7 @@ def publish(files: Files, *runs: str) -> None:
 
 
 def erase(files: Files, run: str) -> None:
-    """As the job does it."""
+    """Erase like the job."""
     publication.withdraw_earlier(storage(files))
     publish(files, run)
     files.write("receipts/req-1.json", "{}")
@@ -184,7 +184,7 @@ def test_what_lies_behind_a_lost_publication_is_not_taken_for_the_one_before(
         files.write("publications/b.json", left)
     assert refused(files) == (
         "A publication between run a and run c is lost from the lake's history. "
-        "Name the one that is wanted: ./spark-submit.sh rollback --to a"
+        "Name the wanted run: ./spark-submit.sh rollback --to a"
     )
     assert back(files, "a") == "a"
     publish(files, "d")

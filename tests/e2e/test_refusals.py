@@ -1,4 +1,4 @@
-"""What is refused, by which exit code and sentence, and that a refusal leaves the lake as it was."""
+"""Refusals: their exit codes and sentences, and that they leave the lake unchanged."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_second_currency(site: Site, small: Sample, first_batch: Path, tmp_pat
     assert commits(lake) == before
 
 
-# A process of its own: whoever opens and closes a file gives up the locks that its process holds on it.
+# A separate process: a process that opens and closes a file gives up its locks on it.
 HOLDER = f"""
 import fcntl, sys
 with open(sys.argv[1], "w+b") as file:
@@ -65,7 +65,7 @@ with open(sys.argv[1], "w+b") as file:
 
 @contextmanager
 def held(lake: Path) -> Iterator[None]:
-    """The lake in the hands of another process."""
+    """The lake, held by another process."""
     words = [sys.executable, "-c", HOLDER, str(lake / ".lock")]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None

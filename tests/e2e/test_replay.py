@@ -1,4 +1,4 @@
-"""Rows in quarantine enter, once, when the rule that kept them out has changed."""
+"""Rows in quarantine enter exactly once when the rule that kept them out has changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.long, pytest.mark.spark, pytest.mark.timeout(1800)]
 
 
 def dear_only(folder: Path) -> Path:
-    """Contracts by which only a price above 100 is a price."""
+    """Contracts that accept only prices above 100."""
     copied = contracts(folder)
     file = copied / "silver" / "events.yaml"
     rules = yaml.safe_load(file.read_text(encoding="utf-8"))["schema"][0]["quality"]

@@ -1,4 +1,4 @@
-"""What the engine makes of the contract's row rules where one rule's judgement rests on another's."""
+"""The contract's row rules in the engine, if the judgement of one rule depends on another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written when the rows of some subjects change: what must be, and no file more than that."""
+"""When the rows of some subjects change, only the necessary files are written."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Row = tuple[int, int, str | None]
 
 
 class Stays:
-    """The table, in four files that no file but its rows' has to be written for."""
+    """The table, in four files; a change must rewrite only the files of the changed rows."""
 
     def __init__(self, spark: SparkSession, folder: Path) -> None:
         self.spark = spark

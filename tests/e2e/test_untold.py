@@ -1,4 +1,4 @@
-"""A run that fails on a row says which mapping and column it was, and no value of the row, not even with --verbose."""
+"""A run that fails on a row names the mapping and the column, but no value of the row, not even with --verbose."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def written(folder: Path, columns: dict[str, object]) -> Path:
 
 
 def told(ending: Ending, lake: Path, captured: str) -> list[str]:
-    """Where a value stands: in what the job and Java say, or in a file of the lake but for the rows of bronze."""
+    """The places of a value: in the output of the job and Java, or in a file of the lake except for bronze's rows."""
     files = [str(f) for f in lake.rglob("*") if f.is_file() and (f.suffix != ".parquet" or "_delta_log" in str(f))]
     files = [file for file in files if TOLD.search(Path(file).read_text("utf-8", "replace"))]
     said = {"out": ending.out, "err": ending.err, "java": captured}

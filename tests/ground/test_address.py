@@ -1,4 +1,4 @@
-"""One lake has one identity, however its address is spelled; an older spelling's files are still its own."""
+"""All spellings of a lake's address are one lake; files under an older spelling still belong to it."""
 
 from __future__ import annotations
 

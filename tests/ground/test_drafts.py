@@ -1,4 +1,4 @@
-"""Drafts of the dead go, those of the living stay: a lock tells them apart, not a name or a process number."""
+"""Drafts of dead jobs are removed, those of living jobs stay: a lock decides, not a name or a process number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run says while it works."""
+"""The output of a run while it works."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lib.progress import Steps
 
 
 class Stream(io.StringIO):
-    """Remembers what came at once."""
+    """Remembers the pieces as they were written."""
 
     def __init__(self) -> None:
         super().__init__()

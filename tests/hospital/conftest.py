@@ -1,4 +1,4 @@
-"""A hospital: another domain, with two bronze tables, on the same engine. Nothing of it is in `lakehouse/`."""
+"""A hospital: another domain, with two bronze tables, on the same engine. No part of it is in `lakehouse/`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine knows no shop: another domain is loaded, judged, published, corrected by its rights, and served."""
+"""The engine knows nothing of shops: another domain is loaded, judged, published, corrected by rights, and served."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_of_a_lost_bronze_table_its_own_batch_is_asked_for(hospital: Hospital, l
         ),
         (
             "format: csv\nbronze: patient_records\nhospital: NW\ncolumns: {patient_id: Nr}\n",
-            "'hospital' is no key of a mapping",
+            "'hospital' is not a key of a mapping",
         ),
         (
             "format: csv\ndelimiter: ';'\nbronze: admission_records\nhospital: ZZ\ncolumns: {patient_id: Patient}\n",

@@ -61,13 +61,13 @@ class Activity:
 
 @dataclass(frozen=True)
 class Star:
-    """Everything the marts are computed from, in natural terms; keys follow from it."""
+    """All inputs of the marts, in natural terms; keys follow from them."""
 
     spark: SparkSession
     users: Sequence[User] = ()
     sales: Sequence[Sale] = ()
     activities: Sequence[Activity] = ()
-    # As a rule everything is told, so that a test sees what is counted; what protects persons has tests of its own.
+    # Normally every count is shown, so that a test sees it; the protection of persons has its own tests.
     k: int = 1
     open_months: int = 0
 
@@ -85,7 +85,7 @@ class Star:
         self._provide()
         for table in _needed(CATALOG[mart]):
             frame = self._compute(table, as_of)
-            # As the engine does: the plan behind what several tables read is cut.
+            # Like the engine: cut the plan of a frame that several tables read.
             (frame.localCheckpoint() if table.persist else frame).createOrReplaceTempView(table.name)
         return self.spark.table(mart)
 
@@ -126,7 +126,7 @@ def _needed(table: Table) -> list[Table]:
 
 
 def _plain(value: object) -> object:
-    """Dates as ISO text and money without trailing zeros: expected rows are to be readable."""
+    """Dates as ISO text and money without trailing zeros, so that expected rows are readable."""
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):

@@ -1,4 +1,4 @@
-"""What holds for every mart: nothing at all, very little, and the checks of the contracts."""
+"""Rules for every mart: with no data, with very little data, and the checks of the contracts."""
 
 from __future__ import annotations
 

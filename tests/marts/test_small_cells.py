@@ -1,4 +1,4 @@
-"""Nobody is singled out: no count of persons below k in what is published, and none that follows from it."""
+"""Nobody is singled out: no published count of persons is below k, and none below k follows from the others."""
 
 from __future__ import annotations
 
@@ -51,19 +51,19 @@ def batches(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(scope="module")
 def exact(batches: list[Batch]) -> Tables:
-    """Every count, whoever it singles out."""
+    """Every count, even if it singles out a person."""
     return compute(batches, k=1, open_months=0, loaded_on=LOADED).tables
 
 
 @pytest.fixture(scope="module")
 def published(batches: list[Batch]) -> Tables:
-    """What may be read."""
+    """The published tables."""
     return compute(batches, loaded_on=LOADED).tables
 
 
 @pytest.fixture(scope="module")
 def closed(batches: list[Batch]) -> Tables:
-    """Every count of what is closed, and the totals up to today."""
+    """Every count of closed months, and the totals up to today."""
     return compute(batches, k=1, loaded_on=LOADED).tables
 
 
@@ -87,7 +87,7 @@ def _few(count: int | None) -> bool:
 
 
 def _is_total(name: str, row: Row) -> bool:
-    """Whether a row counts everybody of a month, or the whole lake in a period."""
+    """Whether a row counts all persons of a month, or the whole lake in a period."""
     if name == "mart_sales/buyers":
         return bool(row["region"] == row["category"] == "All")
     if name == "mart_users/retention":
@@ -144,7 +144,7 @@ def test_the_judge_tells_a_count_by_its_total() -> None:
 
 
 def _told_members(exact: Tables, published: Tables) -> list[object]:
-    """The hidden sign-ups and churned users by month, region and channel that all tables together tell."""
+    """The hidden sign-ups and churned users by month, region and channel that follow from all tables together."""
     judge = Judge()
     cells = defaultdict(list)
     hidden = []
@@ -165,7 +165,7 @@ def _told_members(exact: Tables, published: Tables) -> list[object]:
 
 
 def _covers(row: Row, cell: tuple[str, str], rows: Sequence[Row]) -> bool:
-    """Whether a published row counts an exact cell: what its names say, or, as Other, what no other name does."""
+    """Whether a published row counts an exact cell: by its names, or, as Other, if no other name counts it."""
     region, channel = cell
     regions = {other["region"] for other in rows}
     if row["region"] != (region if region in regions else "Other"):
@@ -334,7 +334,7 @@ Seen = dict[tuple[int, str, int], int]
 
 
 def _followed(given_members: Members, data: st.DataObject) -> tuple[Seen, Seen]:
-    """For each cohort and region some who are active later, and when each was seen last."""
+    """For each cohort and region some users who are active later, and their last day."""
     active: Seen = {}
     last: Seen = {}
     for month, region in _cohorts(given_members):
@@ -419,7 +419,7 @@ LINE = [Line(TOTAL, (A, B, C))]
         ({A: 9, B: 8, C: 4, TOTAL: 20}, {B, C}),  # alone it would follow from the total
         ({A: 9, B: 4, C: 4, TOTAL: 15}, {B, C}),
         ({A: 9, B: 2, C: 2, TOTAL: 12}, {A, B, C}),  # two of them are still fewer than five
-        ({A: 4, B: 8, C: 9, TOTAL: 4}, {A}),  # below the total that all are told of stands one alone
+        ({A: 4, B: 8, C: 9, TOTAL: 4}, {A}),  # one alone below the total, which is shown to all
     ],
 )
 def test_what_stands_alone_takes_the_smallest_other_with_it(

@@ -1,4 +1,4 @@
-"""The unit tests that stand beside the contracts, as data: rows of a table's inputs, and the rows that they give.
+"""The unit tests beside the contracts, as data: rows of a table's inputs, and the expected rows.
 
 A file `lakehouse/LAYER/NAME.tests.yaml` is a list of cases. `given` holds rows by input; an input without rows is
 empty, a column that is not stated is NULL. `expected` holds the rows in the order of the table's key, or of their
@@ -58,7 +58,7 @@ def typed(value: Any, type_: str) -> Any:
 
 
 def computed(spark: SparkSession, table: Table, case: Mapping[str, Any]) -> Rows:
-    """What the transformation gives of the columns that the case expects."""
+    """The transformation's result in the columns that the case expects."""
     assert set(case) <= KEYS
     given = case.get("given", {})
     assert set(given) <= set(table.inputs), f"{table.path} reads {table.inputs}"

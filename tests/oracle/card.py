@@ -39,7 +39,7 @@ def _is_plain(text: str) -> bool:
 
 
 def _cards(text: str) -> Iterator[Span]:
-    """Where the card numbers lie: whole digit runs only, the leftmost first, the longest of one start."""
+    """The places of the card numbers: whole digit runs only, the leftmost first, the longest of one start."""
     for chain in _chains(text):
         done = 0
         decimal = len(chain) == 2 and text[chain[0][1] : chain[1][0]] in (".", ",")
@@ -73,7 +73,7 @@ def _chains(text: str) -> Iterator[list[Span]]:
 
 
 def _moment(text: str, at: int) -> int:
-    """Where the day or the time ends that begins here; 0 if none does."""
+    """The end of the day or time that begins here; 0 if none begins here."""
     day, stamp = NEXT_TO_A_DATE.match(text, at), STAMP.match(text, at)
     if day and _is_day(*re.split("[-./]", day.group())):
         return day.end()
@@ -83,7 +83,7 @@ def _moment(text: str, at: int) -> int:
 
 
 def _is_day(first: str, middle: str, last: str) -> bool:
-    """As an office program writes it: the year first, and then the month; or last, with day and month in any order."""
+    """Whether it is a day as office programs write it: year, then month; or the year last, the others in any order."""
     if len(first) == 4:
         return first[:2] in ("19", "20") and 1 <= int(middle) <= 12 and 1 <= int(last) <= 31 and len(last) < 3
     return (
@@ -105,7 +105,7 @@ def _is_gap(between: str) -> bool:
 
 
 def _end(text: str, chain: list[Span]) -> int:
-    """Where the longest card number ends that begins with the chain; 0 if none does."""
+    """The end of the longest card number that begins with the chain; 0 if none begins there."""
     digits = accumulate(text[start:end] for start, end in chain)
     ends = [end for (_, end), number in zip(chain, digits, strict=True) if _is_card(number)]
     return ends[-1] if ends else 0

@@ -1,4 +1,4 @@
-"""Hand-made exports: rows that are good unless a test says otherwise, about invented people; and rows of marts."""
+"""Hand-made exports about invented people: rows are good unless a test changes them; and rows of marts."""
 
 import csv
 from collections.abc import Sequence
@@ -56,7 +56,7 @@ def row(**changes: str) -> list[str]:
 
 
 def user(number: int, **changes: str) -> list[str]:
-    """A row that speaks of a user and of no good purchase."""
+    """A row about a user without a good purchase."""
     return row(user=str(number), price="", **changes)
 
 

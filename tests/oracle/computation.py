@@ -81,7 +81,7 @@ def compute(
     churn_inactivity_days: int = 90,
     negative_is_return: bool = False,
 ) -> Oracle:
-    """The marts that a lake holds after these batches, whatever the order in which they were loaded."""
+    """The marts that a lake holds after these batches, loaded in any order."""
     parameters = {
         "as_of": pa.array([as_of], pa.date32()),
         "loaded_on": pa.array([loaded_on], pa.date32()),
@@ -130,7 +130,7 @@ def _mart(con: duckdb.DuckDBPyConnection, name: str) -> pa.Table:
 
 
 def _told(con: duckdb.DuckDBPyConnection, exact: dict[str, pa.Table], k: int) -> dict[str, pa.Table]:
-    """What may be published of the exact counts. With k = 1 that is everything, but for what is not closed."""
+    """The exact counts that may be published. With k = 1 that is everything except for months that are not closed."""
     (open_from,) = con.execute("select open_from from closed").fetchall()[0]
     if open_from is None:
         return exact

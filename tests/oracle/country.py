@@ -11,7 +11,7 @@ ALIASES = {"Netherlands Antilles": ("AN", "Americas")}
 REGIONS = {"Africa": "Africa", "America": "Americas", "Asia": "Asia", "Europe": "Europe", "Oceania": "Oceania"}
 NOT_FOUND = "not found"
 
-# It logs an error for each name it cannot resolve; such names are data here, not errors.
+# It logs an error for each name it cannot resolve; here these names are data, not errors.
 logging.getLogger("country_converter").setLevel(logging.CRITICAL)
 
 

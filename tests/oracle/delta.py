@@ -1,4 +1,4 @@
-"""What a lake publishes, read without Spark, and how it differs from what was expected."""
+"""A lake's publication, read without Spark, and its differences from the expected one."""
 
 import json
 import math
@@ -20,7 +20,7 @@ Rows = dict[tuple[object, ...], list[Row]]
 
 
 def published(lake: Path) -> dict[str, pa.Table]:
-    """Every published table by name, at the version that `published.json` names."""
+    """Every published table by name, at its version in `published.json`."""
     publication = json.loads((lake / "published.json").read_text(encoding="utf-8"))
     return {
         name: DeltaTable(str(lake / table["path"]), version=table["version"]).to_pyarrow_table()

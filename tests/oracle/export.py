@@ -59,7 +59,7 @@ class Batch:
 
 
 def different(batches: Sequence[Batch]) -> list[Batch]:
-    """The batches without those whose content came before: the same content is loaded once."""
+    """The batches without repeated content: the same content is loaded only once."""
     first = {hashlib.sha256(batch.path.read_bytes()).digest(): batch for batch in reversed(batches)}
     return [batch for batch in batches if any(batch is kept for kept in first.values())]
 
@@ -100,7 +100,7 @@ def _clean(values: list[str]) -> list[str | None]:
 
 
 def _normal(text: str) -> str:
-    """Composed, with nothing invisible in it and no blanks around it."""
+    """Composed, without invisible characters in it and blanks around it."""
     if text.isascii():
         return text.strip(BLANK)
     seen = "".join(char for char in text if unicodedata.category(char) != "Cf")
@@ -113,7 +113,7 @@ def _is_spoilt(user_id: str) -> bool:
 
 
 def _user_key(user_id: str, key: bytes) -> str | None:
-    """NULL where the row speaks of nobody: no id, or a card number or a rounded one in its place."""
+    """NULL if the row names nobody: it has no id, or a card number or a rounded number in its place."""
     name = _normal(user_id)
     if not name or mask(name) != name or _is_spoilt(user_id):
         return None

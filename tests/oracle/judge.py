@@ -1,4 +1,4 @@
-"""The attacker: whoever has all published tables and asks which hidden count follows from them.
+"""The attacker: somebody who has all published tables and asks which hidden counts follow from them.
 
 A linear programme holds what is known: unknown counts are at least 0, published ones are sums of them. A count that the
 attacker can neither see nor may know is told if its largest and its smallest possible value are the same.
@@ -22,7 +22,7 @@ TOLERANCE = 1e-6
 
 @dataclass
 class Judge:
-    """What is known of some counts."""
+    """The attacker's knowledge of some counts."""
 
     names: dict[Name, int] = field(default_factory=dict)
     equal: list[tuple[dict[int, float], float]] = field(default_factory=list)

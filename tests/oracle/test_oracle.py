@@ -1,4 +1,4 @@
-"""The second computation against the published check figures, and what it makes of hostile rows."""
+"""The second computation against the published check figures, and its results for hostile rows."""
 
 from datetime import date
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Which of the exact counts are told: `docs/definitions.md`, "Small cells", by trying every way of telling them."""
+"""The exact counts that are shown: `docs/definitions.md`, "Small cells", by trying every way to show them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _size_order(rows: Iterable[Row], column: str, measure: str) -> list[str]:
 
 
 def _since(rows: Iterable[Row], label: Label, months: Iterable[date], measures: tuple[str, ...], k: int) -> date | None:
-    """From when on to the last of the months every group of this way of telling fits."""
+    """The first month from which on, to the last month, every group of this way of showing fits."""
     bad = {
         month
         for (month, _), group in _groups(rows, label).items()
@@ -81,7 +81,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Told:
-    """The closed months of members, to be told by some of their counts."""
+    """The closed months of members; some of their counts are shown."""
 
     rows: Sequence[Row]
     measures: tuple[str, ...]
@@ -143,7 +143,7 @@ def _channels(told: Told, limit: tuple[Sequence[str], date] | None) -> tuple[Seq
 
 
 def _is_covered(told: Told, shown: frozenset[str], month: date) -> bool:
-    """Whether those whose channel is withheld (minors) are among k others wherever they are counted."""
+    """Whether persons with a withheld channel (minors) are among k others wherever they are counted."""
     rest = [row for row in told.rows if row["month"] == month and row["channel"] not in shown]
     for name in told.measures:
         own = sum(row[name] for row in rest if row["channel"] == "Other")
@@ -166,7 +166,7 @@ def _by_channel(shown: frozenset[str]) -> Label:
 
 
 def _label(rows: Sequence[Row], k: int, open_from: date, *, of_churn: bool) -> Label:
-    """How sign-ups are told, or churn: as the sign-ups, or coarser."""
+    """The label under which sign-ups are shown, or churn: as for sign-ups, or coarser."""
     closed = [row for row in rows if row["month"] < open_from]
     if not closed:
         return lambda _month, _region, _channel: OTHER

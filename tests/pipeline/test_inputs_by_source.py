@@ -1,4 +1,4 @@
-"""On the command line an input belongs to the mapping that was named last before it."""
+"""On the command line an input belongs to the last mapping named before it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A refresh computes gold from the whole of silver, so batches that are pending enter silver before it."""
+"""A refresh computes gold from all of silver, so pending batches enter silver first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Call = tuple[bool, list[str]]
 
 
 def calls(monkeypatch: pytest.MonkeyPatch, *entries: SimpleNamespace) -> list[Call]:
-    """Whether each run of a request to refresh is one, and which batches are pending for it."""
+    """For each run of a request to refresh: whether it is a refresh, and its pending batches."""
     found: list[Call] = []
 
     def carry(_: object, request: pipeline.Request, __: object, pending: list[SimpleNamespace]) -> None:

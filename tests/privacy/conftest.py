@@ -1,4 +1,4 @@
-"""An invented shop whose contract keeps name, e-mail and address in bronze; its lake before and after an erasure."""
+"""An invented shop with name, e-mail and address in bronze by contract; its lake before and after an erasure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BLANKS = "person-blanks-c4"
 SHORT = "7"
 MINOR, CHILD = "person-minor-e5", "person-child-f6"
 UNKNOWN = "person-nobody-d5"
-# Each column that the shop's bronze takes from the export holds a value that nobody else has, of 50 persons.
+# For 50 persons, each column that the shop's bronze takes from the export holds a value that nobody else has.
 COLUMNS = {
     "name": "name", "email": "comment", "address": "fulladdress", "gender": "gender", "country": "country",
     "status": "status", "segment": "segment", "channel": "channel", "purchase_frequency": "userpurchasefrequency",
@@ -129,7 +129,7 @@ def mark(column: str, number: int) -> str:
 
 
 def marked(number: int) -> list[Sequence[str]]:
-    """A person's good row and one that waits in quarantine; together they hold a mark in every column."""
+    """A person's good row and a row in quarantine; together they hold a mark in every column."""
     good = {given: mark(column, number) for column, given in COLUMNS.items()}
     bad = {given: mark(column, number) for column, given in REFUSED.items()}
     return [row(user=MARKED[number], price="2", **good), row(user=MARKED[number], **{**good, **bad})]

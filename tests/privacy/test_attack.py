@@ -1,4 +1,4 @@
-"""Whoever has the lake but not the key recovers nobody; the same attack on plain hashes recovers everybody."""
+"""An attacker with the lake but without the key recovers nobody; the same attack on plain hashes recovers everybody."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def plain(text: str) -> str:
 
 
 def guesses() -> list[Guess]:
-    """What can be tried without the key: plain hashes, public salts, and keys that people really choose."""
+    """Guesses that need no key: plain hashes, public salts, and keys that people really choose."""
     salted: list[Guess] = [lambda text, salt=salt: plain(salt + text) for salt in ("", "salt", "pepper")]  # type: ignore[misc]  # the loop's variable, bound
     weak = (b"", b"\0" * 32, b"secret", b"changeme", bytes(range(32)))
     keyed: list[Guess] = [lambda text, key=key: pseudonym(text, key) for key in weak]  # type: ignore[misc]  # the loop's variable, bound
@@ -28,7 +28,7 @@ def guesses() -> list[Guess]:
 
 
 def recovered(stored: set[str], dictionary: Iterable[str], tried: Iterable[Guess]) -> set[str]:
-    """The texts of the dictionary that the attacker ties to something stored."""
+    """The texts of the dictionary that the attacker links to stored values."""
     methods = list(tried)
     return {text for text in dictionary if any(guess(text) in stored for guess in methods)}
 

@@ -1,4 +1,4 @@
-"""The scope of a breach is counted, and says of nobody who it is."""
+"""The scope of a breach is counted, without naming any person."""
 
 from __future__ import annotations
 

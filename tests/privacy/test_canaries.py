@@ -21,7 +21,7 @@ ALL = {
 
 @cache
 def everything(lake: Path) -> bytes:
-    """All bytes of a lake, as they lie there and decoded: not by the scanner that is under test."""
+    """All bytes of a lake, as stored and decoded, not by the tested scanner."""
     return b"\n".join(name.encode() + b"\n" + text for name, text in texts(lake))
 
 

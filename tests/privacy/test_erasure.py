@@ -1,4 +1,4 @@
-"""Who is erased is in no byte any more, sales stay to the cent, and everybody else's rows are as they were."""
+"""An erased person is in no byte any more, sales stay to the cent, and all other persons' rows are unchanged."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def pseudonym(shop: Shop, one: str) -> str:
 
 
 def texts(lake: Path) -> Iterator[tuple[str, bytes]]:
-    """Every file, as it lies there and decoded: not by the scanner that is under test."""
+    """Every file, as stored and decoded, not by the tested scanner."""
     for file in lake.rglob("*"):
         if file.is_file():
             decoded = repr(pq.read_table(file).to_pylist()).encode() if file.suffix == ".parquet" else b""
@@ -62,7 +62,7 @@ def holding(lake: Path, *needles: str) -> list[str]:
 
 
 def sales(lake: Path) -> dict[str, list[str]]:
-    """What the sales marts count of money and pieces."""
+    """Money and pieces in the sales marts."""
     numbers = {"order_lines", "units", "revenue", "gross_revenue", "returned_revenue"}
     return {
         name: sorted(
@@ -317,7 +317,7 @@ def test_a_new_file_brings_only_those_whose_suppression_was_lifted(shop: Shop, e
     assert (again.code, again.last_line) == (
         3, "2 of 2 ids (lines 1-2) are not on the suppression list; nothing has been written. Correct the lines.",
     )  # fmt: skip
-    # The others stay out, under whatever blanks they come, and what was there stays: an increment neither loses nor
+    # The others stay out, with any blanks around their ids, and present lines stay: an increment neither loses nor
     # doubles the anonymous lines.
     rows = [row(user=ADA), row(user=f" {BLANKS}", day="2023-03-03"), row(user=TWIN), row(user="77", price="4")]
     (balance,) = shop.load(lake, batch(tmp_path / "new.csv", *rows).path).balances

@@ -1,4 +1,4 @@
-"""What an export writes into a CSV is opened by spreadsheets: no text of the lake may become a formula there."""
+"""Spreadsheets open the CSV of an export: no text of the lake may become a formula there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A lake works with the keys that it was written with, and with no other; a lost key is never replaced in silence."""
+"""A lake works only with the keys that it was written with; a lost key is never replaced silently."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def secrets_of(own: Shop) -> Path:
 
 
 def state(*folders: Path) -> dict[str, str]:
-    """Every file with a hash of its content, but for the lock."""
+    """Every file with a hash of its content, except the lock."""
     files = [file for folder in folders for file in folder.rglob("*") if file.is_file() and file.name != ".lock"]
     return {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
@@ -106,7 +106,7 @@ def test_a_fingerprint_says_nothing_of_its_key(shop: Shop, before: Path) -> None
 
 
 def forget_the_base(lake: Path) -> None:
-    """As an earlier release has left the lake."""
+    """Bring the lake to the state of an earlier release."""
     shutil.rmtree(lake / "bases")
     document = json.loads((lake / "published.json").read_text(encoding="utf-8"))
     known = {name: stated for name, stated in document.items() if name not in ("base", "sha256")}

@@ -1,4 +1,4 @@
-"""Killed for real in any phase, an erasure ends the same, with one receipt, whatever job comes next."""
+"""An erasure that is killed in any phase ends the same, with one receipt, whichever job comes next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benchmark's erasure is one: it takes so many persons out, and says how long each phase took."""
+"""The benchmark's erasure is a real one: it removes the given number of persons, and states the time of each phase."""
 
 from __future__ import annotations
 

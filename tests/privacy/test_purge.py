@@ -1,4 +1,4 @@
-"""What the splitter wrote goes once the lake has published it, and nothing else does."""
+"""The splitter's files are removed once the lake has published them, and no other files are."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from tests.postgres import PASSWORD, USER, Server, running_server
 
 @dataclass(frozen=True)
 class Batch:
-    """What the ledger says of a batch."""
+    """The ledger's entry of a batch."""
 
     batch_id: str
     pending: bool = False
 
 
 def lake(folder: Path, *known: Batch) -> Lake:
-    """As far as a purge asks it: which batches it has published, and where its audit log is."""
+    """The lake as a purge uses it: its published batches, and the place of its audit log."""
     parts = {
         "ledger": SimpleNamespace(entries=lambda: list(known)),
         "tables": SimpleNamespace(root=str(folder / "lake")),

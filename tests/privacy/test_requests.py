@@ -1,4 +1,4 @@
-"""What a killed job must remember is kept apart, private and twice."""
+"""The data that a killed job needs are stored separately, privately and twice."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_lost_request_is_said_without_its_content_and_with_what_to_do(tmp_path
 
 
 class Silent:
-    """Steps that nobody hears of."""
+    """Steps that show nothing."""
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:

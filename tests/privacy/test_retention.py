@@ -1,4 +1,4 @@
-"""What the contracts keep for a period is gone when it has ended, and only that."""
+"""Data that the contracts keep for a period are removed at its end, and no other data are."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ UNDATED = "person-undated-d4"
 NAMELESS = "Product of nobody 9d"
 DAY = "2026-08-25"
 TODAY = dt.datetime.now(dt.timezone.utc).date()
-# Three years after the lake was loaded, whatever today is.
+# Three years after the lake was loaded, on any real day.
 LATER = f"{TODAY.replace(year=TODAY.year + 3, day=1) + dt.timedelta(days=40)}"
 PHASES = ("expire", "anonymise", "delete", "publish", "vacuum", "scan")
 
@@ -126,7 +126,7 @@ def test_killed_and_run_again_an_inactive_person_is_gone_to_the_byte_and_the_act
 
 @pytest.fixture
 def later(shop: Shop, inactive: Path, request: pytest.FixtureRequest) -> Path:
-    """A lake of which one person restricted the use of the own data."""
+    """A lake; one of its persons has restricted the use of their data."""
     lake = shop.copy(inactive, f"later-{getattr(request, 'param', 'on')}")
     restrictions.record(shop.open(lake), [LIMIT], restrictions.RESTRICTION, TODAY)
     return lake

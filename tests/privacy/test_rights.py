@@ -138,7 +138,7 @@ def test_the_export_shows_both_lists(shop: Shop, exercised: Path, tmp_path: Path
     assert ask_for(shop, exercised, tmp_path / "out", ADA, OTHER_TWIN).code == 0
     ada, twin = ({table["table"]: table["rows"] for table in each["tables"]} for each in documents(tmp_path / "out"))
     assert [row["right"] for row in ada["rights/restrictions"]] == ["restriction"]
-    assert len(ada["gold/fact_sales"]) == 2  # which say of whom they are, restricted or not
+    assert len(ada["gold/fact_sales"]) == 2  # these name their person, restricted or not
     assert sorted((row["attribute"], row["value"]) for row in twin["rights/corrections"]) == [
         ("country", "France"), ("gender", CORRECTED), ("sign_up_date", "2022-12-24"),
     ]  # fmt: skip

@@ -19,7 +19,7 @@ PHASES = ("rotation: key", "silver/users", "rotation: vacuum")
 
 
 def own_keys(shop: Shop, lake: Path, name: str) -> tuple[Shop, Path]:
-    """A copy of the lake with keys of its own, since a rotation concerns all lakes that share them."""
+    """A copy of the lake with its own keys, since a rotation concerns all lakes that share them."""
     folder = Path(shutil.copytree(shop.site.folder / "secrets", shop.site.folder / f"secrets-{name}"))
     deployment = shop.site.folder / f"{name}.yaml"
     text = shop.deployment.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The job that looks for values says where they are, and never which."""
+"""The job that searches for values reports where they are, and never the values."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def with_outcome(**changes: Any) -> Report:
 
 
 def text_of(page: str) -> str:
-    """What a reader sees, in the order of the page."""
+    """The visible text, in the order of the page."""
     return " ".join(re.sub(r"<style>.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL).split())
 
 

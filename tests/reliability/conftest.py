@@ -1,4 +1,4 @@
-"""An invented shop of few tables, and its lake: three batches, an erasure before the last of them, and an open request.
+"""An invented shop of few tables, and its lake: three batches, an erasure before the last one, and an open request.
 
 Few tables, since what is tested is the engine that writes them, and each is written by the same code.
 """
@@ -137,7 +137,7 @@ def shop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Shop:
 
 
 def few_tables(folder: Path) -> Path:
-    """Contracts of what one mart needs."""
+    """The contracts that one mart needs."""
     kept = contracts(folder)
     catalog = catalogs.load(kept)
     needed: set[str] = set()
@@ -163,7 +163,7 @@ def references(table: Table) -> list[str]:
 
 @pytest.fixture(scope="session")
 def often_checkpointed() -> Iterator[None]:
-    """Delta writes a checkpoint at every second version, as it would in a lake of many batches."""
+    """Let Delta write a checkpoint at every second version, as in a lake of many batches."""
     real: Callable[[Table], dict[str, str]] = tables.properties
     with mock.patch.object(tables, "properties", lambda table: {**real(table), "delta.checkpointInterval": "2"}):
         yield
@@ -171,7 +171,7 @@ def often_checkpointed() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def earlier(shop: Shop, often_checkpointed: None) -> Path:
-    """The lake of some time ago: two batches are in it, and of one person it was asked to erase."""
+    """An earlier state of the lake: it holds two batches, and one person has been erased."""
     shop.begin()
     for done in (shop.load(0), shop.load(1), shop.erase(ERASED)):
         assert done.code == 0, done.err
@@ -200,7 +200,7 @@ def asked(shop: Shop, start: Path) -> Path:
 
 
 def until(phase: str, real: Callable[..., None]) -> Callable[..., None]:
-    """Phases up to one, at which the process ends."""
+    """Run the phases up to one, at which the process ends."""
 
     def go_through(
         folder: Path, request: SubjectRequest, phases: Phases, steps: Steps, *, lasting: Callable[[], None]

@@ -1,4 +1,4 @@
-"""What can happen to a file of a lake or of its secrets, and which files there are."""
+"""Kinds of damage to a file of a lake or of its secrets, and the list of these files."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ KINDS: dict[str, Callable[[Path], list[Path]]] = {
 
 
 def _rewritten(file: Path, content: bytes) -> None:
-    """As a disk does it: the file is another one, and nothing says when that was."""
+    """Damage as on a disk: the content is another one, and the file's time is unchanged."""
     stat = file.stat()
     file.write_bytes(content)
     os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
@@ -94,7 +94,7 @@ def _flipped(file: Path, _: Path) -> bool:
 
 
 def _older(file: Path, before: Path) -> bool:
-    """Its own content of some time ago; of what is written once, that of the file before it."""
+    """Its own earlier content; for a file that is written once, the content of the file before it."""
     if before.is_file() and before.read_bytes() != file.read_bytes():
         _rewritten(file, before.read_bytes())
         return True

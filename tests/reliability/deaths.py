@@ -1,4 +1,4 @@
-"""Jobs that may die at any moment, and whether the same command makes good what their death has left."""
+"""Jobs that may die at any moment, and whether the same command repairs the lake that their death has left."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RETENTION_DAY = "2040-01-01"  # on which everybody's period has ended
 
 @dataclass(frozen=True)
 class Job:
-    """A job by its command line, and whether it is begun on a lake at all."""
+    """A job by its command line, and whether it begins on a lake at all."""
 
     name: str
     options: Callable[[Shop], tuple[str, ...]]
@@ -51,7 +51,7 @@ def run_before(shop: Shop) -> str:
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """A job that nothing disturbs: what people read before and after it, and the rows that the lake then holds."""
+    """An undisturbed job: what people read before and after it, and the rows that the lake then holds."""
 
     job: Job
     start: Path | None
@@ -131,7 +131,7 @@ class Deaths:
 
 
 def settled(place: Path) -> str:
-    """All files' names and content; of a commit that changes nothing, the time is no part of it."""
+    """All files' names and content, without the time of a commit that changes nothing."""
     digest = hashlib.sha256()
     void = f'"operation": "{OPERATION}"'.encode()
     for name, content in sorted(tree(place).items()):

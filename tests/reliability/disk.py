@@ -1,7 +1,7 @@
-"""A disk whose power can be cut: an ext4 file system in a file that lies on another one, where copies take no time.
+"""A disk whose power can be cut: an ext4 file system in a file on another file system, where copies take no time.
 
-A copy of that file holds what ext4 had written to its disk at that moment, in ext4's own order. What it still kept in
-memory is lost, as it would be in a power cut. Needs root, loop devices and mkfs.xfs.
+A copy of that file holds the data that ext4 had written to its disk at that moment, in ext4's own order. Data still in
+memory are lost, as in a power cut. Needs root, loop devices and mkfs.xfs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ STRICT = "loop,noauto_da_alloc"
 
 
 def lacking() -> str:
-    """What this machine lacks for it; nothing if it has everything."""
+    """The missing prerequisites on this machine; empty if it has everything."""
     if os.geteuid() != 0:
         return "root"
     tools = [tool for tool in ("mkfs.xfs", "mkfs.ext4", "mount") if shutil.which(tool) is None]
@@ -31,7 +31,7 @@ def lacking() -> str:
 
 @dataclass
 class Disk:
-    """The disk at `place`, and the folder below it in which its file and the copies lie."""
+    """The disk at `place`, and the folder below it with its file and the copies."""
 
     folder: Path
     place: Path

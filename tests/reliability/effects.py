@@ -1,4 +1,4 @@
-"""What a job does to the disk, one effect after the other, and the moments between them."""
+"""A job's effects on the disk, one after the other, and the moments between them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EFFECTS: tuple[tuple[Any, str], ...] = (
 
 
 class Clock:
-    """Counts the moments before and after each effect. At each, nothing else is done to the disk meanwhile."""
+    """Counts the moments before and after each effect. At each moment nothing else happens on the disk."""
 
     def __init__(self, at: Callable[[int], None]) -> None:
         self.moments = 0
@@ -58,7 +58,7 @@ class Clock:
 
 @contextmanager
 def clocked(at: Callable[[int], None] = lambda _: None) -> Iterator[Clock]:
-    """Do something at each moment of what is done meanwhile."""
+    """Do something at each moment of the work meanwhile."""
     clock = Clock(at)
     with ExitStack() as stack:
         for owner, name in EFFECTS:

@@ -1,4 +1,4 @@
-"""What a job makes sure of before it begins: a lake that a power cut or a kill left is what it was, or is refused."""
+"""A job's checks before it begins: after a power cut or a kill, the lake is restored to what it was, or is refused."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def newest_commits(lake: Path) -> list[Path]:
 
 
 def empty_the_newest_commits(lake: Path) -> None:
-    """As a power cut leaves them: without content, their sidecars gone."""
+    """Leave the commits as after a power cut: without content and without sidecars."""
     for commit in newest_commits(lake):
         assert DAMAGES["empty"](commit, Path())
 
@@ -149,7 +149,7 @@ def days_of_loading(shop: Shop) -> list[tuple[object, int]]:
 
 
 def tabled(export: Path, file: Path) -> str:
-    """The rows of an export as a table of a database; gives its address."""
+    """Write the rows of an export as a table of a database; return its address."""
     header, *rows = csv.reader(export.read_text(encoding="utf-8").splitlines())
     columns = [f'"{name}" text' for name in header]
     with closing(sqlite3.connect(file)) as connection, connection:
@@ -323,5 +323,5 @@ def test_a_lost_batch_does_not_bring_back_whom_nothing_keeps_out(shop: Shop, sta
         file.unlink()
     paths = [word for number in (0, 1, 2) for word in ("--input", str(shop.batches[number]))]
     refused = shop.job("pipeline", *paths, "--extract-date", f"{DAY}")
-    assert (refused.code, "whom nothing would keep out" in refused.last_line) == (4, True), refused.err
+    assert (refused.code, "No list would keep these rows out" in refused.last_line) == (4, True), refused.err
     assert shop.told() == before

@@ -1,6 +1,6 @@
-"""A job that dies between any two of its effects, or is killed at any time, and then the same command.
+"""A job dies between any two of its effects, or is killed at any time; then the same command runs again.
 
-`LAKEHOUSE_KILLS=1000` tries so many moments of all jobs together, and `LAKEHOUSE_SIGKILLS=60` so many kills of the real
+`LAKEHOUSE_KILLS=1000` tries 1000 moments of all jobs together, and `LAKEHOUSE_SIGKILLS=60` tries 60 kills of the real
 command; without them, a few of each.
 """
 
@@ -37,7 +37,7 @@ def each_share(total: int) -> int:
 
 
 def moments_of(shop: Shop, expected: Undisturbed, kept: Path, number: int) -> list[Path]:
-    """So many lakes as they stood at random moments of the job: what its death at that moment would leave."""
+    """The given number of lakes at random moments of the job: the state that its death at that moment would leave."""
     shop.begin(expected.start)
     with clocked() as clock:
         assert expected.job.carry_out(shop).code == 0

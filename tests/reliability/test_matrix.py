@@ -1,8 +1,8 @@
-"""Whatever befalls a file: the next job finds it, repairs it, or it does no harm. Never is it silently wrong.
+"""After any damage to a file, the next job finds it, repairs it, or it does no harm. It is never silently wrong.
 
-A lake that is byte for byte what it should be once it has been opened counts as repaired. On the others every job has
-to be carried out. Of lakes that hold the same rows in the same versions once the job has mended them, the first is;
-that takes about an hour: `LAKEHOUSE_MATRIX=3/17` tries the third of seventeen parts of it, `1/1` all.
+A lake that is byte for byte as it should be after it has been opened counts as repaired. On other lakes every job must
+run to its end. If several lakes hold the same rows in the same versions after the repair, only the first one runs on.
+That takes about an hour: `LAKEHOUSE_MATRIX=3/17` tries the third of seventeen parts, `1/1` all.
 """
 
 from __future__ import annotations

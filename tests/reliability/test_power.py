@@ -1,6 +1,6 @@
-"""The power is cut at random moments of a job: what was not flushed is lost, and the same command makes it good.
+"""The power is cut at random moments of a job: unflushed data are lost, and the same command repairs the lake.
 
-`LAKEHOUSE_CUTS=200` cuts it so often, over all jobs together; without it, a few times.
+`LAKEHOUSE_CUTS=200` cuts it 200 times, over all jobs together; without it, a few times.
 """
 
 from __future__ import annotations

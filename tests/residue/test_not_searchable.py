@@ -1,4 +1,4 @@
-"""Nothing is called clean because it could not be read: the verdict is INCONCLUSIVE, and the file is named."""
+"""An unreadable file is never called clean: the verdict is INCONCLUSIVE, and the file is named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A value is found however it was written; the same scan does not find the value of somebody else there."""
+"""A value is found in every spelling; the same scan does not find another person's value there."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def parquet(text: str, **options: object) -> bytes:
 
 
 def in_footer(text: str) -> bytes:
-    """As Spark keeps a column's comment."""
+    """In the form in which Spark keeps a column's comment."""
     sink = io.BytesIO()
     table = pa.table({"c": [1]}).replace_schema_metadata({"schema": json.dumps({"comment": text})})
     pq.write_table(table, sink)

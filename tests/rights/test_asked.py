@@ -1,4 +1,4 @@
-"""Whom a request asks for is read as the data is, from any office program; what cannot be meant is refused by line."""
+"""The ids of a request are read like the data, from any office program; impossible ids are refused by line."""
 
 from __future__ import annotations
 

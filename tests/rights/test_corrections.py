@@ -1,4 +1,4 @@
-"""A file of corrections is read strictly, and what is wrong with it is said without a value of it."""
+"""A file of corrections is read strictly, and its faults are reported without its values."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def guesses(port: int, until: float) -> None:
 
 
 def half_opens(port: int, until: float) -> None:
-    """As many connections as wanted that have sent one byte; a new one for each that was closed."""
+    """The wanted number of connections that have sent one byte; a new one for each closed one."""
     waiting: list[socket.socket] = []
     while time.monotonic() < until:
         waiting = [connection for connection in waiting if is_open(connection)]

@@ -189,7 +189,7 @@ ATTACKS = (
 
 
 def spellings(attack: str) -> Iterator[str]:
-    """The same statement as someone would write it who hopes not to be recognised."""
+    """Disguised spellings of the same statement."""
     yield attack
     if "${" not in attack and len(attack) < 500 and attack not in BOMBS:
         yield swapped(attack)

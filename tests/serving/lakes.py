@@ -1,6 +1,6 @@
 """Published lakes made without Spark: every mart of the contracts, rows of every region, and what must stay hidden.
 
-Whole numbers tell the publication that a row is of: `generation * 1000 + row`.
+Whole numbers show the publication of a row: `generation * 1000 + row`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PRODUCTS = "mart_sales/products"
 
 
 def publish(lake: Path, generation: int, texts: Sequence[str] = ()) -> None:
-    """Write every mart anew, then publish: the operations' tables on their own.
+    """Write every mart again, then publish: the operations' tables separately.
 
     With texts, `mart_sales.products` has one row for each, as its product.
     """

@@ -30,7 +30,7 @@ FLOOR = ("select 1",)
 
 @dataclass
 class Measured:
-    """Seconds per query, and what went wrong."""
+    """Seconds per query, and the failures."""
 
     seconds: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -64,7 +64,7 @@ def measure(
                     cursor.fetchall()
                     cursor.close()
                     measured.seconds.append(time.monotonic() - began)
-        except Exception as error:  # noqa: BLE001 - counted, whatever it is
+        except Exception as error:  # noqa: BLE001 - any error is counted
             measured.errors.append(f"{type(error).__name__}: {error}"[:300])
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(clients)]

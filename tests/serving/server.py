@@ -75,14 +75,14 @@ class Server:
 
 
 def rows(connection: Any, statement: str) -> list[tuple[Any, ...]]:
-    """The rows of a statement; none for one that has no result."""
+    """The rows of a statement; none if it has no result."""
     cursor = connection.cursor()
     cursor.execute(statement)
     return list(cursor.fetchall()) if cursor.description else []
 
 
 def refusal(error: BaseException) -> str:
-    """What a client is told."""
+    """The error that a client gets."""
     status = getattr(error.args[0], "status", None) if error.args else None
     return str(getattr(status, "errorMessage", None) or error)
 
@@ -135,7 +135,7 @@ def running(folder: Path, lake: Path, **options: Any) -> Iterator[Server]:
 
 
 def free_port() -> int:
-    """A port that nobody listens at."""
+    """A free port."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

@@ -23,7 +23,7 @@ NO_SQL = (
 
 
 def outcomes(server: Server, user: str, statements: list[str]) -> dict[str, str]:
-    """What a client is told for each statement, in one session; `PASSED` where it was not refused."""
+    """The client's error for each statement, in one session; `PASSED` if it was not refused."""
     with contextlib.closing(server.connect(user)) as connection:
         return {statement: outcome(connection, statement) for statement in statements}
 
@@ -43,7 +43,7 @@ def told(server: Server, lake: Path) -> dict[str, str]:
 
 
 def test_every_attack_is_refused(told: dict[str, str]) -> None:
-    # A statement that is no SQL at all is an error of the parser, which is as good.
+    # A statement that is not SQL at all is an error of the parser, which is as good.
     passed = {s[:100]: t[:200] for s, t in told.items() if not t.startswith(("Refused: ", *NO_SQL))}
     assert passed == {}
 

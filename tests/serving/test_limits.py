@@ -1,4 +1,4 @@
-"""One user's statements end, whatever they are: refused before they are parsed, or ended at their time."""
+"""All of one user's statements end: they are refused before they are parsed, or ended at their time limit."""
 
 from __future__ import annotations
 

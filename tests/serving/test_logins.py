@@ -1,4 +1,4 @@
-"""Those who have not logged in yet: some seconds, few at once, and a wait after wrong passwords."""
+"""Clients that have not logged in yet: they have some seconds, are few at once, and wait after wrong passwords."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def half_open(server: Server, count: int, first: bytes) -> Iterator[list[socket.socket]]:
-    """So many connections that begin to say something."""
+    """The given number of connections that begin to send something."""
     with contextlib.ExitStack() as stack:
         connections = []
         for _ in range(count):
@@ -127,7 +127,7 @@ def test_a_few_wrong_ones_cost_no_wait(own: Server) -> None:
 
 
 def elsewhere(server: Server, user: str, password: str) -> bytes:
-    """The status that a login from another address gets: 3 is no, 5 is yes."""
+    """The status of a login from another address: 3 is no, 5 is yes."""
     answer = f"\0{user}\0{password}".encode()
     with socket.create_connection((HOST, server.port), 20, source_address=("127.0.0.2", 0)) as connection:
         connection.sendall(PLAIN + struct.pack(">BI", 2, len(answer)) + answer)

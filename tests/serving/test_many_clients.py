@@ -80,7 +80,7 @@ def test_a_heavy_query_is_ended_and_starves_nobody(server: Server) -> None:
 
 
 def heap_mib(server: Server) -> float:
-    """What the server keeps in memory, garbage taken away."""
+    """The server's memory after garbage collection."""
     subprocess.run(["jcmd", str(server.process.pid), "GC.run"], check=True, capture_output=True)
     told = subprocess.run(
         ["jcmd", str(server.process.pid), "GC.heap_info"], check=True, capture_output=True, text=True

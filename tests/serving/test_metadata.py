@@ -1,4 +1,4 @@
-"""The Thrift protocol's own questions, which no parser sees, show the marts' views and nothing else."""
+"""The Thrift protocol's own questions, which no parser sees, show only the marts' views."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def connection(server: Server) -> Iterator[Any]:
 
 
 def asked(connection: Any, call: Callable[..., Any], request: Any) -> list[list[Any]]:
-    """The rows that a metadata call gives; none if it is refused."""
+    """The rows that a metadata call returns; none if it is refused."""
     request.sessionHandle = connection._sessionHandle
     response = call(request)
     if response.operationHandle is None:

@@ -18,8 +18,8 @@ from tests.serving.lakes import PROJECT, publish
 from tests.serving.server import HOST, LOGIN_FAILED, Server, rows, running, start
 
 pytestmark = pytest.mark.e2e
-# It looks every second and shows what is new before reading it. How long a reader then waits depends on the machine
-# and stands in docs/benchmarks.md; here a minute tells that it never came.
+# It checks every second and shows a new publication before reading it. The further wait of a reader depends on the
+# machine and is in docs/benchmarks.md; here, after a minute, the publication counts as missing.
 SECONDS_TO_FOLLOW = 60
 # Both views' publication in one row; equal unless the statement saw two.
 BOTH = "select max(m.order_lines) div 1000, max(y.order_lines) div 1000 from mart_sales.monthly m, mart_sales.yearly y"

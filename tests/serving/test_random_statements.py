@@ -1,5 +1,5 @@
-"""Statements made by mutating valid and hostile ones: rows of the asker's marts come back, or a refusal, and the server
-goes on.
+"""Random mutations of valid and hostile statements: the answer is rows of the asker's marts, or a refusal, and the
+server goes on.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def test_a_view_shows_rows_by_who_asks(tmp_path: Path) -> None:
         "current_user() in ('ada') or (current_user() in ('eve') and `region` in ('Europe'))"
     )
     assert condition(churn, roles, users) == "current_user() in ('ada')"
-    # Without the column there is no telling rows apart: a role of some rows sees none.
+    # Without the column rows cannot be distinguished: a role for some rows sees none.
     assert condition(runs, roles, users) == "false"
     assert condition(monthly, roles, []) == "false"
 

@@ -1,4 +1,4 @@
-"""Every value that a shop can have works as a filter: what the endpoint answers is what DuckDB answers."""
+"""Every possible value of a shop works as a filter: the endpoint answers like DuckDB."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_the_words_of_a_variable_are_refused_with_the_way_to_write_them(connecti
     assert answered(connection, "product = '$\\{env:HOME}'") == ["${env:HOME}"]
 
 
-# What a chart or an analyst writes; each is answered, whatever the answer.
+# Statements of a chart or an analyst; each gets an answer.
 QUERIES = (
     "select first(product), last(product), any_value(product) from {0}",
     "select count(distinct product), count_if(units > 1), sum(units) filter (where units > 2) from {0}",

@@ -1,4 +1,4 @@
-"""Each role sees of each view what conf/roles.yaml says: compared with the Delta tables, read without Spark."""
+"""Each role sees the rows that conf/roles.yaml allows, by a comparison with the Delta tables, read without Spark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the other tests prove they prove: without the gate the same statements pass, and the self-test notices it."""
+"""The other tests really prove something: without the gate the same statements pass, and the self-test notices it."""
 
 from __future__ import annotations
 

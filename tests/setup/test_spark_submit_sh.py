@@ -79,7 +79,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def stubbed(project: Path) -> Path:
-    """The same, set up, but its spark-submit only prints what it is given."""
+    """The same, set up, but its spark-submit only prints its arguments."""
     site_packages = project / ".venv" / "lib" / "python3.11" / "site-packages"
     program(site_packages / "pyspark" / "bin" / "spark-submit", "printf '%s\\n' \"$@\"; exit 4")
     program(project / ".venv" / "bin" / "python", f'exec "{sys.executable}" "$@"')
@@ -123,7 +123,7 @@ def launch(project: Path, *arguments: str, **environment: str) -> subprocess.Com
 
 
 def submitted(project: Path, *arguments: str) -> list[str]:
-    """What spark-submit is given, without what is the same for every job."""
+    """The arguments of spark-submit, without those that are the same for every job."""
     given = launch(project, *arguments).stdout.splitlines()
     assert given[0] == "--name"
     assert given[2:4] == ["--jars", f"{project}/.jars/delta.jar"]
@@ -246,7 +246,7 @@ def test_what_is_small_and_here_gets_the_quick_compiler(stubbed: Path, monkeypat
 
 @pytest.fixture
 def told(stubbed: Path) -> Path:
-    """The same; its spark-submit tells of the process that a job would be."""
+    """The same; its spark-submit describes the process that a job would be."""
     site_packages = next(stubbed.glob(".venv/lib/*/site-packages"))
     program(
         site_packages / "pyspark" / "bin" / "spark-submit",
@@ -310,7 +310,7 @@ def test_a_place_of_ones_own_for_temporary_files(told: Path, tmp_path: Path) -> 
         ]
     (tmp_path / "file").touch()
     assert refused(told, "--conf", f"spark.local.dir={tmp_path}/file") == (
-        f"spark-submit.sh: no folder for what Spark spills can be made in {tmp_path}/file; "
+        f"spark-submit.sh: no folder for Spark's spill files can be made in {tmp_path}/file; "
         "name another folder by --conf spark.local.dir=FOLDER"
     )
     (tmp_path / "elsewhere").mkdir()
@@ -405,7 +405,7 @@ def test_another_user_in_the_same_checkout(stubbed: Path, tmp_path: Path) -> Non
     assert (done.returncode, done.stderr) == (
         2,
         (
-            f"spark-submit.sh: {stubbed} belongs to root, and 1234 cannot use what is set up there; clone the project "
+            f"spark-submit.sh: {stubbed} belongs to root, and 1234 cannot use the setup there; clone the project "
             "into a folder of your own and run it there\n"
         ),
     )
@@ -438,7 +438,7 @@ def jdk(tmp_path: Path) -> str:
 def test_a_python_of_another_version_is_refused(project: Path, tools: Path, jdk: str) -> None:
     old = program(tools / "python3", "exit 1")
     assert "no Python 3.10 to 3.12 found; install one" in refused(project, PATH=str(tools), JAVA_HOME=jdk)
-    assert f"PYTHON={old} is no Python 3.10 to 3.12" in refused(project, PYTHON=str(old), JAVA_HOME=jdk)
+    assert f"PYTHON={old} is not a Python 3.10 to 3.12" in refused(project, PYTHON=str(old), JAVA_HOME=jdk)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ LOADED = datetime(2024, 1, 31, 12, tzinfo=timezone.utc)
 
 
 class Read(Protocol):
-    """Writes a mapping, reads inputs by it, and gives the rows of bronze in the order of file and position."""
+    """Writes a mapping, reads inputs by it, and returns the rows of bronze in the order of file and position."""
 
     def __call__(self, text: str, /, *locations: object) -> list[Row]: ...
 

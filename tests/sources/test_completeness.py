@@ -1,4 +1,4 @@
-"""Bronze holds every record of every file once, or the batch is not known and nothing of it stays."""
+"""Bronze holds every record of every file once; otherwise the batch is not known and none of its rows stay."""
 
 from __future__ import annotations
 

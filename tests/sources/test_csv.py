@@ -1,4 +1,4 @@
-"""CSV as it comes, compared with Python's strict reader, which knows nothing of Spark's."""
+"""Real-world CSV, compared with Python's strict reader, which is independent of Spark's."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def test_a_mapped_column_that_never_enters_is_not_read(mapping: Load) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ("delimeter: ';'", "'delimeter' is no key of a mapping (Did you mean 'delimiter'?)"),
+        ("delimeter: ';'", "'delimeter' is not a key of a mapping (Did you mean 'delimiter'?)"),
         ("format: xml", "'format' must be one of csv, jsonl, json, table"),
         ("currency: Euro", "'currency' must be an ISO 4217 code such as EUR"),
         ("delimiter: ', '", "'delimiter' must be one ASCII character in quotes"),
@@ -62,13 +62,13 @@ def test_a_mapped_column_that_never_enters_is_not_read(mapping: Load) -> None:
         ("decimal_separator: ';'", "'decimal_separator' must be '.' or ','"),
         ("thousands_separator: '.'", "'thousands_separator' and 'decimal_separator' must differ"),
         ("columns: {}", "'columns.user_id' is missing: it identifies the data subject"),
-        ("columns: {user_id: Id, contry: Land}", "is no column of bronze/sales_events (Did you mean 'country'?)"),
+        ("columns: {user_id: Id, contry: Land}", "is not a column of bronze/sales_events (Did you mean 'country'?)"),
         ("columns: {user_id: Id, _row: Nr}", "'columns._row' is no column"),
         ("columns: {user_id: Id, age: [1]}", "'columns.age' must be a source column, {expression: SQL}"),
         ("declares: {negative_quantity: refund}", "'declares.negative_quantity' must be one of error, return"),
         ("declares: {negativ_quantity: error}", "(Did you mean 'negative_quantity'?)"),
         ("extract_date: {pattern: 'x(\\d+)'}", "must have a pattern with the group (?P<date>...)"),
-        ("extract_date: {pattern: '(?P<date>'}", "has a pattern that is no regular expression"),
+        ("extract_date: {pattern: '(?P<date>'}", "has a pattern that is not a regular expression"),
         ("extract_date: {pattern: '(?P<date>.*)', format: HH}", "must have a format of yyyy, MM and dd"),
     ],
 )

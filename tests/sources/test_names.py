@@ -1,4 +1,4 @@
-"""Files with names that Hadoop or Spark take for something else are read, or refused by name: none is passed over."""
+"""Files with names that Hadoop or Spark take for something else are read, or refused by name: none is skipped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The normal form is one: that of a column of the data and that of a request are the same for every text."""
+"""There is only one normal form: for every text, a column of the data and a request have the same."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """Positions do not depend on how Spark cuts and packs files, even if that changes between two queries of a load.
 
 Spark's planner divides files by the cores that are registered when a query is planned. A local session cannot change
-its cores, but `spark.sql.leafNodeDefaultParallelism` goes first where the planner asks for their number, and the other
-settings are the rest of what it computes with (Spark: `FilePartition.maxSplitBytes`). What is expected is read by
-plain Python, or stands here.
+its cores, but `spark.sql.leafNodeDefaultParallelism` overrides their number for the planner, and the other settings are
+its remaining inputs (Spark: `FilePartition.maxSplitBytes`). The expected rows are read by plain Python, or stated here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is not what its mapping says is refused before anything is read, without a value of a row in the message."""
+"""An input that does not fit its mapping is refused before any row is read, without a value of a row in the message."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_csv(spark: SparkSession, mapping: Load, tmp_path: Path, content: bytes,
     [
         ("jsonl", b"Customer,Country\n", "does not begin with a JSON object"),
         ("jsonl", b'{"Kunde": "1"}', "none of the columns that mapping 'mapping' reads: Customer"),
-        ("json", b'{"Customer": "1"}', "is no JSON array"),
+        ("json", b'{"Customer": "1"}', "is not a JSON array"),
         ("json", b"[1, 2]", "does not begin with a JSON object"),
         ("table", b"x", "reads tables"),
     ],

@@ -1,4 +1,4 @@
-"""Names and literals come through Spark's parser as they are."""
+"""Names and literals pass Spark's parser unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a written value must look like to be one."""
+"""The forms of text that are valid values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the splitter's output as docs/splitter.md tells a reader to, without the splitter's own code."""
+"""Reads the splitter's output as docs/splitter.md describes, without the splitter's own code."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Output:
 
 
 def parse(text: str) -> list[Row]:
-    """Read a CSV one character after the other: slow, and plainly right. Blank lines are no rows."""
+    """Read a CSV one character after the other: slow, and plainly right. Blank lines are not rows."""
     rows: list[Row] = []
     row: list[str | None] = []
     position = 0

@@ -1,4 +1,4 @@
-"""The written files: same bytes every time, every defect planted, nothing that could be a real person's."""
+"""The written files: same bytes every time, every defect planted, no data that could be a real person's."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def way_of(header: list[str], cells: list[str]) -> str:
 
 
 def recount(rows: list[Row], extract: str) -> dict[str, Counter[str]]:
-    """The rows by defect and kind, of those defects that one field shows."""
+    """The rows by defect and kind, for defects that are visible in one field."""
     found = {}
     for defect, (column, texts) in TEXTS.items():
         found[defect] = Counter(row[column] for row in rows if row[column] in texts)
@@ -103,7 +103,7 @@ def shows_all_at_once(row: Row) -> bool:
 
 
 def stated(counts: dict[str, Any], defect: str) -> Counter[str]:
-    """What the truth says of a defect by kind; a defect with one kind has no name for it here."""
+    """The truth's counts of a defect by kind; a defect with only one kind has no name for it here."""
     kinds = counts["planted"][defect]
     return Counter({"": sum(kinds.values())} if len(kinds) == 1 else {kind.strip('"'): n for kind, n in kinds.items()})
 

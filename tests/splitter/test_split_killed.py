@@ -1,4 +1,4 @@
-"""Whatever ends a run, no manifest is there before the parts are whole, and the next run succeeds."""
+"""After any end of a run, there is no manifest before the parts are complete, and the next run succeeds."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def large(tmp_path: Path) -> Path:
-    """A file large enough for processes of their own."""
+    """A file large enough for separate processes."""
     source = tmp_path / "large.csv"
     source.write_bytes(b"a,b\n" + b"".join(b'%d,"%s"\n' % (i, b"x" * 300) for i in range(60_000)))
     return source
@@ -158,7 +158,7 @@ def test_memory_does_not_grow_with_the_input(large: Path) -> None:
 
 
 def _peak(source: Path) -> int:
-    """Give the largest resident set, in KiB, of the command and the processes it starts."""
+    """Return the largest resident set, in KiB, of the command and the processes it starts."""
     measure = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=2); "
     measure += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     arguments = [*command(source)[:-1], str(source.parent / source.stem)]

@@ -1,4 +1,4 @@
-"""The union of the parts is the input, whatever its fields hold."""
+"""The union of the parts is the input, for any content of its fields."""
 
 from __future__ import annotations
 
