@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
+
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +49,7 @@ def running_server() -> Iterator[Server]:
     account = _account(folder)
     try:
         _initialise(binaries, folder, account)
-        port = _free_port()
+        port = free_port()
         command = [str(binaries / "postgres"), "-D", str(folder / "data"), "-p", str(port), "-k", str(folder)]
         options = ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
         with (folder / "log").open("wb") as log:
@@ -87,12 +88,6 @@ def _initialise(binaries: Path, folder: Path, account: int | None) -> None:
     options = ["-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync"]
     done = subprocess.run([*command, *options], capture_output=True, text=True, check=False, user=account, cwd=folder)
     assert done.returncode == 0, done.stderr
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -74,12 +74,12 @@ def pending_rows(lake: Lake, entries: Sequence[Entry]) -> dict[str, DataFrame]:
 
 def _pending_rows(lake: Lake, table: Table, sources: Sequence[Source], entries: Sequence[Entry]) -> DataFrame:
     content = lake.tables.read(table)
-    frames = [_meant(lake, content.limit(0), nothing(table))]
+    frames = []
     for source in sources:
         if source.table == table:
             ids = [entry.batch_id for entry in entries if entry.source == source.name]
             frames.append(_meant(lake, content.where(F.col(BATCH).isin(ids)), source))
-    return reduce(DataFrame.unionByName, frames[1:] or frames)
+    return reduce(DataFrame.unionByName, frames or [_meant(lake, content.limit(0), nothing(table))])
 
 
 def _meant(lake: Lake, rows: DataFrame, source: Source) -> DataFrame:

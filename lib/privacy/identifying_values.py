@@ -46,7 +46,7 @@ def of(lake: Lake, people: DataFrame) -> list[list[str]]:
 def wanted(lake: Lake, people: DataFrame, found: Sequence[Sequence[str]]) -> tuple[Wanted, int]:
     """The values that a scan searches for after an erasure, and the number of values that it leaves out.
 
-    It leaves out values that are still in a current table that leads to nobody: a product that only this person bought
+    It leaves out values that are still in a current table that leads to nobody: what only this person had
     is a statistic once the line is anonymous. It always searches for the keys of the subjects.
     """
     traces = lake.spark.createDataFrame([tuple(each) for each in found], SHAPE)

@@ -167,7 +167,7 @@ def _table(entries: Mapping[str, Any], bronze: Sequence[Table], problems: _Probl
     """The bronze table that the mapping names, or the only one."""
     known = {table.name: table for table in bronze}
     stated = entries.get("bronze")
-    if stated not in known and (stated is not None or len(known) > 1):
+    if str(stated) not in known and (stated is not None or len(known) > 1):
         problems.add("bronze", f"must name a bronze table ({nearest(str(stated or ''), known)})")
     return known.get(str(stated), bronze[0])
 
@@ -301,7 +301,7 @@ def _origin(name: str, entry: object, problems: _Problems) -> Origin:
 
 def _declares(entries: Mapping[str, Any], bronze: Table, problems: _Problems) -> dict[str, str]:
     """The mapping's declarations about its rows, under `declares` or by their own key; defaults for the rest."""
-    below = entries.get("declares") or {}
+    below = {} if entries.get("declares") is None else entries["declares"]
     if not isinstance(below, dict):
         problems.add("declares", "must map declarations to values")
         return {}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lib.settings import PROJECT
 from tests.dashboards.stack import Stack
-from tests.serving.server import free_port
+from tests.ports import free_port
 
 SCRIPT = PROJECT / "tests/dashboards/with-podman.sh"
 CHOSEN = os.environ.get("LAKEHOUSE_TEST_STACK") == "containers"

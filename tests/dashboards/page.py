@@ -64,7 +64,7 @@ def log_in(browser: Browser, stack: Stack, user: str) -> BrowserContext:
     page.fill('[data-test="username-input"]', user)
     page.fill('[data-test="password-input"]', stack.passwords[user])
     page.click('[data-test="login-button"]')
-    page.wait_for_url(lambda url: "/login" not in url)
+    page.wait_for_url(lambda url: "/login" not in url, timeout=90_000)  # the first one loads Superset
     page.close()
     return context
 

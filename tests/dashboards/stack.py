@@ -31,7 +31,7 @@ from lib.dashboards.provision import ASSETS, Place, administrator, provision
 from lib.serving import roles
 from lib.settings import PROJECT, Settings, load
 from tests.dashboards import odd_names
-from tests.serving.server import free_port
+from tests.ports import free_port
 
 CATALOG = model.load(PROJECT / "lakehouse")
 ROLES = roles.load(PROJECT / "conf/roles.yaml", CATALOG)

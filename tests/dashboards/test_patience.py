@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from lib.dashboards.servers import SERVER, VENV
-from tests.serving.server import free_port
+from tests.ports import free_port
 
 HOST = "127.0.0.1"
 MANY = 40  # more than the threads of the process

@@ -18,7 +18,7 @@ from lib.dashboards.servers import HOST, SERVER, Servers, is_healthy, superset_c
 from tests.dashboards.locks import open_the_endpoint, put_back
 from tests.dashboards.stack import Stack
 from tests.dashboards.tricks import conditions, texts
-from tests.serving.server import free_port
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 MANAGER, REGION = "sales_manager_asia", "Asia"

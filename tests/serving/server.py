@@ -7,7 +7,6 @@ import csv
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ import yaml
 from pyhive import hive
 from thrift.transport.TTransport import TTransportException
 
+from tests.ports import free_port
 from tests.serving.lakes import CANARY, PROJECT
 
 START_SECONDS = 120
@@ -132,10 +132,3 @@ def running(folder: Path, lake: Path, **options: Any) -> Iterator[Server]:
         yield server
     finally:
         server.stop()
-
-
-def free_port() -> int:
-    """A free port."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

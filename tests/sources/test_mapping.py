@@ -65,6 +65,8 @@ def test_a_mapped_column_that_never_enters_is_not_read(mapping: Load) -> None:
         ("columns: {user_id: Id, contry: Land}", "is not a column of bronze/sales_events (Did you mean 'country'?)"),
         ("columns: {user_id: Id, _row: Nr}", "'columns._row' is no column"),
         ("columns: {user_id: Id, age: [1]}", "'columns.age' must be a source column, {expression: SQL}"),
+        ("declares: []", "'declares' must map declarations to values"),
+        ("bronze: [sales_events]", "'bronze' must name a bronze table"),
         ("declares: {negative_quantity: refund}", "'declares.negative_quantity' must be one of error, return"),
         ("declares: {negativ_quantity: error}", "(Did you mean 'negative_quantity'?)"),
         ("extract_date: {pattern: 'x(\\d+)'}", "must have a pattern with the group (?P<date>...)"),
