@@ -10,9 +10,13 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lib import cli
 from lib.errors import UsageError
+
+if TYPE_CHECKING:
+    from lib.pipeline.pipeline import Request
 
 SOURCE, INPUT = "source", "input"
 SAMPLE_SOURCE = "ecommerce"
@@ -55,32 +59,34 @@ def arguments() -> Namespace:
 def main(options: Namespace) -> str:
     """Run the pipeline; return the text of the last line."""
     from lib.pipeline import pipeline, summary
-    from lib.pipeline.writer import writing
+    from lib.pipeline.writer import held
     from lib.privacy import resumption, rotation
 
     if options.new_key and not options.rebuild:
         raise UsageError("A new key needs a rebuild, which gives everybody a new pseudonym.", "Add --rebuild.")
-    given = by_source(options.given)
-    with writing(options, "pipeline", new=True, any_keys=options.new_key, mends=not options.new_key) as lake:
-        renewed = [rotation.renew(lake)] if options.new_key else []
-        damaged = bool(lake.base.damages)
-        if not damaged:
-            resumption.resume(lake)
-        chosen, extract_date = given, options.extract_date
-        if not chosen and not lake.base.pins.batches:
-            chosen, extract_date = {SAMPLE_SOURCE: [str(_sample(lake.storage.root))]}, SAMPLE_DATE
-        request = pipeline.Request(
-            job="pipeline",
-            inputs=chosen,
-            extract_date=extract_date,
-            as_of=options.as_of,
-            rebuild=options.rebuild,
-        )
-        result = pipeline.run(lake, request)
-        if damaged:  # the run has repaired it: only now can requests be finished
-            resumption.resume(lake)
-        if result.publication:
-            summary.show(lake, result)
+    request = pipeline.Request(
+        job="pipeline",
+        inputs=by_source(options.given),
+        extract_date=options.extract_date,
+        as_of=options.as_of,
+        rebuild=options.rebuild,
+    )
+    with held(options, request.job, new=True) as place:
+        request = pipeline.identified(place.settings, place.catalog, request)
+        if said := resumption.nothing_to_do(place, request):
+            return said
+        with place.opened(any_keys=options.new_key, mends=not options.new_key) as lake:
+            renewed = [rotation.renew(lake)] if options.new_key else []
+            damaged = bool(lake.base.damages)
+            if not damaged:
+                resumption.resume(lake)
+            if not request.inputs and not lake.base.pins.batches:
+                request = _sample_of(lake.storage.root, request)
+            result = pipeline.run(lake, request)
+            if damaged:  # the run has repaired it: only now can requests be finished
+                resumption.resume(lake)
+            if result.publication:
+                summary.show(lake, result)
     return " ".join([result.message, *renewed])
 
 
@@ -101,6 +107,14 @@ def by_source(given: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
         if not inputs:
             raise UsageError(f"Source '{name}' was named, but no input.", "Name it with --input.")
     return found
+
+
+def _sample_of(lake: str, request: Request) -> Request:
+    """The request, which loads a generated sample."""
+    from dataclasses import replace
+
+    inputs = {SAMPLE_SOURCE: [str(_sample(lake))]}
+    return replace(request, inputs=inputs, batches=None, extract_date=SAMPLE_DATE)
 
 
 def _sample(lake: str) -> Path:

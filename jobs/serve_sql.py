@@ -19,16 +19,16 @@ def arguments() -> Namespace:
 def main(options: Namespace) -> str:
     """Serve; return the text of the last line."""
     from lib.contracts import model
+    from lib.hadoop_storage import storage_of
     from lib.serving import endpoint
     from lib.serving.accounts import Accounts
     from lib.session import session
-    from lib.storage import Storage
 
     settings = cli.settings(options)
     catalog = model.load(settings.contracts)
     endpoint.require_free(options.host, options.port)
     spark = session("serve_sql", endpoint.settings())
-    storage = Storage(spark, settings.lake)
+    storage = storage_of(settings.lake)
     served = endpoint.Endpoint(spark, settings, catalog, storage, Accounts(settings.secrets), endpoint.tell)
     try:
         served.run(options.host, options.port)

@@ -75,13 +75,13 @@ def _erased(lake: Lake, count: int) -> dict[str, Any]:
     ids = [row["id"] for row in users.orderBy(F.xxhash64("id")).limit(count).collect()]
     known = users.count()
     asked = Asked({one: (number,) for number, one in enumerate(ids, 1)})
-    with writer_of(lake.spark, lake.settings.lake, lake.settings.secrets, erasure.JOB):
+    with writer_of(lake.settings.lake, lake.settings.secrets, erasure.JOB):
         seconds = _timed(lambda: erasure.erase(lake, asked, grace=0))
     return {"persons": len(ids), "of": known, "seconds": round(seconds, 2), "steps": _steps(lake)}
 
 
 def _run(lake: Lake, request: pipeline.Request) -> None:
-    with writer_of(lake.spark, lake.settings.lake, lake.settings.secrets, request.job):
+    with writer_of(lake.settings.lake, lake.settings.secrets, request.job):
         pipeline.run(lake, request)
 
 

@@ -12,7 +12,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import IllegalArgumentException
 from pyspark.sql import SparkSession
 
-from lib import access, address
+from lib import access, address, java
 from lib.errors import InputRefused
 
 UNSEEN = ("_", ".")  # Spark skips files whose names begin with these
@@ -32,9 +32,9 @@ class File:
 class Files:
     """Finds, identifies and opens files."""
 
-    def __init__(self, spark: SparkSession) -> None:
-        self._jvm: Any = spark._jvm
-        self._conf: Any = spark._jsparkSession.sessionState().newHadoopConf()
+    def __init__(self) -> None:
+        self._jvm = java.jvm()
+        self._conf = java.hadoop_settings()
 
     def find(self, location: str) -> tuple[File, ...]:
         """The file of that name, or else the files in the folder, or else those that match the glob; sorted by name.

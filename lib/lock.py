@@ -13,24 +13,22 @@ from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
-from pyspark.sql import SparkSession
 
-from lib import address
+from lib import address, java
 from lib.errors import LakeBusy
 
 SPAN = 1 << 20  # of the locked region; the holder's name is written after it, where others may read it
 
 
 @contextmanager
-def writer_of(spark: SparkSession, lake: str, secrets: Path, job: str) -> Iterator[None]:
+def writer_of(lake: str, secrets: Path, job: str) -> Iterator[None]:
     """Hold the lake's lock. Raises `LakeBusy`, which names the current holder.
 
     A lake on this machine has its lock file beside its tables. Any other lake has it under `secrets`; that file
     protects only against jobs of this machine.
     """
     file = _file(lake, secrets)
-    jvm: Any = spark._jvm
-    stream = jvm.java.io.RandomAccessFile(str(file), "rw")
+    stream = java.jvm().java.io.RandomAccessFile(str(file), "rw")
     interrupted = False
     try:
         lock = _try(stream)

@@ -12,12 +12,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lib import keys
-from lib.contracts.model import Table
+from lib.contracts.model import Catalog, Table
 from lib.delta.lake import Lake
 from lib.delta.ledger import Entry
 from lib.delta.tables import BATCH
 from lib.errors import LakehouseError, UsageError
 from lib.rights import corrections, suppression
+from lib.settings import Settings
 from lib.sources import completeness, readers
 from lib.sources.inputs import Batch
 from lib.sources.mapping import Source, load_source, nothing
@@ -36,9 +37,9 @@ def tables_of_subjects(lake: Lake) -> tuple[Table, ...]:
     return tuple(table for table in tables(lake) if table.subject)
 
 
-def source_of(lake: Lake, name: str) -> Source:
+def source_of(settings: Settings, catalog: Catalog, name: str) -> Source:
     """A source mapping of this deployment. Raises `UsageError` with all its faults."""
-    return load_source(lake.settings.sources, name, *tables(lake))
+    return load_source(settings.sources, name, *catalog.layer(LAYER))
 
 
 def load(lake: Lake, source: Source, batches: Sequence[Batch]) -> list[Entry]:
@@ -68,7 +69,7 @@ def load(lake: Lake, source: Source, batches: Sequence[Batch]) -> list[Entry]:
 
 def pending_rows(lake: Lake, entries: Sequence[Entry]) -> dict[str, DataFrame]:
     """By bronze table, its rows of `entries`, read by their source mappings: typed, corrected, with pseudonyms."""
-    sources = [source_of(lake, name) for name in sorted({entry.source for entry in entries})]
+    sources = [source_of(lake.settings, lake.catalog, name) for name in sorted({entry.source for entry in entries})]
     return {table.name: _pending_rows(lake, table, sources, entries) for table in tables(lake)}
 
 

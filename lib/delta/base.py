@@ -16,22 +16,20 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from lib.contracts.model import Catalog, Table
-from lib.delta import deltalog, keyring, pins, publication
+from lib.delta import deltalog, keyring, pins, publication, undisturbed
 from lib.delta.deltalog import LOG, Changes
 from lib.delta.ledger import Ledger
 from lib.delta.pins import DataFile, Differences, Pin, Pins
-from lib.delta.publication import Document, Publication
+from lib.delta.publication import Publication
 from lib.delta.tables import Tables
-from lib.errors import AuditFailed, LakehouseError
+from lib.errors import AuditFailed
 from lib.storage import Stamp, Storage, sidecar
 
 COPIES = f"{publication.BASES}/log"
 OPERATION = "RETURN TO BASE"
-LEFT_OUT = "_"  # begins the names of Delta's own folders
 BACKUP = "Put this file back from a backup of the lake, and run the same command again."
 
 
@@ -63,7 +61,9 @@ class Base:
             self._begin()
             return
         self.pins, self.published = found.base, found.publication
-        if not self._is_current(found):
+        if undisturbed.is_as_left(self.storage, self.catalog, found):
+            return
+        if not undisturbed.is_current(self.storage, found):
             publication.write(self.storage, self.published, self.pins)
             self.said.append(f"{publication.CURRENT} was restored from the lake's history.")
         publication.mend_history(self.storage)
@@ -83,9 +83,8 @@ class Base:
 
     def _restore_operations(self) -> None:
         """Publish the records of the runs from the base: a killed job was ahead of it, or the file is lost."""
-        stated = self.pins.operations
-        if stated and not publication.states(self.storage, publication.OPERATIONS, stated):
-            publication.write_operations(self.storage, stated)
+        if self.pins.operations and not undisturbed.states_operations(self.storage, self.pins):
+            publication.write_operations(self.storage, self.pins.operations)
 
     def _begin(self) -> None:
         """Pin the present state of a lake that has no base yet: a new one, or one of an earlier release."""
@@ -96,13 +95,6 @@ class Base:
                 BACKUP,
             )
         self.advance(anyway=True)
-
-    def _is_current(self, found: Document) -> bool:
-        if found.publication is None:
-            return True
-        with suppress(LakehouseError):
-            return publication.parsed(self.storage.read(publication.CURRENT) or "") == found
-        return False
 
     def _settle(self, table: Table) -> bool:
         """Bring one table back to its pin; return whether anything was written."""
@@ -184,10 +176,8 @@ class Base:
             self.unsaved = True
 
     def _drop_orphans(self, table: Table, pinned: Pin, listed: Mapping[str, Stamp]) -> bool:
-        """Remove the files that no version names: they come from an interrupted job."""
-        known = {*pinned.files, *pinned.left}
-        known |= {sidecar(name) for name in known}
-        orphans = [name for name in listed if not name.startswith(LEFT_OUT) and name not in known]
+        """Remove the files that no version names."""
+        orphans = undisturbed.orphans(pinned, listed)
         self.storage.remove(f"{table.path}/{name}" for name in orphans)
         return bool(orphans)
 
@@ -217,9 +207,7 @@ class Base:
 
     def is_read_as_it_was(self, table: Table) -> bool:
         """Whether people read files of a table that its newest version no longer has, for example after a rollback."""
-        read = self.published.pins.get(table.path) if self.published else None
-        newest = self.pins.tables.get(table.path)
-        return bool(read and newest and not read.files.keys() <= newest.files.keys())
+        return undisturbed.is_read_as_it_was(self.pins, self.published, table)
 
     def is_restorable(self, table: Table) -> bool:
         """Whether the pins themselves hold the table's rows, or nobody needs them."""

@@ -66,6 +66,13 @@ def require_on_this_machine(root: Path, secrets: Path, names: Sequence[str] = NA
         _require_own(str(root), secrets, name, stated)
 
 
+def are_own(storage: Storage, secrets: Path, pinned: Mapping[str, str]) -> bool:
+    """Whether the lake states the pinned keys, and these are the keys in the folder; nothing is made or adopted."""
+    if stated(storage) != pinned or NEXT in pinned or not all(_file(secrets, name).exists() for name in NAMES):
+        return False
+    return all(fingerprint(keys.secret_key(secrets, name), name) == pinned.get(name) for name in NAMES)
+
+
 @dataclass(frozen=True)
 class Keyring:
     """The keys in the folder `secrets`, which must be those of the lake in `storage`."""

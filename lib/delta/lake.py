@@ -18,6 +18,7 @@ from lib.delta.keyring import Keyring
 from lib.delta.ledger import Ledger
 from lib.delta.tables import Tables
 from lib.errors import UsageError
+from lib.hadoop_storage import storage_of
 from lib.progress import Steps
 from lib.settings import Settings
 from lib.storage import Storage
@@ -54,18 +55,27 @@ class Lake:
         self.tables.vacuum(*(table for table in stored if not self.base.is_read_as_it_was(table)))
 
 
-def open_lake(spark: SparkSession, settings: Settings, *, verbose: bool = False, any_keys: bool = False) -> Lake:
-    """Read the contracts and open (or create) the lake of `settings`, in the state that the last job has left.
+def open_lake(
+    spark: SparkSession,
+    settings: Settings,
+    catalog: Catalog | None = None,
+    *,
+    verbose: bool = False,
+    any_keys: bool = False,
+) -> Lake:
+    """Open (or create) the lake of `settings`, in the state that the last job has left.
+
+    `catalog` are its contracts, if they have been read already.
 
     Raises `UsageError` if the keys are not the lake's; with `any_keys` the caller must check them. If the lake is
     damaged, its `base` states so, and the caller must handle that too.
     """
     started_at = dt.datetime.now(dt.timezone.utc)
     run_id = f"{started_at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
-    catalog = model.load(settings.contracts)
+    catalog = catalog or model.load(settings.contracts)
     tables = Tables(spark, settings.lake, run_id)
     tables.state(auditlog.anchor(settings.lake, settings.secrets))
-    storage = Storage(spark, settings.lake)
+    storage = storage_of(settings.lake)
     storage.make_private()
     ledger = Ledger(tables, catalog)
     base = Base(storage, tables, catalog, ledger, run_id)

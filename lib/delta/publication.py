@@ -217,12 +217,16 @@ def keep(storage: Storage, publication: Publication) -> None:
 
 def mend_history(storage: Storage) -> None:
     """Write damaged files of the history again, if any document still knows their publications."""
-    for document in _documents(storage):
-        known = document.publication
-        if known and known.number:
-            kept = _whole(storage.read(f"{HISTORY}/{known.run_id}.json"))
-            if not (kept and kept.publication):
-                keep(storage, known)
+    for known in missing_from_history(storage):
+        keep(storage, known)
+
+
+def missing_from_history(storage: Storage) -> list[Publication]:
+    """The publications that a document knows, and whose files in the history are damaged or lost."""
+    published = [each.publication for each in _documents(storage) if each.publication]
+    known = {each.run_id: each for each in published if each.number}
+    kept = {run_id: _whole(storage.read(f"{HISTORY}/{run_id}.json")) for run_id in known}
+    return [known[run_id] for run_id, document in kept.items() if not (document and document.publication)]
 
 
 def earlier(storage: Storage, run_id: str | None = None) -> tuple[Publication, Publication]:

@@ -10,15 +10,20 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+
+from pyspark.sql import SparkSession
 
 from lib import keys
 from lib.audit import audit
 from lib.build import bronze, reconciliation, rule_counts
 from lib.build.layers import SUBJECTS, Layers
-from lib.contracts.model import BY_THE_ENGINE
+from lib.contracts.model import BY_THE_ENGINE, Catalog
+from lib.delta import ledger
 from lib.delta.lake import Lake
 from lib.delta.ledger import Entry, as_of
+from lib.delta.pins import Pins
 from lib.delta.publication import Publication, now
 from lib.errors import AuditFailed, LakehouseError, UsageError
 from lib.pipeline import recovery
@@ -26,7 +31,11 @@ from lib.publication import run_log
 from lib.publication.report import Report, render
 from lib.rights import restrictions
 from lib.session import expect_rows
+from lib.settings import Settings
 from lib.sources import inputs
+from lib.sources.input_parts import NeedsSpark
+from lib.sources.inputs import Batch
+from lib.sources.mapping import Source
 
 BYTES_A_ROW = 250  # in an export, roughly
 
@@ -35,7 +44,8 @@ BYTES_A_ROW = 250  # in an export, roughly
 class Request:
     """The task of a run.
 
-    `inputs` are the inputs to load, by the name of their mapping. `rebuild` computes everything after bronze again from
+    `inputs` are the inputs to load, by the name of their mapping; `batches` are theirs, as far as `identified` found
+    them without Spark. `rebuild` computes everything after bronze again from
     bronze; `refresh` computes gold and the marts again from silver, in which no batch is pending.
     """
 
@@ -46,6 +56,7 @@ class Request:
     rebuild: bool = False
     refresh: bool = False
     reopen: Sequence[str] = ()
+    batches: Sequence[Batch] | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +105,27 @@ def run(lake: Lake, request: Request) -> Result:
     return _carry_through(lake, request, entries, pending)
 
 
+def identified(settings: Settings, catalog: Catalog, request: Request) -> Request:
+    """The request with its batches, if they can be found without Spark.
+
+    Raises `InputRefused` and `UsageError` like `run`, which then need not start Spark.
+    """
+    sources = {name: bronze.source_of(settings, catalog, name) for name in request.inputs}
+    with suppress(NeedsSpark):
+        return dataclasses.replace(request, batches=_batches(None, request, sources))
+    return request
+
+
+def nothing_to_do(base: Pins, published: Publication | None, request: Request) -> str:
+    """Why the run has nothing to do in a lake that is as its last job left it; empty if there may be something."""
+    entries = [ledger.stated(document) for document in base.batches]
+    known = {entry.batch_id for entry in entries}
+    new = request.batches is None or not known.issuperset(batch.id for batch in request.batches)
+    if new or request.rebuild or published is None or any(entry.pending for entry in entries):
+        return ""
+    return "" if _as_of_changes(entries, request, published) else _nothing(published)
+
+
 def finish_pending(lake: Lake, job: str) -> bool:
     """Carry pending batches to their end, before `job` searches the lake for a person.
 
@@ -109,12 +141,10 @@ def _load(lake: Lake, request: Request) -> Request:
     """Repair the lake and load new batches into it; return the remaining task."""
     if not request.inputs:
         return dataclasses.replace(request, rebuild=recovery.mend(lake, ()) or request.rebuild)
-    sources = {name: bronze.source_of(lake, name) for name in request.inputs}
-    batches: dict[str, inputs.Batch] = {}
+    sources = {name: bronze.source_of(lake.settings, lake.catalog, name) for name in request.inputs}
     with lake.steps.step("inputs"):
-        for name, source in sources.items():
-            for batch in inputs.resolve(lake.spark, request.inputs[name], source, request.extract_date):
-                batches.setdefault(batch.id, batch)
+        found = _batches(lake.spark, request, sources) if request.batches is None else request.batches
+    batches = {batch.id: batch for batch in found}
     mended = recovery.mend(lake, batches)
     known = {entry.batch_id for entry in lake.ledger.entries()}
     new = [recovery.as_before(lake, batch) for batch in batches.values() if batch.id not in known]
@@ -127,6 +157,15 @@ def _load(lake: Lake, request: Request) -> Request:
             recovery.require_kept_out(lake, [batch.id for batch in new])
             lake.base.advance()
     return dataclasses.replace(request, rebuild=mended or request.rebuild)
+
+
+def _batches(spark: SparkSession | None, request: Request, sources: Mapping[str, Source]) -> Sequence[Batch]:
+    """The batches of all inputs, each content once. Raises the errors of `inputs.resolve`."""
+    batches: dict[str, Batch] = {}
+    for name, source in sources.items():
+        for batch in inputs.resolve(spark, request.inputs[name], source, request.extract_date):
+            batches.setdefault(batch.id, batch)
+    return list(batches.values())
 
 
 def _reopen(lake: Lake, request: Request) -> None:

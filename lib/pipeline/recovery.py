@@ -145,7 +145,7 @@ def _input(lake: Lake, batch: Entry) -> str:
     if len(batch.files) > 1:
         return "--input MANIFEST"
     with suppress(UsageError):  # the mapping itself may be lost
-        if bronze.source_of(lake, batch.source).format == "table":
+        if bronze.source_of(lake.settings, lake.catalog, batch.source).format == "table":
             return f"--input DATABASE?table={batch.files[0]}"
     return f"--input {batch.files[0]}"
 

@@ -10,13 +10,16 @@ import hashlib
 import hmac
 import secrets
 
+import pyarrow.compute as pc
+from pyarrow import parquet
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from lib import keys
+from lib import address, keys
 from lib.build.transformations import transform
-from lib.contracts.model import Table
+from lib.contracts.model import Catalog, Table
 from lib.delta.lake import Lake
+from lib.delta.pins import Pins
 from lib.privacy import subjects
 from lib.rights import suppression
 
@@ -68,6 +71,19 @@ def _with_open_lines(lake: Lake) -> list[Table]:
     """The tables of anonymous lines that hold open lines."""
     stored = [table for table in _tables(lake) if lake.tables.version(table) is not None]
     return [table for table in stored if not lake.tables.read(table).where(_is_open(table)).isEmpty()]
+
+
+def may_be_open(root: str, catalog: Catalog, base: Pins) -> bool:
+    """Whether a table of anonymous lines may hold open ones, asked without Spark of the files of its newest version."""
+    folder = address.local_path(root)
+    tables = [table for table in catalog if table.load == "anonymous" and table.path in base.tables]
+    files = [(table, f"{root}/{table.path}/{name}") for table in tables for name in base.tables[table.path].files]
+    return bool(files) and (folder is None or any(_holds_open_line(table, file) for table, file in files))
+
+
+def _holds_open_line(table: Table, file: str) -> bool:
+    (key,) = table.key
+    return bool(pc.any(pc.starts_with(parquet.read_table(file, columns=[key])[key], OPEN_LINE)).as_py())
 
 
 def _is_open(table: Table) -> Column:

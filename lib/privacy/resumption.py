@@ -5,10 +5,31 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from lib.accountability import auditlog, subject_requests
+from lib.delta import keyring, undisturbed
 from lib.delta.lake import Lake
 from lib.errors import UsageError
+from lib.pipeline import pipeline
+from lib.pipeline.pipeline import Request
+from lib.pipeline.writer import Place
 from lib.privacy import anonymous_lines, erasure, subject_rights
 from lib.privacy.receipts import Finished
+
+
+def nothing_to_do(place: Place, request: Request) -> str:
+    """Why the pipeline has nothing to do, found without Spark and Delta; empty if there may be something.
+
+    The lake is exactly as its last job left it, no request is open, and the inputs are loaded already.
+    """
+    left = undisturbed.left(place.storage, place.catalog)
+    if left is None or left.base is None:
+        return ""
+    secrets = place.settings.secrets
+    if not keyring.are_own(place.storage, secrets, left.base.keys) or any(
+        subject_requests.surveyed(secrets, place.storage.root)
+    ):
+        return ""
+    said = pipeline.nothing_to_do(left.base, left.publication, request)
+    return "" if said and anonymous_lines.may_be_open(place.storage.root, place.catalog, left.base) else said
 
 
 def resume(lake: Lake, *, partial: bool = False, anew: Collection[str] = ()) -> Finished:

@@ -15,6 +15,7 @@ from lib.contracts.model import Table
 from lib.delta import pins, publication
 from lib.delta.lake import Lake
 from lib.errors import AuditFailed
+from lib.hadoop_storage import HadoopStorage
 from lib.storage import sidecar
 
 
@@ -60,8 +61,9 @@ def _read_through(lake: Lake) -> dict[str, str]:
 
 def _drop_wrong_sidecars(lake: Lake, path: str, names: Sequence[str]) -> None:
     """Remove wrong checksums beside sound files: Hadoop compares a file with them."""
+    hadoop = HadoopStorage(lake.storage.root)
     for name in names:
-        if not lake.storage.passes(f"{path}/{name}"):
+        if not hadoop.passes(f"{path}/{name}"):
             lake.storage.remove([f"{path}/{sidecar(name)}"])
             lake.base.said.append(f"{path}/{sidecar(name)} held wrong checksums of a sound file and was removed.")
 

@@ -129,9 +129,14 @@ def masked_or_null(columns: Sequence[str]) -> Column:
     return F.when(suspect, texts)
 
 
+def has_long_number(names: Sequence[str]) -> bool:
+    """Whether one of the names has as many digits as a card number."""
+    return any(sum(letter.isdecimal() for letter in name) >= SHORTEST for name in names)
+
+
 def masked_names(spark: SparkSession, names: Sequence[str]) -> tuple[str, ...]:
     """Names of files and columns, masked like values: the sender of an export chooses them."""
-    if not any(sum(letter.isdecimal() for letter in name) >= SHORTEST for name in names):
+    if not has_long_number(names):
         return tuple(names)
     listed = frame_of(spark, [(at, name) for at, name in enumerate(names)], "at int, name string")
     found = {

@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pyspark.sql import SparkSession
+
 from lib.errors import InputRefused, nearest
 from lib.files import File, Files
 from lib.sources.mapping import CSV, Layout, Source
@@ -15,6 +17,17 @@ HEAD = 1 << 16
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 UTF_8_MARK = b"\xef\xbb\xbf"
 CONTROLS = "".join(map(chr, range(0x21)))  # what a blank line may hold
+
+
+class NeedsSpark(Exception):
+    """Without Spark an input cannot be identified: it is in a database, or its name has to be masked."""
+
+
+def needed(spark: SparkSession | None) -> SparkSession:
+    """The session. Raises `NeedsSpark` if it has not started yet."""
+    if spark is None:
+        raise NeedsSpark
+    return spark
 
 
 @dataclass(frozen=True)

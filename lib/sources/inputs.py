@@ -16,8 +16,8 @@ from lib import faults
 from lib.errors import InputRefused, UsageError
 from lib.files import File, Files
 from lib.sources import databases, manifests
-from lib.sources.cards import masked_names
-from lib.sources.input_parts import Part, check_columns, file_part
+from lib.sources.cards import has_long_number, masked_names
+from lib.sources.input_parts import Part, check_columns, file_part, needed
 from lib.sources.mapping import Source
 
 ID_LENGTH = 32
@@ -44,11 +44,12 @@ class Batch:
 
 
 def resolve(
-    spark: SparkSession, inputs: Sequence[str], source: Source, extract_date: date | None = None
+    spark: SparkSession | None, inputs: Sequence[str], source: Source, extract_date: date | None = None
 ) -> list[Batch]:
     """The batches of the inputs, each content once, in the given order.
 
-    Raises `InputRefused` if an input is missing, does not fit the mapping, or lacks mapped columns.
+    Raises `InputRefused` if an input is missing, does not fit the mapping, or lacks mapped columns; `NeedsSpark` if
+    there is no session and an input needs one.
     """
     found: dict[str, Batch] = {}
     for location in inputs:
@@ -57,17 +58,19 @@ def resolve(
     return list(found.values())
 
 
-def _named(spark: SparkSession, parts: Sequence[Part]) -> tuple[Part, ...]:
+def _named(spark: SparkSession | None, parts: Sequence[Part]) -> tuple[Part, ...]:
     """The parts under names that the lake may hold: a file's name may contain a card number too."""
-    names = masked_names(spark, [part.name for part in parts])
+    names = [part.name for part in parts]
+    if has_long_number(names):
+        names = list(masked_names(needed(spark), names))
     return tuple(dataclasses.replace(part, name=name) for part, name in zip(parts, names, strict=True))
 
 
-def _batches(spark: SparkSession, location: str, source: Source, extract_date: date | None) -> Iterator[Batch]:
+def _batches(spark: SparkSession | None, location: str, source: Source, extract_date: date | None) -> Iterator[Batch]:
     if databases.is_address(location):
-        yield _of_table(spark, location, source, extract_date)
+        yield _of_table(needed(spark), location, source, extract_date)
         return
-    files = Files(spark)
+    files = Files()
     for file in files.find(location):
         content = manifests.content(files, file)
         if content is not None:

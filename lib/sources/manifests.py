@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from lib.errors import InputRefused
 from lib.files import File, Files
 from lib.sources import databases
-from lib.sources.input_parts import Part, check_columns, file_part
+from lib.sources.input_parts import Part, check_columns, file_part, needed
 from lib.sources.mapping import Layout, Source
 
 FORMAT, VERSION = "splitter-manifest", 1
@@ -42,7 +42,7 @@ def content(files: Files, file: File) -> Mapping[str, Any] | None:
 class Manifest:
     """A manifest, with everything needed to compare its parts with its statements."""
 
-    spark: SparkSession
+    spark: SparkSession | None
     files: Files
     file: File
     content: Mapping[str, Any]
@@ -92,7 +92,7 @@ class Manifest:
         mark = "&" if "?" in entry["database"] else "?"
         address = f"{entry['database']}{mark}table={quote(entry['table'])}&schema={quote(entry['schema'])}"
         check_columns(address, self._header, self.source, self.source.source_columns)
-        found = databases.count_and_checksum(self.spark, databases.parse(address), self._header)
+        found = databases.count_and_checksum(needed(self.spark), databases.parse(address), self._header)
         self._require(address, found == (entry["rows"], entry["checksum"]))
         size = entry["bytes"]
         return Part(address, entry["table"], "table", size, entry["sha256"], self._header, rows=entry["rows"])

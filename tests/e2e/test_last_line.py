@@ -26,8 +26,8 @@ from lib import cli
 
 def main(options):
     from pyspark import StorageLevel
-    from lib.pipeline.writer import writing
-    with writing(options, "note", new=True, audits=False) as lake:
+    from lib.pipeline.writer import held
+    with held(options, "note", new=True) as place, place.opened(audits=False) as lake:
         rows = lake.spark.range(options.rows).selectExpr("concat('canary-', uuid()) as v")
         rows.persist(StorageLevel.DISK_ONLY).count()
         lake.storage.write("note.txt", "x" * options.bytes)

@@ -89,7 +89,7 @@ def test_a_lake_that_another_process_holds(site: Site) -> None:
 def test_the_lock_is_the_operating_systems_and_names_its_holder(site: Site, tmp_path: Path) -> None:
     lake = site.lake("held")
     lake.mkdir(parents=True)
-    with writer_of(site.spark, str(lake), tmp_path, "erase"), (lake / ".lock").open("r+b") as file:
+    with writer_of(str(lake), tmp_path, "erase"), (lake / ".lock").open("r+b") as file:
         with pytest.raises(BlockingIOError):
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, SPAN, 0)
         ending = site.job("pipeline", lake)

@@ -43,7 +43,7 @@ def lake(spark: SparkSession, tmp_path: Path) -> Lake:
 def described(lake: Lake, text: str) -> Source:
     name = f"source{len(list(lake.settings.sources.glob('source*')))}"
     (lake.settings.sources / f"{name}.yaml").write_text(text, encoding="utf-8")
-    return bronze.source_of(lake, name)
+    return bronze.source_of(lake.settings, lake.catalog, name)
 
 
 def resolved(lake: Lake, source: Source, *locations: Path) -> list[Batch]:

@@ -63,7 +63,7 @@ def test_a_mapped_column_that_never_enters_is_not_read(mapping: Load) -> None:
         ("thousands_separator: '.'", "'thousands_separator' and 'decimal_separator' must differ"),
         ("columns: {}", "'columns.user_id' is missing: it identifies the data subject"),
         ("columns: {user_id: Id, contry: Land}", "is not a column of bronze/sales_events (Did you mean 'country'?)"),
-        ("columns: {user_id: Id, _row: Nr}", "'columns._row' is no column"),
+        ("columns: {user_id: Id, _row: Nr}", "'columns._row' is not a column"),
         ("columns: {user_id: Id, age: [1]}", "'columns.age' must be a source column, {expression: SQL}"),
         ("declares: []", "'declares' must map declarations to values"),
         ("bronze: [sales_events]", "'bronze' must name a bronze table"),

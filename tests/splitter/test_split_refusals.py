@@ -73,7 +73,7 @@ def test_undecodable_text_of_an_encoding_without_way_back(tmp_path: Path, capsys
         (["--quote", ","], "two different characters"),
         (["--database", "mysql://localhost/x"], "address of PostgreSQL"),
         (["--database", "postgresql://127.0.0.1:1/x"], "cannot be reached"),
-        (["--database", "postgresql://127.0.0.1:1/x%zz"], "no valid address"),
+        (["--database", "postgresql://127.0.0.1:1/x%zz"], "not a valid address"),
     ],
 )
 def test_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], says: str) -> None:
