@@ -316,6 +316,8 @@ class Base:
             {name: known[name] for name in changes.added},
             tuple(sorted(name for name in changes.left if name in listed)),
         )
+        # Delta writes empty files that no commit names; the next job would take them for those of an interrupted one.
+        self.storage.remove(f"{table.path}/{name}" for name in undisturbed.orphans(pinned, listed))
         return pinned, [*written, *beside, *copies]
 
     def _apply(self, changes: Changes, name: str) -> None:

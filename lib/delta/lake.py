@@ -80,6 +80,7 @@ def open_lake(
     ledger = Ledger(tables, catalog)
     base = Base(storage, tables, catalog, ledger, run_id)
     base.settle()
+    ledger.know(base.pins.batches, base.pins.removed)
     tables.before_vacuum = base.advance
     keyring = Keyring(storage, tables, catalog, settings.secrets)
     keyring.restore(base.pins.keys)

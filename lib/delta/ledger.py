@@ -49,13 +49,22 @@ class Entry:
 
 
 class Ledger:
-    """The entries of one lake. Only this run writes them, so they are read once."""
+    """The entries of one lake. Only this run writes them, so they are read once, or taken from the lake's base."""
 
     def __init__(self, tables: Tables, catalog: Catalog) -> None:
         self._tables = tables
         self._table = catalog[BATCHES]
         self._removed = catalog[REMOVED]
         self._known: dict[str, Entry] | None = None
+        self._known_removed: dict[tuple[str, str], int] | None = None
+
+    def know(self, documents: Sequence[Mapping[str, Any]], removed: Sequence[Sequence[Any]]) -> None:
+        """Take the rows of both tables from the base, which holds the results of `documents` and `removed_documents`.
+
+        The first question to Delta takes a new process seconds.
+        """
+        self._known = {entry.batch_id: entry for entry in map(stated, documents)}
+        self._known_removed = {(batch, outcome): rows for batch, outcome, rows in removed}
 
     @property
     def paths(self) -> frozenset[str]:
@@ -88,7 +97,7 @@ class Ledger:
         for table, name in ((self._table, "batch_id"), (self._removed, "_batch_id")):
             keys = frame_of(self._tables.spark, [[batch] for batch in sorted(batches)], f"{name} string")
             self._tables.delete(table, keys)
-        self._known = None
+        self._known = self._known_removed = None
 
     def restore_entries(self, documents: Sequence[Mapping[str, Any]]) -> None:
         """Restore the entries from the result of `documents`."""
@@ -99,6 +108,7 @@ class Ledger:
     def restore_removed(self, documents: Sequence[Sequence[Any]]) -> None:
         """Restore the removed rows from the result of `removed_documents`."""
         self._tables.replace(self._removed, frame_of(self._tables.spark, list(documents), self._removed.schema))
+        self._known_removed = None
 
     def documents(self) -> list[dict[str, Any]]:
         """The entries as JSON values."""
@@ -114,13 +124,14 @@ class Ledger:
         changed = [(b, outcome, count) for b, count in rows.items() if count != known.get((b, outcome), 0)]
         if changed:
             self._tables.upsert(self._removed, frame_of(self._tables.spark, changed, self._removed.schema))
+            self._known_removed = None  # the equation of conservation counts what is committed
 
     def removed(self) -> dict[tuple[str, str], int]:
         """By batch and outcome, the source rows that are not in bronze."""
-        if self._tables.version(self._removed) is None:
-            return {}
-        rows = self._tables.read(self._removed).collect()
-        return {(row["_batch_id"], row["outcome"]): row["rows"] for row in rows}
+        if self._known_removed is None:
+            rows = [] if self._tables.version(self._removed) is None else self._tables.read(self._removed).collect()
+            self._known_removed = {(row["_batch_id"], row["outcome"]): row["rows"] for row in rows}
+        return dict(self._known_removed)
 
 
 def as_of(entries: Iterable[Entry]) -> dt.date | None:
