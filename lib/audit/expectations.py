@@ -1,7 +1,7 @@
 """From a contract to a Great Expectations suite, and from its results to findings.
 
-The suite holds all conditions on single rows: Great Expectations combines them into one Spark aggregate. Uniqueness
-would need a sort of the whole table; `lib.audit.integrity` checks it, together with the relationships.
+The suite holds all conditions on single rows. Great Expectations combines them into one Spark aggregate for a large
+table, and asks pandas for a small one. `lib.audit.integrity` checks uniqueness, together with the relationships.
 Loading this module takes seconds, most of them inside Great Expectations: see `lib.audit.audit.prepare`.
 """
 
@@ -12,6 +12,7 @@ import datetime as dt
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import great_expectations as gx
@@ -20,6 +21,7 @@ from great_expectations.data_context.types.base import ProgressBarsConfig
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
 from lib.audit.results import CheckResult
+from lib.audit.staged import Staged, as_pandas
 from lib.contracts.model import Column, Table
 from lib.errors import UsageError
 
@@ -52,16 +54,22 @@ class Examiner:
         context = gx.get_context(mode="ephemeral")
         context.enable_analytics(enable=False)
         context.variables.progress_bars = ProgressBarsConfig(globally=False)
-        self._source = context.data_sources.add_spark("staged", persist=False)
+        self._sources = context.data_sources
+        self._small = context.data_sources.add_pandas("small")
 
-    def add(self, table: Table) -> Callable[[Any], tuple[CheckResult, ...]]:
-        """Prepare a table's suite; the returned function applies it to a Spark DataFrame and is safe in any thread."""
-        asset = self._source.add_dataframe_asset(table.path)
-        batches = asset.add_batch_definition_whole_dataframe("staged")
+    @cached_property
+    def _large(self) -> Any:
+        return self._sources.add_spark("large", persist=False)
+
+    def add(self, staged: Staged) -> Callable[[], tuple[CheckResult, ...]]:
+        """Prepare a table's suite; the returned function applies it and is safe in any thread."""
+        table, rows = staged.table, staged.rows
+        source: Any = self._large if rows is None else self._small
+        batches = source.add_dataframe_asset(table.path).add_batch_definition_whole_dataframe("staged")
         asked = suite(table)
 
-        def examine(frame: Any) -> tuple[CheckResult, ...]:
-            batch = batches.get_batch({"dataframe": frame})
+        def examine() -> tuple[CheckResult, ...]:
+            batch = batches.get_batch({"dataframe": staged.frame if rows is None else as_pandas(rows)})
             return tuple(_findings(table, batch, batch.validate(asked, result_format=VERDICT_ONLY).results))
 
         return examine

@@ -1,8 +1,8 @@
-"""Keys and relationships of many tables, answered by one query.
+"""Keys and relationships of many tables.
 
-Each question is a separate aggregate over its columns, so it reads only these from a columnar file. Its result is one
-figure: the number of wrong rows. A relationship is looked up once per different value, not once per row. Keys
-themselves never leave the executors.
+The result of each question is one figure: the number of wrong rows. Questions about small tables are answered from
+memory, all others by one query of Spark: each is an aggregate over its columns, so it reads only these from a columnar
+file. A relationship is looked up once per different value, not once per row.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lib.audit.results import CheckResult
+from lib.audit.staged import Staged
 from lib.contracts.model import Catalog, Table
 from lib.sql import quoted
 
@@ -25,11 +28,22 @@ class Key:
 
     table: Table
 
-    def wrong(self, frames: Mapping[str, DataFrame]) -> DataFrame:
-        """One row: the number of surplus rows. A NULL is missing, not double."""
+    def counted(self, staged: Mapping[str, Staged]) -> int | None:
+        """The number of surplus rows, if the table is in memory. A NULL is missing, not double."""
+        rows = staged[self.table.name].rows
+        if rows is None:
+            return None
+        keys = rows.select(list(self.table.key))
+        stated = reduce(pc.or_, (pc.is_valid(column) for column in keys.columns))
+        keys = keys.filter(stated)
+        return int(keys.num_rows - keys.group_by(keys.column_names).aggregate([]).num_rows)
+
+    def wrong(self, staged: Mapping[str, Staged]) -> DataFrame:
+        """One row with the same number."""
         columns = [F.col(quoted(name)) for name in self.table.key]
         stated = reduce(Column.__or__, (column.isNotNull() for column in columns))
-        return _total(frames[self.table.name].where(stated).groupBy(*columns).agg((F.count("*") - 1).alias("rows")))
+        keys = staged[self.table.name].frame.where(stated).groupBy(*columns)
+        return _total(keys.agg((F.count("*") - 1).alias("rows")))
 
     def finding(self, wrong: int) -> CheckResult:
         """The answer."""
@@ -49,10 +63,23 @@ class Link:
     to_column: str
     description: str
 
-    def wrong(self, frames: Mapping[str, DataFrame]) -> DataFrame:
-        """One row: the number of rows that refer to nothing. Another check asks whether a value may be missing."""
-        referring = frames[self.table.name].select(F.col(quoted(self.column)).alias("key"))
-        referred = frames[self.to_table].select(F.col(quoted(self.to_column)).alias("key"))
+    def counted(self, staged: Mapping[str, Staged]) -> int | None:
+        """The number of rows that refer to nothing, if both tables are in memory.
+
+        Another check asks whether a value may be missing.
+        """
+        referring, referred = staged[self.table.name].rows, staged[self.to_table].rows
+        if referring is None or referred is None:
+            return None
+        known, values = referred[self.to_column], referring[self.column].drop_null()
+        if known.type != values.type:
+            known, values = known.cast(pa.string()), values.cast(pa.string())
+        return int(pc.sum(pc.invert(pc.is_in(values, value_set=known))).as_py() or 0)
+
+    def wrong(self, staged: Mapping[str, Staged]) -> DataFrame:
+        """One row with the same number."""
+        referring = staged[self.table.name].frame.select(F.col(quoted(self.column)).alias("key"))
+        referred = staged[self.to_table].view.select(F.col(quoted(self.to_column)).alias("key"))
         values = referring.where(F.col("key").isNotNull()).groupBy("key").agg(F.count("*").alias("rows"))
         if referring.dtypes != referred.dtypes:
             # Integers of different widths are compared as equal.
@@ -82,15 +109,25 @@ def questions(catalog: Catalog, sound: Collection[str], changed: Collection[str]
     )
 
 
-def findings(asked: Sequence[Question], frames: Mapping[str, DataFrame]) -> tuple[CheckResult, ...]:
-    """The answers, from the frames of the tables concerned (name -> frame)."""
-    if not asked:
-        return ()
-    numbered = (
-        question.wrong(frames).select(F.lit(number).alias("question"), "wrong") for number, question in enumerate(asked)
+def findings(asked: Sequence[Question], staged: Mapping[str, Staged]) -> tuple[CheckResult, ...]:
+    """The answers, from the tables concerned (name -> table)."""
+    counted = [question.counted(staged) for question in asked]
+    of_spark = [number for number, wrong in enumerate(counted) if wrong is None]
+    found = _answered_by_spark({number: asked[number] for number in of_spark}, staged)
+    return tuple(
+        question.finding(found[number] if wrong is None else wrong)
+        for number, (question, wrong) in enumerate(zip(asked, counted, strict=True))
     )
-    found = {row["question"]: row["wrong"] for row in reduce(DataFrame.unionAll, numbered).collect()}
-    return tuple(question.finding(found[number]) for number, question in enumerate(asked))
+
+
+def _answered_by_spark(asked: Mapping[int, Question], staged: Mapping[str, Staged]) -> dict[int, int]:
+    """The figures by the questions' numbers."""
+    if not asked:
+        return {}
+    numbered = (
+        question.wrong(staged).select(F.lit(number).alias("question"), "wrong") for number, question in asked.items()
+    )
+    return {row["question"]: row["wrong"] for row in reduce(DataFrame.unionAll, numbered).collect()}
 
 
 def _links(table: Table) -> Iterable[Link]:

@@ -81,10 +81,6 @@ class Tables:
         version = int(self._log(table).update(in_background, nothing, nothing).version())
         return version if version >= 0 else None
 
-    def size(self, table: Table) -> int:
-        """Bytes of the newest version, as its log states them."""
-        return int(self._log(table).unsafeVolatileSnapshot().sizeInBytes())
-
     def _log(self, table: Table) -> Any:
         return self._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.location(table))
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import secrets
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
+from lib.audit import staged
 from lib.audit.audit import audit
 from lib.audit.results import CheckResult
 from lib.contracts.model import Catalog
@@ -26,6 +28,13 @@ CLEAN = [
 ]
 COLUMNS = "(day, number, ward_key, kind, code, fee)"
 CHECKS_OF_VISITS = 14
+
+
+@pytest.fixture(autouse=True, params=["in memory", "by Spark"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways of reading a table come to the same findings."""
+    if request.param == "by Spark":
+        monkeypatch.setattr(staged, "SMALL", -1)
 
 
 @pytest.fixture
@@ -131,6 +140,27 @@ def test_only_what_concerns_changed_tables_is_asked(tables: Tables, clinic: Cata
     of_visits = [finding.check for finding in findings if finding.table == "clinic/visits"]
     assert of_visits == ["ward_key: relationship", "wards_have_visits"]
     assert len([finding for finding in findings if finding.table == "clinic/wards"]) == 8
+
+
+def test_rows_in_memory_need_no_job_of_spark_but_for_the_contracts_queries(
+    tables: Tables, clinic: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # also in the other way's turn
+    versions = stage(tables, clinic, *CLEAN)
+    context = tables.spark.sparkContext
+    tag = f"audited-{secrets.token_hex(4)}"
+    context.addJobTag(tag)
+    audit(tables, clinic, versions)
+    context.removeJobTag(tag)
+    # Two queries of the contracts, one of which has two subqueries; the answers are one query.
+    assert len(context._jsc.sc().statusTracker().getJobIdsForTag(tag)) == 3
+
+
+def test_a_whole_number_with_a_gap_and_a_time_before_pandas_own_are_judged(tables: Tables, clinic: Catalog) -> None:
+    visits = "(date'2024-01-02', 1, cast(null as int), 'planned', 'H52', 10.00BD)", CLEAN[1]
+    assert red(audit(tables, clinic, stage(tables, clinic, *visits))) == {"wards_have_visits": "false"}
+    early = "(date'0001-01-01', 1, 1, 'planned', 'H52', 10.00BD)", CLEAN[1]
+    assert red(audit(tables, clinic, stage(tables, clinic, *early))) == {"day: minimum": "1 of 2 rows otherwise"}
 
 
 def test_nothing_changed_asks_nothing(tables: Tables, clinic: Catalog) -> None:

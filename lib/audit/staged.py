@@ -1,0 +1,95 @@
+"""The versions that an audit judges: large ones as frames of Spark, small ones as rows in memory.
+
+Whenever Spark plans a query over a Delta table, it runs a job to list its files, and each answer is one more job. For a
+small table that is nearly all of the work. So delta-rs, a reader of its own, reads it once, and no job is needed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import StructType
+
+from lib import address
+from lib.contracts.model import Table
+from lib.local_frames import frame_of
+
+SMALL = 4_000_000  # bytes on disk up to which a table is read into memory
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A table of the lake at `location`, at a version; None if the table does not exist and so has no rows."""
+
+    spark: SparkSession
+    table: Table
+    location: str
+    version: int | None
+
+    @cached_property
+    def rows(self) -> pa.Table | None:
+        """All rows of a small table on this machine; None for any other table."""
+        if self.version is None:
+            return to_arrow_schema(_types(self.table)).empty_table()
+        if self._delta is None or sum(self._delta.get_add_actions()["size_bytes"].to_pylist()) > SMALL:
+            return None
+        return self._delta.to_pyarrow_table()
+
+    @cached_property
+    def frame(self) -> DataFrame:
+        """The rows as Spark reads them."""
+        if self.version is None:
+            return frame_of(self.spark, [], self.table.schema)
+        return self.spark.read.format("delta").option("versionAsOf", self.version).load(self.location)
+
+    @cached_property
+    def view(self) -> DataFrame:
+        """The rows for a query of Spark, by the shorter way. Rows about persons never become part of a plan."""
+        if self.rows is None or self.table.personal:
+            return self.frame
+        return self.spark.createDataFrame(self.rows)
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """Name and type of each column, as Spark writes them."""
+        if self.version is None:
+            return described(_types(self.table))
+        if self._delta is None:
+            return described(self.frame.schema)
+        return described(StructType.fromJson(json.loads(self._delta.schema().to_json())))
+
+    @cached_property
+    def _delta(self) -> DeltaTable | None:
+        """The table as delta-rs reads it; None if it is not on this machine, or has a feature that delta-rs lacks."""
+        folder = address.local_path(self.location)
+        try:
+            return DeltaTable(str(folder), version=self.version) if folder else None
+        except DeltaError:
+            return None
+
+
+def expected(table: Table) -> list[str]:
+    """The columns that the contract states."""
+    return described(_types(table))
+
+
+def described(schema: StructType) -> list[str]:
+    """Name and type of each column."""
+    return [f"{field.name} {field.dataType.simpleString()}" for field in schema]
+
+
+def _types(table: Table) -> StructType:
+    return cast("StructType", StructType.fromDDL(table.schema))
+
+
+def as_pandas(rows: pa.Table) -> Any:
+    """The rows for Great Expectations. Whole numbers, days and times stay what they are, with and without NULLs."""
+    return rows.to_pandas(integer_object_nulls=True, date_as_object=True, timestamp_as_object=True)
