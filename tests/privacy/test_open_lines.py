@@ -37,7 +37,7 @@ def base_of(root: Path, *files: list[str]) -> Pins:
         ([["5f2a"], ["open-5f2a"]], True),
     ],
 )
-def test_one_open_line_is_enough(tmp_path: Path, files: list[list[str]], expected: bool) -> None:  # noqa: FBT001
+def test_one_open_line_is_enough(tmp_path: Path, files: list[list[str]], *, expected: bool) -> None:
     base = base_of(tmp_path, *files)
     assert anonymous_lines.may_be_open(str(tmp_path), CATALOG, base) is expected
 
