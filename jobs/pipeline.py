@@ -49,6 +49,12 @@ def arguments() -> Namespace:
     parser.add_argument("--as-of", metavar="DATE", type=cli.date, help="day as of which the marts are computed")
     parser.add_argument("--rebuild", action="store_true", help="compute everything after bronze again")
     parser.add_argument(
+        "--audit",
+        choices=("changed", "full"),
+        default="changed",
+        help="of large tables, audit what the run changes, or everything (as after a change of contracts or --rebuild)",
+    )
+    parser.add_argument(
         "--new-key",
         action="store_true",
         help="with --rebuild: accept the keys in the secrets' folder as the lake's keys, because its own are lost",
@@ -70,6 +76,7 @@ def main(options: Namespace) -> str:
         extract_date=options.extract_date,
         as_of=options.as_of,
         rebuild=options.rebuild,
+        audits_all=options.audit == "full",
     )
     with held(options, request.job, new=True) as place:
         request = pipeline.identified(place.settings, place.catalog, request)

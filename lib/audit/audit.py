@@ -17,11 +17,11 @@ from pyspark.sql import SparkSession
 
 from lib.audit import checks, integrity
 from lib.audit.results import CheckResult
-from lib.audit.staged import Staged, expected
+from lib.audit.staged import Staged, Touched, expected
 from lib.contracts.model import Catalog, Table
 from lib.delta.tables import Tables
 
-__all__ = ["CheckResult", "audit", "prepare"]
+__all__ = ["CheckResult", "Touched", "audit", "prepare"]
 
 EXPECTATIONS = "lib.audit.expectations"
 # Planning alternates between Python and Spark; a few threads keep both busy.
@@ -38,17 +38,33 @@ def prepare() -> None:
 
 
 def audit(
-    tables: Tables, catalog: Catalog, versions: Mapping[str, int], only: Collection[str] | None = None
+    tables: Tables,
+    catalog: Catalog,
+    versions: Mapping[str, int],
+    only: Collection[str] | None = None,
+    touched: Touched | None = None,
 ) -> tuple[CheckResult, ...]:
     """Judge the tables at exactly these versions (path -> Delta version).
 
     `only` names the paths that have changed since their last audit (None: all): checks that concern none of them are
-    not repeated. If columns or types of a table differ from its contract, its other checks are skipped: they would be
-    about other columns. Findings come in the order of the catalog.
+    not repeated. With `touched`, large tables are judged only as far as they have changed: the run that made a row has
+    judged it. The contracts' queries ask whole tables all the same. If columns or types of a table differ from its
+    contract, its other checks are skipped: they would be about other columns. Findings come in the catalog's order.
     """
     spark = _session(tables.spark)
     stored = catalog.stored
-    staged = {table.name: Staged(spark, table, tables.location(table), versions.get(table.path)) for table in stored}
+    known = touched or Touched()
+    staged = {
+        table.name: Staged(
+            spark,
+            table,
+            tables.location(table),
+            versions.get(table.path),
+            known.rows.get(table.path),
+            known.before.get(table.path),
+        )
+        for table in stored
+    }
     changed = [table for table in stored if table.path in versions and (only is None or table.path in only)]
     shapes = [_shape(staged[table.name]) for table in changed]
     wrong = {finding.table for finding in shapes if not finding.passed}

@@ -42,8 +42,11 @@ class Key:
         """One row with the same number."""
         columns = [F.col(quoted(name)) for name in self.table.key]
         stated = reduce(Column.__or__, (column.isNotNull() for column in columns))
-        keys = staged[self.table.name].frame.where(stated).groupBy(*columns)
-        return _total(keys.agg((F.count("*") - 1).alias("rows")))
+        asked = staged[self.table.name]
+        rows = asked.frame.where(stated).select(*columns)
+        if asked.selected:
+            rows = rows.join(F.broadcast(asked.touched.select(*columns).distinct()), list(self.table.key), "left_semi")
+        return _total(rows.groupBy(*columns).agg((F.count("*") - 1).alias("rows")))
 
     def finding(self, wrong: int) -> CheckResult:
         """The answer."""
@@ -78,13 +81,23 @@ class Link:
 
     def wrong(self, staged: Mapping[str, Staged]) -> DataFrame:
         """One row with the same number."""
-        referring = staged[self.table.name].frame.select(F.col(quoted(self.column)).alias("key"))
-        referred = staged[self.to_table].view.select(F.col(quoted(self.to_column)).alias("key"))
-        values = referring.where(F.col("key").isNotNull()).groupBy("key").agg(F.count("*").alias("rows"))
-        if referring.dtypes != referred.dtypes:
-            # Integers of different widths are compared as equal.
-            values, referred = (each.withColumn("key", F.col("key").cast("string")) for each in (values, referred))
-        return _total(values.join(referred, "key", "left_anti"))
+        asked, known = staged[self.table.name], staged[self.to_table]
+        referred = _keys(known.view, self.to_column)
+        left = known.left(self.to_column)
+        if left is None:
+            return _total(self._orphans(asked.frame, referred))
+        # A row that was not touched is an orphan if what it refers to has left.
+        gone = F.broadcast(_keys(left, self.to_column))
+        touched = self._orphans(asked.touched, referred).join(gone, "key", "left_anti")
+        return _total(self._counted(asked.frame).join(gone, "key", "left_semi").unionAll(touched))
+
+    def _orphans(self, referring: DataFrame, referred: DataFrame) -> DataFrame:
+        return self._counted(referring).join(referred, "key", "left_anti")
+
+    def _counted(self, referring: DataFrame) -> DataFrame:
+        """The number of rows of each value."""
+        values = _keys(referring, self.column)
+        return values.where(F.col("key").isNotNull()).groupBy("key").agg(F.count("*").alias("rows"))
 
     def finding(self, wrong: int) -> CheckResult:
         """The answer."""
@@ -135,6 +148,11 @@ def _links(table: Table) -> Iterable[Link]:
         if column.references:
             to_table, to_column = column.references.split(".", maxsplit=1)
             yield Link(table, column.name, to_table, to_column, column.description)
+
+
+def _keys(rows: DataFrame, column: str) -> DataFrame:
+    """One column as text: integers of different widths are compared as equal."""
+    return rows.select(F.col(quoted(column)).cast("string").alias("key"))
 
 
 def _total(counted: DataFrame) -> DataFrame:

@@ -7,7 +7,8 @@ small table that is nearly all of the work. So delta-rs, a reader of its own, re
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
@@ -25,14 +26,34 @@ from lib.local_frames import frame_of
 SMALL = 4_000_000  # bytes on disk up to which a table is read into memory
 
 
+Rows = Callable[[DataFrame], DataFrame]
+
+
+@dataclass(frozen=True)
+class Touched:
+    """What a run has touched: by table, what selects the rows that it may have changed, and the version that it found.
+
+    All rows of a table without an entry may have changed.
+    """
+
+    rows: Mapping[str, Rows] = field(default_factory=dict)
+    before: Mapping[str, int] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Staged:
-    """A table of the lake at `location`, at a version; None if the table does not exist and so has no rows."""
+    """A table of the lake at `location`, at a version; None if the table does not exist and so has no rows.
+
+    `selected` selects the rows that the run may have changed, None all; `before` is the version that the run found,
+    None if everything is to be judged.
+    """
 
     spark: SparkSession
     table: Table
     location: str
     version: int | None
+    selected: Rows | None = None
+    before: int | None = None
 
     @cached_property
     def rows(self) -> pa.Table | None:
@@ -49,6 +70,29 @@ class Staged:
         if self.version is None:
             return frame_of(self.spark, [], self.table.schema)
         return self.spark.read.format("delta").option("versionAsOf", self.version).load(self.location)
+
+    @property
+    def touched(self) -> DataFrame:
+        """Those rows of `frame` that the run may have changed."""
+        return self._selected(self.frame)
+
+    def left(self, column: str) -> DataFrame | None:
+        """The values that `column` had before the run, and has no longer; None if that is not known."""
+        if self.before is None or self.version is None:
+            return None
+        if self.before == self.version:
+            return frame_of(self.spark, [], self.table.schema).select(column)
+        earlier = self.spark.read.format("delta").option("versionAsOf", self.before).load(self.location)
+        return (
+            self._selected(earlier)
+            .select(column)
+            .join(self.touched.select(column), on=column, how="left_anti")
+            .distinct()
+        )
+
+    def _selected(self, rows: DataFrame) -> DataFrame:
+        # A join moves its column to the front.
+        return self.selected(rows).select(*rows.columns) if self.selected else rows
 
     @cached_property
     def view(self) -> DataFrame:

@@ -10,6 +10,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lib.audit.staged import Rows, Touched
 from lib.build import rules
 from lib.build.transformations import transform
 from lib.contracts.model import Table
@@ -45,6 +46,24 @@ class Layers:
     def computes_subjects(self) -> bool:
         """Whether tables loaded by subject may change: a batch is under way, or everything is computed again."""
         return bool(self._batches) or self._whole
+
+    def touched(self, before: Mapping[str, int]) -> Touched | None:
+        """What the run may have changed since the versions `before` it; None if everything was computed again."""
+        if self._whole:
+            return None
+        stored = self._lake.catalog.stored
+        selected = {table.path: rows for table in stored if (rows := self._selected(table))}
+        return Touched(selected, before)
+
+    def _selected(self, table: Table) -> Rows | None:
+        """What selects the rows that the run may have changed; None for all rows."""
+        if table.path not in self.versions:
+            return lambda rows: rows.limit(0)
+        if table.load == "batch":
+            return lambda rows: rows.where(F.col(BATCH).isin(self._batches))
+        if table.load == "subject" and self._scope(table) is not None:
+            return lambda rows: _of_subjects(rows, table, self._subjects)
+        return None
 
     def provide(self, name: str, frame: DataFrame) -> None:
         """Offer `frame` to transformations under `name`."""

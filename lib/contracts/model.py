@@ -43,6 +43,7 @@ or `last_activity` of the data subject |
 
 from __future__ import annotations
 
+import hashlib
 import importlib.resources
 import json
 import re
@@ -250,6 +251,7 @@ class Catalog:
 
     tables: tuple[Table, ...]
     functions: tuple[str, ...] = ()  # statements that declare the functions of the contracts' SQL
+    digest: str = ""  # of the contracts and transformations: another one after each change
 
     def __iter__(self) -> Iterator[Table]:
         return iter(self.tables)
@@ -304,7 +306,19 @@ def load(folder: Path) -> Catalog:
     activities = _activities(folder / ACTIVITIES)
     described = [(file, *table) for file in files for table in _family(file, _read(file)["schema"][0])]
     tables = [_table(file, name, schema, activities) for file, name, schema in described]
-    return Catalog(_in_loading_order(_with_parameters(tables)), _functions(folder / FUNCTIONS))
+    return Catalog(_in_loading_order(_with_parameters(tables)), _functions(folder / FUNCTIONS), _digest(folder))
+
+
+def _digest(folder: Path) -> str:
+    """A digest of everything from which the content of the tables and the conditions on it follow."""
+    digest = hashlib.sha256()
+    for file in sorted(
+        file for pattern in ("*.sql", "*.py", "*/*.sql", "*/*.py", "*/*.yaml") for file in folder.glob(pattern)
+    ):
+        content = file.read_bytes()
+        digest.update(f"{file.relative_to(folder)} {len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()
 
 
 def _functions(file: Path) -> tuple[str, ...]:

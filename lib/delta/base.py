@@ -226,6 +226,7 @@ class Base:
         after = self._pinned(None)
         marts = {path: pinned for path, pinned in {**self.pins.tables, **after}.items() if path in wanted.tables}
         placed = publication.placed(self.storage, dataclasses.replace(wanted, pins=marts))
+        self.pins = dataclasses.replace(self.pins, contracts=self.catalog.digest)
         self._write(after, placed)
         publication.keep(self.storage, placed)
 

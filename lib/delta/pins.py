@@ -63,7 +63,8 @@ class Pins:
     """A lake as a job left it. `number` grows with each; `tables` maps paths below the lake to pins.
 
     `batches` and `removed` are the rows of the ledger's two tables; `operations` is the publication of
-    `mart_operations`; `rolled_back` are the runs whose publications a rollback has taken back.
+    `mart_operations`; `rolled_back` are the runs whose publications a rollback has taken back; `contracts` is the
+    digest of the contracts by which the last publication was made and audited.
     """
 
     number: int = 0
@@ -75,6 +76,7 @@ class Pins:
     removed: Sequence[Sequence[Any]] = ()
     operations: Mapping[str, Any] | None = None
     rolled_back: Sequence[str] = ()
+    contracts: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As a document; `pins` reads it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -46,7 +46,8 @@ class Request:
 
     `inputs` are the inputs to load, by the name of their mapping; `batches` are theirs, as far as `identified` found
     them without Spark. `rebuild` computes everything after bronze again from
-    bronze; `refresh` computes gold and the marts again from silver, in which no batch is pending.
+    bronze; `refresh` computes gold and the marts again from silver, in which no batch is pending. `audits_all` audits
+    whole tables, not only what the run has changed.
     """
 
     job: str
@@ -55,6 +56,7 @@ class Request:
     as_of: dt.date | None = None
     rebuild: bool = False
     refresh: bool = False
+    audits_all: bool = False
     reopen: Sequence[str] = ()
     batches: Sequence[Batch] | None = None
 
@@ -79,6 +81,7 @@ class _Progress:
     balances: Sequence[reconciliation.Balance] = ()
     judged: Sequence[rule_counts.Judgement] = ()
     subjects: int = 0
+    audited_all: bool = True
     findings: Sequence[audit.CheckResult] = ()
     versions: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
@@ -205,6 +208,7 @@ def _carry_through(lake: Lake, request: Request, entries: Sequence[Entry], pendi
 
 def _publish_or_fail(lake: Lake, request: Request, entries: Sequence[Entry], progress: _Progress) -> Result:
     ids = [entry.batch_id for entry in progress.pending]
+    before = {path: pinned.version for path, pinned in lake.base.pins.tables.items()}
     layers = Layers(lake, ids, whole=request.rebuild or request.refresh or not _published(entries))
     restricted = restrictions.pseudonymous(lake, keys.secret_key(lake.settings.secrets, bronze.PSEUDONYM_KEY))
     layers.provide(restrictions.table(lake).name, restricted)
@@ -215,7 +219,7 @@ def _publish_or_fail(lake: Lake, request: Request, entries: Sequence[Entry], pro
         raise AuditFailed("No row of this lake has a valid date.", "Check the mapping's date_formats.")
     _gold_and_marts(lake, layers, progress.as_of, known)
     progress.versions = lake.versions
-    _audit(lake, layers, progress)
+    _audit(lake, progress, set(layers.versions), _touched(lake, layers, before, request))
     publication = Publication(
         lake.run_id,
         now(),
@@ -267,9 +271,16 @@ def _gold_and_marts(lake: Lake, layers: Layers, day: dt.date, entries: Sequence[
     layers.release()
 
 
-def _audit(lake: Lake, layers: Layers, progress: _Progress) -> None:
+def _touched(lake: Lake, layers: Layers, before: Mapping[str, int], request: Request) -> audit.Touched | None:
+    """What of large tables is to be audited; None for everything, which a change of the contracts needs too."""
+    judged_by_others = lake.base.pins.contracts != lake.catalog.digest
+    return None if request.audits_all or judged_by_others else layers.touched(before)
+
+
+def _audit(lake: Lake, progress: _Progress, changed: Collection[str], touched: audit.Touched | None) -> None:
+    progress.audited_all = touched is None
     with lake.steps.step("audit"):
-        progress.findings = audit.audit(lake.tables, lake.catalog, progress.versions, set(layers.versions))
+        progress.findings = audit.audit(lake.tables, lake.catalog, progress.versions, changed, touched)
     failed = [finding for finding in progress.findings if not finding.passed]
     if failed:
         first, more = failed[0], f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
@@ -293,7 +304,13 @@ def _record(lake: Lake, progress: _Progress, status: str, message: str) -> None:
     with lake.steps.step("record"):
         run_log.store(lake, outcome)
         shown = Report(
-            lake.run_id, lake.started_at, outcome, progress.findings, progress.versions, tuple(lake.steps.done)
+            lake.run_id,
+            lake.started_at,
+            outcome,
+            progress.findings,
+            progress.versions,
+            tuple(lake.steps.done),
+            progress.audited_all,
         )
         lake.storage.write(_report_name(lake), render(shown))
 

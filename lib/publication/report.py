@@ -25,7 +25,10 @@ MINUTE = 60
 
 @dataclass(frozen=True)
 class Report:
-    """One run: its end, its checks, the versions that it wrote (table -> Delta version), and its steps."""
+    """One run: its end, its checks, the versions that it wrote (table -> Delta version), and its steps.
+
+    `audits_all` means that whole tables were checked, large ones too.
+    """
 
     run_id: str
     started_at: dt.datetime
@@ -33,6 +36,7 @@ class Report:
     results: Sequence[CheckResult]
     versions: Mapping[str, int]
     steps: Sequence[Step]
+    audits_all: bool = True
 
     @property
     def is_published(self) -> bool:

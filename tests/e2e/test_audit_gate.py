@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lib.audit import staged
 from tests.e2e.conftest import Sample
 from tests.e2e.lakes import Site, change_contract, contracts, differences, records
 
@@ -57,3 +58,26 @@ def test_a_failed_audit_publishes_nothing_until_it_passes(
     passed = site.job("pipeline", lake, *options)
     assert passed.code == 0, passed.err
     assert differences(lake, *small.batches) == []
+
+
+def test_of_large_tables_an_increment_audits_what_it_changed(
+    site: Site, small: Sample, first_batch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staged, "SMALL", -1)
+    lake = site.copy(first_batch, "large")
+    changed, everything = "the rows that this run may have changed were checked", "Every row was checked."
+    site.run(lake, small.batches[1])
+    assert differences(lake, *small.batches) == []
+    assert changed in newest_report(lake)
+    assert site.job("pipeline", lake, "--as-of", "2023-10-01").code == 0
+    assert changed in newest_report(lake)
+    assert site.job("pipeline", lake, "--as-of", "2023-10-02", "--audit", "full").code == 0
+    assert everything in newest_report(lake)
+    other = site.deployment(contracts(tmp_path / "contracts"))
+    change_contract(tmp_path / "contracts/mart_sales/trends.yaml", {"description": "Other words."})
+    assert site.job("pipeline", lake, "--as-of", "2023-10-03", deployment=other).code == 0
+    assert everything in newest_report(lake)
+
+
+def newest_report(lake: Path) -> str:
+    return max((lake / "reports").glob("*.html")).read_text(encoding="utf-8")

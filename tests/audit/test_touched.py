@@ -1,0 +1,95 @@
+"""Of a large table, an audit asks what a run has touched, and what that may have broken elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from lib.audit import staged
+from lib.audit.audit import Touched, audit
+from lib.contracts.model import Catalog
+from lib.delta.tables import Tables
+
+pytestmark = pytest.mark.spark
+
+WARDS = ["(-1L, 'Unknown')", "(1L, 'Eyes')", "(2L, 'Hands')"]
+OLD = ["(date'2024-01-02', 1, 1, 'planned', 'H52', 10.00BD)", "(date'2024-01-02', 2, 2, 'urgent', 'H53', 20.00BD)"]
+NONE = "cast(null as decimal(10,2))"
+
+
+@pytest.fixture(autouse=True)
+def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staged, "SMALL", -1)
+
+
+@pytest.fixture
+def tables(spark: SparkSession, tmp_path: Path) -> Tables:
+    return Tables(spark, str(tmp_path / "lake"), "test")
+
+
+def write(tables: Tables, catalog: Catalog, wards: Collection[str], visits: Collection[str]) -> dict[str, int]:
+    """A version of both tables, with its number."""
+    spark = tables.spark
+    frames = {
+        "wards": spark.sql(f"select * from values {', '.join(wards)} as w(ward_key, ward)"),
+        "visits": spark.sql(f"select * from values {', '.join(visits)} as v(day, number, ward_key, kind, code, fee)"),
+    }
+    return {f"clinic/{name}": tables.replace(catalog[name], frame) or 0 for name, frame in frames.items()}
+
+
+def found(
+    tables: Tables, catalog: Catalog, before: Mapping[str, int], now: Mapping[str, int], of_visits: str
+) -> dict[str, str]:
+    """The red checks of a run that touched these visits and all wards."""
+    touched = Touched({"clinic/visits": lambda rows: rows.where(of_visits)}, before)
+    changed = {path for path in now if now[path] != before[path]}
+    findings = audit(tables, catalog, now, changed, touched)
+    return {each.check: each.observed for each in findings if not each.passed}
+
+
+def test_a_sound_run_on_an_old_fault_passes_and_the_whole_audit_finds_it(tables: Tables, clinic: Catalog) -> None:
+    fault = f"(date'2024-01-02', 3, 1, cast(null as string), 'H1', {NONE})"
+    before = write(tables, clinic, WARDS, [*OLD, fault])
+    now = write(tables, clinic, WARDS, [*OLD, fault, f"(date'2024-01-03', 1, 2, 'urgent', 'H1', {NONE})"])
+    assert found(tables, clinic, before, now, "day > '2024-01-02'") == {}
+    everything = {each.check: each.observed for each in audit(tables, clinic, now) if not each.passed}
+    assert everything == {"kind: required": "1 of 4 rows otherwise"}
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (f"(date'2024-01-03', 1, 1, cast(null as string), 'H1', {NONE})", {"kind: required": "1 of 1 rows otherwise"}),
+        (f"(date'2024-01-03', 1, 99, 'urgent', 'H1', {NONE})", {"ward_key: relationship": "1 rows without"}),
+        ("(date'2024-01-03', 1, 1, 'urgent', 'H1', 5.00BD)", {"fees_are_known": "35.00"}),
+    ],
+    ids=["null", "orphan", "a sum over all rows"],
+)
+def test_a_fault_among_the_touched_rows(tables: Tables, clinic: Catalog, row: str, expected: dict[str, str]) -> None:
+    before = write(tables, clinic, WARDS, OLD)
+    now = write(tables, clinic, WARDS, [*OLD, row])
+    expected |= {"wards_have_visits": "false"} if ", 99," in row else {}
+    assert found(tables, clinic, before, now, "day > '2024-01-02'") == expected
+
+
+def test_a_touched_row_with_the_key_of_one_that_was_not(tables: Tables, clinic: Catalog) -> None:
+    before = write(tables, clinic, WARDS, OLD)
+    now = write(tables, clinic, WARDS, [*OLD, f"(date'2024-01-02', 1, 2, 'urgent', 'H9', {NONE})"])
+    assert found(tables, clinic, before, now, "code = 'H9'") == {"key: day, number": "1 rows too many"}
+
+
+def test_a_member_that_leaves_rows_that_were_not_touched(tables: Tables, clinic: Catalog) -> None:
+    before = write(tables, clinic, WARDS, OLD)
+    now = write(tables, clinic, [ward for ward in WARDS if "Eyes" not in ward], OLD)
+    expected = {"ward_key: relationship": "1 rows without", "wards_have_visits": "false"}
+    assert found(tables, clinic, before, now, "false") == expected
+
+
+def test_a_run_after_which_no_touched_row_is_left(tables: Tables, clinic: Catalog) -> None:
+    """As after an erasure: there is nothing to judge, and nothing to complain about."""
+    before = write(tables, clinic, WARDS, [*OLD, f"(date'2024-01-03', 1, 2, 'urgent', 'H1', {NONE})"])
+    now = write(tables, clinic, WARDS, OLD)
+    assert found(tables, clinic, before, now, "day > '2024-01-02'") == {}
