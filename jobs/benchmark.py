@@ -20,6 +20,7 @@ def arguments() -> Namespace:
         default=Path("data/benchmark"),
         help="folder for files and lake; if it is from an earlier benchmark, it is emptied",
     )
+    parser.add_argument("--floor", type=Path, metavar="FILE", help="only copy this CSV file into one Delta table")
     parser.add_argument("--erase", type=int, default=0, metavar="N", help="also time the erasure of N persons")
     return parser.parse_args()
 
@@ -36,6 +37,9 @@ def main(options: Namespace) -> str:
     from splitter.sample.plan import Plan
 
     _empty(options.work)
+    if options.floor:
+        benchmark.copy(session("benchmark"), options.floor, str(options.work / "floor"))
+        return f"{options.floor} was copied."
     plan = Plan(rows=options.rows, batches=2)
     csv = options.work / "sample.csv"
     write_sample(plan, csv)

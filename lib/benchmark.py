@@ -37,8 +37,8 @@ def measure(
     """
     floor = str(Path(settings.lake).parent / "floor")
     full, increment = inputs
-    _copy(spark, increment[0], f"{floor}_warm_up")
-    seconds = {"floor": _timed(lambda: _copy(spark, full[0], floor))}
+    copy(spark, increment[0], f"{floor}_warm_up")
+    seconds = {"floor": _timed(lambda: copy(spark, full[0], floor))}
     runs: dict[str, Any] = {}
     for name, (path, day) in {"full_load": full, "increment": increment, "repeat": increment}.items():
         lake = open_lake(spark, settings)
@@ -91,7 +91,8 @@ def _timed(work: Callable[[], object]) -> float:
     return time.monotonic() - started
 
 
-def _copy(spark: SparkSession, file: Path, target: str) -> None:
+def copy(spark: SparkSession, file: Path, target: str) -> None:
+    """Copy a CSV file into one Delta table, all columns as text."""
     frame = spark.read.option("header", "true").csv(str(file))
     # Delta refuses names with blanks.
     frame = frame.toDF(*(name.replace(" ", "_") for name in frame.columns))

@@ -47,7 +47,7 @@ class Steps:
             self._context.removeJobTag(tag)
         seconds = time.monotonic() - started
         self._ended.append((name, seconds, tag))
-        self._say(f"{name}: {seconds:.1f} s")
+        self._say(f"{name}: {seconds:.1f} s, {self._jobs(tag)} Spark jobs")
 
     def _jobs(self, tag: str) -> int:
         return len(self._context._jsc.sc().statusTracker().getJobIdsForTag(tag))
