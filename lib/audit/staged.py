@@ -7,7 +7,7 @@ small table that is nearly all of the work. So delta-rs, a reader of its own, re
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
@@ -31,20 +31,20 @@ Rows = Callable[[DataFrame], DataFrame]
 
 @dataclass(frozen=True)
 class Touched:
-    """What a run has touched: by table, what selects the rows that it may have changed, and the version that it found.
+    """What a run has touched: by table, what selects the rows that it may have changed, and the data files it found.
 
     All rows of a table without an entry may have changed.
     """
 
     rows: Mapping[str, Rows] = field(default_factory=dict)
-    before: Mapping[str, int] = field(default_factory=dict)
+    before: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Staged:
     """A table of the lake at `location`, at a version; None if the table does not exist and so has no rows.
 
-    `selected` selects the rows that the run may have changed, None all; `before` is the version that the run found,
+    `selected` selects the rows that the run may have changed, None all; `before` are the data files that the run found,
     None if everything is to be judged.
     """
 
@@ -53,7 +53,7 @@ class Staged:
     location: str
     version: int | None
     selected: Rows | None = None
-    before: int | None = None
+    before: Collection[str] | None = None
 
     @cached_property
     def rows(self) -> pa.Table | None:
@@ -80,9 +80,11 @@ class Staged:
         """The values that `column` had before the run, and has no longer; None if that is not known."""
         if self.before is None or self.version is None:
             return None
-        if self.before == self.version:
+        if not self.before:
             return frame_of(self.spark, [], self.table.schema).select(column)
-        earlier = self.spark.read.format("delta").option("versionAsOf", self.before).load(self.location)
+        # Delta would refuse an earlier version after a week, although its files are there.
+        files = [f"{self.location}/{name}" for name in self.before]
+        earlier = self.spark.read.schema(self.table.schema).parquet(*files)
         return (
             self._selected(earlier)
             .select(column)

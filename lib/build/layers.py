@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
@@ -47,8 +47,8 @@ class Layers:
         """Whether tables loaded by subject may change: a batch is under way, or everything is computed again."""
         return bool(self._batches) or self._whole
 
-    def touched(self, before: Mapping[str, int]) -> Touched | None:
-        """What the run may have changed since the versions `before` it; None if everything was computed again."""
+    def touched(self, before: Mapping[str, Collection[str]]) -> Touched | None:
+        """What the run may have changed since the data files `before` it; None if everything was computed again."""
         if self._whole:
             return None
         stored = self._lake.catalog.stored

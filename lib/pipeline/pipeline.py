@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -21,6 +21,7 @@ from lib.build import bronze, reconciliation, rule_counts
 from lib.build.layers import SUBJECTS, Layers
 from lib.contracts.model import BY_THE_ENGINE, Catalog
 from lib.delta import ledger
+from lib.delta.base import is_computed
 from lib.delta.lake import Lake
 from lib.delta.ledger import Entry, as_of
 from lib.delta.pins import Pins
@@ -208,7 +209,7 @@ def _carry_through(lake: Lake, request: Request, entries: Sequence[Entry], pendi
 
 def _publish_or_fail(lake: Lake, request: Request, entries: Sequence[Entry], progress: _Progress) -> Result:
     ids = [entry.batch_id for entry in progress.pending]
-    before = {path: pinned.version for path, pinned in lake.base.pins.tables.items()}
+    before = {path: pinned.files.keys() for path, pinned in lake.base.pins.tables.items()}
     layers = Layers(lake, ids, whole=request.rebuild or request.refresh or not _published(entries))
     restricted = restrictions.pseudonymous(lake, keys.secret_key(lake.settings.secrets, bronze.PSEUDONYM_KEY))
     layers.provide(restrictions.table(lake).name, restricted)
@@ -219,7 +220,9 @@ def _publish_or_fail(lake: Lake, request: Request, entries: Sequence[Entry], pro
         raise AuditFailed("No row of this lake has a valid date.", "Check the mapping's date_formats.")
     _gold_and_marts(lake, layers, progress.as_of, known)
     progress.versions = lake.versions
-    _audit(lake, progress, set(layers.versions), _touched(lake, layers, before, request))
+    judged_alike = lake.base.pins.contracts == lake.catalog.digest
+    everything = request.audits_all or not judged_alike
+    _audit(lake, layers, progress, None if everything else layers.touched(before))
     publication = Publication(
         lake.run_id,
         now(),
@@ -271,14 +274,11 @@ def _gold_and_marts(lake: Lake, layers: Layers, day: dt.date, entries: Sequence[
     layers.release()
 
 
-def _touched(lake: Lake, layers: Layers, before: Mapping[str, int], request: Request) -> audit.Touched | None:
-    """What of large tables is to be audited; None for everything, which a change of the contracts needs too."""
-    judged_by_others = lake.base.pins.contracts != lake.catalog.digest
-    return None if request.audits_all or judged_by_others else layers.touched(before)
-
-
-def _audit(lake: Lake, progress: _Progress, changed: Collection[str], touched: audit.Touched | None) -> None:
+def _audit(lake: Lake, layers: Layers, progress: _Progress, touched: audit.Touched | None) -> None:
+    """Audit what the run has touched; None: everything that is computed, which a change of the contracts needs too."""
     progress.audited_all = touched is None
+    computed = {table.path for table in lake.catalog.stored if is_computed(table)} if touched is None else set()
+    changed = computed | set(layers.versions)
     with lake.steps.step("audit"):
         progress.findings = audit.audit(lake.tables, lake.catalog, progress.versions, changed, touched)
     failed = [finding for finding in progress.findings if not finding.passed]
