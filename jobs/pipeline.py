@@ -79,9 +79,11 @@ def main(options: Namespace) -> str:
         audits_all=options.audit == "full",
     )
     with held(options, request.job, new=True) as place:
-        request = pipeline.identified(place.settings, place.catalog, request)
-        if said := resumption.nothing_to_do(place, request):
-            return said
+        if left := resumption.nothing_waits(place):
+            # Otherwise inputs have to wait: one that cannot be loaded must not keep a request from being finished.
+            request = pipeline.identified(place.settings, place.catalog, request)
+            if said := pipeline.nothing_to_do(left, request):
+                return said
         with place.opened(any_keys=options.new_key, mends=not options.new_key) as lake:
             renewed = [rotation.renew(lake)] if options.new_key else []
             damaged = bool(lake.base.damages)

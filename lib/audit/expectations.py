@@ -12,10 +12,13 @@ import datetime as dt
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 import great_expectations as gx
+import pyarrow as pa
+import pyarrow.compute as pc
 from great_expectations.core.result_format import ResultFormat
 from great_expectations.data_context.types.base import ProgressBarsConfig
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
@@ -31,7 +34,12 @@ VERDICT_ONLY = ResultFormat.BOOLEAN_ONLY
 COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0, "exclude_unexpected_values": True}
 # Describes how to read a text, and is not a condition on a typed column.
 FORMAT = "format"
-READS: Mapping[str, Callable[[str], Any]] = {"date": dt.date.fromisoformat, "timestamp": dt.datetime.fromisoformat}
+READS: Mapping[str, Callable[[str], Any]] = {
+    "date": dt.date.fromisoformat,
+    "timestamp": dt.datetime.fromisoformat,
+    "integer": int,
+    "number": float,
+}
 
 
 def suite(table: Table, *, whole: bool = True) -> gx.ExpectationSuite:
@@ -63,7 +71,7 @@ class Examiner:
 
     def add(self, staged: Staged) -> Callable[[], tuple[CheckResult, ...]]:
         """Prepare a table's suite; the returned function applies it and is safe in any thread."""
-        table, rows = staged.table, staged.rows
+        table, rows = staged.table, None if _is_read_differently(staged) else staged.rows
         source: Any = self._large if rows is None else self._small
         batches = source.add_dataframe_asset(table.path).add_batch_definition_whole_dataframe("staged")
         asked = suite(table, whole=rows is not None or staged.selected is None)
@@ -73,6 +81,15 @@ class Examiner:
             return tuple(_findings(table, batch, batch.validate(asked, result_format=VERDICT_ONLY).results))
 
         return examine
+
+
+def _is_read_differently(staged: Staged) -> bool:
+    """Whether pandas would judge the table otherwise than Spark: by Python's patterns, or with NaN for no value."""
+    if any("pattern" in column.options for column in staged.table.stored):
+        return True
+    return staged.rows is not None and any(
+        pc.any(pc.is_nan(column)).as_py() for column in staged.rows.columns if pa.types.is_floating(column.type)
+    )
 
 
 def _findings(table: Table, batch: Any, results: Iterable[Any]) -> Iterator[CheckResult]:
@@ -107,7 +124,11 @@ def _of_column(column: Column) -> Iterator[ExpectationConfiguration]:
         yield about.expect("expect_column_values_to_not_be_null", column=column.name)
     if column.values:
         about = _About(f"{column.name}: values", f"one of {len(column.values)} listed values", column.description)
-        yield about.expect("expect_column_values_to_be_in_set", column=column.name, value_set=list(column.values))
+        yield about.expect(
+            "expect_column_values_to_be_in_set",
+            column=column.name,
+            value_set=[_read(column, value) for value in column.values],
+        )
 
 
 def _of_options(table: Table, column: Column) -> Iterator[ExpectationConfiguration]:
@@ -124,9 +145,12 @@ def _of_options(table: Table, column: Column) -> Iterator[ExpectationConfigurati
         yield about.expect(kind, column=column.name, **arguments(_read(column, bound)))
 
 
-def _read(column: Column, bound: Any) -> Any:
+def _read(column: Column, stated: Any) -> Any:
+    """What a contract states, as a value of the column's type: not every engine converts it, nor in the same way."""
+    if column.physical_type.startswith("decimal"):
+        return Decimal(str(stated))
     reads = READS.get(column.logical_type)
-    return reads(bound) if reads and isinstance(bound, str) else bound
+    return reads(stated) if reads and isinstance(stated, str) else stated
 
 
 @dataclass(frozen=True)

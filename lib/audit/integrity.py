@@ -45,7 +45,7 @@ class Key:
         asked = staged[self.table.name]
         rows = asked.frame.where(stated).select(*columns)
         if asked.selected:
-            rows = rows.join(F.broadcast(asked.touched.select(*columns).distinct()), list(self.table.key), "left_semi")
+            rows = rows.join(asked.touched.select(*columns).distinct(), list(self.table.key), "left_semi")
         return _total(rows.groupBy(*columns).agg((F.count("*") - 1).alias("rows")))
 
     def finding(self, wrong: int) -> CheckResult:
@@ -87,7 +87,7 @@ class Link:
         if left is None:
             return _total(self._orphans(asked.frame, referred))
         # A row that was not touched is an orphan if what it refers to has left.
-        gone = F.broadcast(_keys(left, self.to_column))
+        gone = _keys(left, self.to_column).join(referred, "key", "left_anti")
         touched = self._orphans(asked.touched, referred).join(gone, "key", "left_anti")
         return _total(self._counted(asked.frame).join(gone, "key", "left_semi").unionAll(touched))
 

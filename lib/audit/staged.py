@@ -7,21 +7,26 @@ small table that is nearly all of the work. So delta-rs, a reader of its own, re
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
+from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
+from pyarrow import parquet
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
 from lib import address
 from lib.contracts.model import Table
+from lib.files import literal
 from lib.local_frames import frame_of
+from lib.sql import quoted
 
 SMALL = 4_000_000  # bytes on disk up to which a table is read into memory
 
@@ -60,9 +65,21 @@ class Staged:
         """All rows of a small table on this machine; None for any other table."""
         if self.version is None:
             return to_arrow_schema(_types(self.table)).empty_table()
-        if self._delta is None or sum(self._delta.get_add_actions()["size_bytes"].to_pylist()) > SMALL:
+        try:
+            return self._in_memory()
+        except (OSError, pa.ArrowException, DeltaError):
+            return None  # whatever is wrong with it, Spark says it in words that are known
+
+    def _in_memory(self) -> pa.Table | None:
+        # A newer version for readers has features, for example deletion vectors, without which rows would be wrong.
+        if self._delta is None or self._delta.protocol().min_reader_version > 1:
             return None
-        return self._delta.to_pyarrow_table()
+        if sum(self._delta.get_add_actions()["size_bytes"].to_pylist()) > SMALL:
+            return None
+        names = [unquote(uri.rpartition("/")[2]) for uri in self._delta.file_uris()]
+        if not names:
+            return to_arrow_schema(_types(self.table)).empty_table()
+        return in_memory([f"{self.location}/{name}" for name in names])
 
     @cached_property
     def frame(self) -> DataFrame:
@@ -83,7 +100,7 @@ class Staged:
         if not self.before:
             return frame_of(self.spark, [], self.table.schema).select(column)
         # Delta would refuse an earlier version after a week, although its files are there.
-        files = [f"{self.location}/{name}" for name in self.before]
+        files = [literal(f"{self.location}/{name}") for name in self.before]
         earlier = self.spark.read.schema(self.table.schema).parquet(*files)
         return (
             self._selected(earlier)
@@ -101,7 +118,9 @@ class Staged:
         """The rows for a query of Spark, by the shorter way. Rows about persons never become part of a plan."""
         if self.rows is None or self.table.personal:
             return self.frame
-        return self.spark.createDataFrame(self.rows)
+        types = {column.name: column.physical_type for column in self.table.stored}
+        rows = self.spark.createDataFrame(self.rows)
+        return rows.select(*(F.col(quoted(name)).cast(types[name]) for name in rows.columns if name in types))
 
     @cached_property
     def columns(self) -> list[str]:
@@ -134,6 +153,11 @@ def described(schema: StructType) -> list[str]:
 
 def _types(table: Table) -> StructType:
     return cast("StructType", StructType.fromDDL(table.schema))
+
+
+def in_memory(files: Sequence[str]) -> pa.Table:
+    """The rows of Parquet files. Raises `OSError` or an Arrow error for a damaged one: its pages have checksums."""
+    return parquet.read_table(list(files), page_checksum_verification=True, coerce_int96_timestamp_unit="us")
 
 
 def as_pandas(rows: pa.Table) -> Any:

@@ -25,7 +25,7 @@ from lib.delta.base import is_computed
 from lib.delta.lake import Lake
 from lib.delta.ledger import Entry, as_of
 from lib.delta.pins import Pins
-from lib.delta.publication import Publication, now
+from lib.delta.publication import Document, Publication, now
 from lib.errors import AuditFailed, LakehouseError, UsageError
 from lib.pipeline import recovery
 from lib.publication import run_log
@@ -97,7 +97,8 @@ def run(lake: Lake, request: Request) -> Result:
     entries = lake.ledger.entries()
     pending = [entry for entry in entries if entry.pending]
     published = lake.base.published
-    if not pending and not request.refresh and not _as_of_changes(entries, request, published):
+    asked = request.refresh or request.audits_all
+    if not pending and not asked and not _as_of_changes(entries, request, published):
         return Result(None, (), (), _nothing(published))
     if not entries:
         raise UsageError("This lake holds no batch yet.", "Name one with --input.")
@@ -120,12 +121,13 @@ def identified(settings: Settings, catalog: Catalog, request: Request) -> Reques
     return request
 
 
-def nothing_to_do(base: Pins, published: Publication | None, request: Request) -> str:
+def nothing_to_do(left: Document, request: Request) -> str:
     """Why the run has nothing to do in a lake that is as its last job left it; empty if there may be something."""
+    published, base = left.publication, left.base or Pins()
     entries = [ledger.stated(document) for document in base.batches]
     known = {entry.batch_id for entry in entries}
     new = request.batches is None or not known.issuperset(batch.id for batch in request.batches)
-    if new or request.rebuild or published is None or any(entry.pending for entry in entries):
+    if new or request.rebuild or request.audits_all or published is None or any(entry.pending for entry in entries):
         return ""
     return "" if _as_of_changes(entries, request, published) else _nothing(published)
 

@@ -10,12 +10,13 @@ import hashlib
 import hmac
 import secrets
 
+import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import parquet
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lib import address, keys
+from lib.audit.staged import in_memory
 from lib.build.transformations import transform
 from lib.contracts.model import Catalog, Table
 from lib.delta.lake import Lake
@@ -78,12 +79,16 @@ def may_be_open(root: str, catalog: Catalog, base: Pins) -> bool:
     folder = address.local_path(root)
     tables = [table for table in catalog if table.load == "anonymous" and table.path in base.tables]
     files = [(table, f"{root}/{table.path}/{name}") for table in tables for name in base.tables[table.path].files]
-    return bool(files) and (folder is None or any(_holds_open_line(table, file) for table, file in files))
+    return bool(files) and (folder is None or any(_may_hold_open_line(table, file) for table, file in files))
 
 
-def _holds_open_line(table: Table, file: str) -> bool:
+def _may_hold_open_line(table: Table, file: str) -> bool:
     (key,) = table.key
-    return bool(pc.any(pc.starts_with(parquet.read_table(file, columns=[key])[key], OPEN_LINE)).as_py())
+    try:
+        keys = in_memory([file])[key]
+    except (OSError, pa.ArrowException):
+        return True  # it is damaged: Spark reads it next, and says so
+    return bool(pc.any(pc.starts_with(keys, OPEN_LINE)).as_py())
 
 
 def _is_open(table: Table) -> Column:

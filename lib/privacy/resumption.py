@@ -7,29 +7,25 @@ from collections.abc import Collection
 from lib.accountability import auditlog, subject_requests
 from lib.delta import keyring, undisturbed
 from lib.delta.lake import Lake
+from lib.delta.publication import Document
 from lib.errors import UsageError
-from lib.pipeline import pipeline
-from lib.pipeline.pipeline import Request
 from lib.pipeline.writer import Place
 from lib.privacy import anonymous_lines, erasure, subject_rights
 from lib.privacy.receipts import Finished
 
 
-def nothing_to_do(place: Place, request: Request) -> str:
-    """Why the pipeline has nothing to do, found without Spark and Delta; empty if there may be something.
+def nothing_waits(place: Place) -> Document | None:
+    """What the last job left, if the lake still is exactly that and no request is open; None if a job may have work.
 
-    The lake is exactly as its last job left it, no request is open, and the inputs are loaded already.
+    Asks neither Spark nor Delta.
     """
     left = undisturbed.left(place.storage, place.catalog)
     if left is None or left.base is None:
-        return ""
-    secrets = place.settings.secrets
-    if not keyring.are_own(place.storage, secrets, left.base.keys) or any(
-        subject_requests.surveyed(secrets, place.storage.root)
-    ):
-        return ""
-    said = pipeline.nothing_to_do(left.base, left.publication, request)
-    return "" if said and anonymous_lines.may_be_open(place.storage.root, place.catalog, left.base) else said
+        return None
+    root, secrets = place.storage.root, place.settings.secrets
+    if not keyring.are_own(place.storage, secrets, left.base.keys) or any(subject_requests.surveyed(secrets, root)):
+        return None
+    return None if anonymous_lines.may_be_open(root, place.catalog, left.base) else left
 
 
 def resume(lake: Lake, *, partial: bool = False, anew: Collection[str] = ()) -> Finished:

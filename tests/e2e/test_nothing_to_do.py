@@ -79,6 +79,7 @@ def test_other_content_another_day_and_a_rebuild(site: Site, lake: Path, small: 
     assert starts_spark(without_spark(site, lake, "--input", f"{tmp_path}/new.csv"))
     assert starts_spark(without_spark(site, lake, "--as-of", "2024-01-01"))
     assert starts_spark(without_spark(site, lake, "--rebuild"))
+    assert starts_spark(without_spark(site, lake, "--audit", "full"))
     assert starts_spark(without_spark(site, site.lake("never-made")))
 
 
@@ -135,6 +136,17 @@ def the_history_lost_its_newest(lake: Path) -> None:
 def test_a_lake_that_is_not_as_it_was_left(site: Site, lake: Path, disturb: Callable[[Path], None]) -> None:
     disturb(lake)
     assert starts_spark(without_spark(site, lake))
+
+
+def test_an_input_that_cannot_be_loaded_waits_for_the_repair_of_the_lake(site: Site, lake: Path) -> None:
+    """Otherwise a nightly run with an empty folder would leave a killed job's remains, and its request, for ever."""
+    a_killed_job_has_committed(lake)
+    assert starts_spark(without_spark(site, lake, "--input", "/nowhere/missing.csv"))
+    ending = site.job("pipeline", lake, "--input", "/nowhere/missing.csv")
+    assert ending.code == 3
+    assert ending.last_line.startswith("There is no file /nowhere/missing.csv.")
+    newest = max((lake / "silver/users/_delta_log").glob("*.json"))
+    assert "RETURN TO BASE" in newest.read_text(encoding="utf-8")
 
 
 def test_a_request_that_is_open(site: Site, lake: Path) -> None:
