@@ -71,10 +71,11 @@ def test_of_large_tables_an_increment_audits_what_it_changed(
     assert changed in newest_report(lake)
     assert site.job("pipeline", lake, "--as-of", "2023-10-01").code == 0
     assert changed in newest_report(lake)
-    assert "gold/fact_sales" not in newest_report(lake)  # only the day has moved
+    of_facts = "user_version_key: required"
+    assert of_facts not in newest_report(lake)  # only the day has moved
     assert site.job("pipeline", lake, "--as-of", "2023-10-02", "--audit", "full").code == 0
     assert everything in newest_report(lake)
-    assert "gold/fact_sales" in newest_report(lake)
+    assert of_facts in newest_report(lake)
     other = site.deployment(contracts(tmp_path / "contracts"))
     change_contract(tmp_path / "contracts/mart_sales/trends.yaml", {"description": "Other words."})
     assert site.job("pipeline", lake, "--as-of", "2023-10-03", deployment=other).code == 0
