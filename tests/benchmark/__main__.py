@@ -44,7 +44,7 @@ def main() -> None:
     if options.increments:
         documents["increments"] = daily(emptied(options.work / "daily"), options.rows[0], options.increments)
     print(show(documents))  # noqa: T201 - a command's result
-    print(table(found), file=sys.stderr)  # noqa: T201
+    print(table(found), file=sys.stderr)  # noqa: T201 - a command's progress
 
 
 def emptied(work: Path) -> Path:

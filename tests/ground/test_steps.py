@@ -31,10 +31,12 @@ def test_a_line_comes_at_once_so_that_steps_side_by_side_do_not_share_one(monkey
 
     stream = Stream()
     monkeypatch.setattr(sys, "stderr", stream)
-    context: Any = SimpleNamespace(addJobTag=nothing, removeJobTag=nothing)
+    tracker = SimpleNamespace(getJobIdsForTag=lambda _tag: [7, 8])
+    java = SimpleNamespace(sc=lambda: SimpleNamespace(statusTracker=lambda: tracker))
+    context: Any = SimpleNamespace(addJobTag=nothing, removeJobTag=nothing, _jsc=java)
     with Steps(cast("SparkSession", SimpleNamespace(sparkContext=context)), verbose=True).step("one"):
         pass
     first, second = [piece for piece in stream.pieces if piece]
     assert first == "one ...\n"
     assert second.startswith("one: ")
-    assert second.endswith(" s\n")
+    assert second.endswith(" s, 2 Spark jobs\n")
