@@ -29,8 +29,6 @@ from lib.local_frames import frame_of
 from lib.sql import quoted
 
 SMALL = 4_000_000  # bytes on disk up to which a table is read into memory
-
-
 Rows = Callable[[DataFrame], DataFrame]
 
 
