@@ -2,36 +2,36 @@
 -- New and churned users, for every cell of every month, including zeros.
 with
 
-members as (
-    select region, channel, sign_up_date, cohort_month, churn_date, is_declared_churned
-    from user_lifecycle
-    where sign_up_date is not null
-),
-
 movements as (
-    select cohort_month as month, region, channel, 1 as sign_ups, 0 as churned_users, int(is_declared_churned) as declared_churned
-    from members
-    union all
-    select trunc(churn_date, 'month') as month, region, channel, 0 as sign_ups, 1 as churned_users, 0 as declared_churned
-    from members
-    where churn_date is not null
+    select
+        member_movements.day,
+        member_movements.region,
+        member_movements.channel,
+        member_movements.sign_ups,
+        member_movements.churned_users,
+        member_movements.declared_churned
+    from member_movements
+    cross join disclosure
+    where is_told(member_movements.told_from, member_movements.told_to, disclosure.open_from)
+        and member_movements.day <= :as_of
 ),
 
 moved as (
     select
-        month,
+        trunc(day, 'month') as month,
         region,
         channel,
         sum(sign_ups) as sign_ups,
         sum(churned_users) as churned_users,
         sum(declared_churned) as declared_churned
     from movements
-    group by month, region, channel
+    group by trunc(day, 'month'), region, channel
 ),
 
 span as (
-    select min(sign_up_date) as first_sign_up, collect_set(channel) as channels
-    from members
+    select min(day) as first_sign_up, collect_set(channel) as channels
+    from movements
+    where sign_ups > 0
 ),
 
 cells as (

@@ -1,5 +1,4 @@
 -- One row per day, region and category with a sale or a return.
--- The figures of the sales marts, read from the facts once: sales and returns by day, region and category.
 with
 
 lines as (
@@ -7,7 +6,7 @@ lines as (
     from fact_sales
     join dim_geography using (geography_key)
     join dim_product using (product_key)
-    where fact_sales.date_key <= date_key(:as_of)
+    where fact_sales.date_key <= date_key(:up_to)
 )
 
 select
@@ -17,6 +16,7 @@ select
     count_if(quantity > 0) as order_lines,
     sum(quantity) as units,
     coalesce(sum(revenue) filter (where quantity > 0), 0) as gross_revenue,
-    coalesce(sum(-revenue) filter (where quantity < 0), 0) as returned_revenue
+    coalesce(sum(-revenue) filter (where quantity < 0), 0) as returned_revenue,
+    count(*) as lines
 from lines
 group by date_key, region, category

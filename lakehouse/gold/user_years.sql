@@ -24,9 +24,7 @@ dated as (
         date_key,
         year_of(date_key) as year,
         month_bit(date_key) as month_bit,
-        date_key <= date_key(:as_of) as has_happened,
-        date_key <= date_key(:as_of)
-            and date_key < date_key(first_open_day(:as_of, :open_months)) as is_closed,
+        date_key <= date_key(:up_to) as has_happened,
         is_after_sign_up,
         is_purchase,
         is_sale
@@ -41,7 +39,6 @@ select
     bit_or(if(has_happened and is_sale, month_bit, 0)) as buyer_months,
     -- The day of the sign-up always has an activity: the sign-up itself or, if none is stated, the first one.
     min(if(is_after_sign_up, date_key, null)) as signed_up,
-    max(if(is_closed and is_after_sign_up, date_key, null)) as last_active,
     max(if(has_happened and is_purchase, date_key, null)) as last_purchase,
     min(if(has_happened and is_sale, date_key, null)) as first_sale
 from dated

@@ -2,29 +2,13 @@
 -- Products of each month, quarter and year, ranked by revenue within their region.
 with
 
-monthly_lines as (
-    select
-        month_of(fact_sales.date_key) as month_start,
-        dim_geography.region,
-        fact_sales.product_key,
-        count_if(fact_sales.quantity > 0) as order_lines,
-        sum(fact_sales.quantity) as units,
-        sum(fact_sales.revenue) as revenue,
-        coalesce(sum(fact_sales.rating), 0) as rating_sum,
-        count(fact_sales.rating) as rating_count
-    from fact_sales
-    join dim_geography using (geography_key)
-    where fact_sales.date_key <= date_key(:as_of)
-    group by month_of(fact_sales.date_key), dim_geography.region, fact_sales.product_key
-),
-
--- The longer periods are sums of months, so the facts are read once.
+-- The longer periods are sums of months, so no line is read again.
 periods as (
     select
         inline(array(
-            struct('month' as period, month_start as period_start),
-            struct('quarter' as period, trunc(month_start, 'quarter') as period_start),
-            struct('year' as period, trunc(month_start, 'year') as period_start)
+            struct('month' as period, month as period_start),
+            struct('quarter' as period, trunc(month, 'quarter') as period_start),
+            struct('year' as period, trunc(month, 'year') as period_start)
         )),
         region,
         product_key,
@@ -33,7 +17,7 @@ periods as (
         revenue,
         rating_sum,
         rating_count
-    from monthly_lines
+    from product_months
 ),
 
 sold as (

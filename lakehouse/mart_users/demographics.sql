@@ -5,20 +5,26 @@ with
 -- For users who came in a month that is not closed, or at an unknown date, no attribute is shown.
 users as (
     select
-        user_lifecycle.region,
-        user_lifecycle.gender,
-        user_lifecycle.age_band,
-        user_lifecycle.segment,
-        user_lifecycle.status,
-        coalesce(user_lifecycle.sign_up_date < disclosure.open_from, :open_months = 0) as is_told
-    from user_lifecycle
+        member_attributes.region,
+        member_attributes.gender,
+        member_attributes.age_band,
+        member_attributes.segment,
+        member_attributes.status,
+        if(
+            member_attributes.sign_up_month = never(),
+            :open_months = 0,
+            member_attributes.sign_up_month < disclosure.open_from
+        ) as has_come,
+        member_attributes.users
+    from member_attributes
     cross join disclosure
+    where is_told(member_attributes.told_from, member_attributes.told_to, disclosure.open_from)
 ),
 
 cells as (
-    select region, gender, age_band, segment, status, count(*) as users
+    select region, gender, age_band, segment, status, sum(users) as users
     from users
-    where is_told
+    where has_come
     group by all
 ),
 
@@ -123,7 +129,7 @@ shown as (
     join merged_regions using (region)
     group by all
     union all
-    select 'Other', 'Other', 'Other', 'Other', 'Other', count(*) from users where not is_told having count(*) > 0
+    select 'Other', 'Other', 'Other', 'Other', 'Other', sum(users) from users where not has_come having sum(users) > 0
 ),
 
 -- Users without any shown attribute are one cell; if it is smaller than k, it takes in the smallest other cell.

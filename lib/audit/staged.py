@@ -24,7 +24,7 @@ from pyspark.sql.types import StructType
 
 from lib import address
 from lib.contracts.model import Table
-from lib.files import literal
+from lib.delta.tables import of_files
 from lib.local_frames import frame_of
 from lib.sql import quoted
 
@@ -95,11 +95,7 @@ class Staged:
         """The values that `column` had before the run, and has no longer; None if that is not known."""
         if self.before is None or self.version is None:
             return None
-        if not self.before:
-            return frame_of(self.spark, [], self.table.schema).select(column)
-        # Delta would refuse an earlier version after a week, although its files are there.
-        files = [literal(f"{self.location}/{name}") for name in self.before]
-        earlier = self.spark.read.schema(self.table.schema).parquet(*files)
+        earlier = of_files(self.spark, self.table, self.location, self.before)
         return (
             self._selected(earlier)
             .select(column)
@@ -114,7 +110,7 @@ class Staged:
     @cached_property
     def view(self) -> DataFrame:
         """The rows for a query of Spark, by the shorter way. Rows about persons never become part of a plan."""
-        if self.rows is None or self.table.personal:
+        if self.rows is None or self.table.personal or self.table.load == "sum":  # a cell may count one person
             return self.frame
         types = {column.name: column.physical_type for column in self.table.stored}
         rows = self.spark.createDataFrame(self.rows)

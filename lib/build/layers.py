@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -10,12 +11,14 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lib.audit.results import CheckResult
 from lib.audit.staged import Rows, Touched
 from lib.build import rules
+from lib.build.cells import Cells
 from lib.build.transformations import transform
 from lib.contracts.model import Table
 from lib.delta.lake import Lake
-from lib.delta.tables import BATCH, IN_MEMORY
+from lib.delta.tables import BATCH, IN_MEMORY, Cut, free
 from lib.local_frames import frame_of
 from lib.sql import quoted
 
@@ -28,19 +31,26 @@ class Layers:
     """Computes tables of one run.
 
     `batches` are the ids of the batches under way. With `whole`, everything is computed again; otherwise tables loaded
-    by `subject` are recomputed only for the subjects of these batches.
+    by `subject` are recomputed only for the subjects of these batches. With `checks_cells`, cells that are kept by
+    difference are compared with all facts; `findings` says what came of it.
     """
 
-    def __init__(self, lake: Lake, batches: Sequence[str], *, whole: bool) -> None:
+    def __init__(self, lake: Lake, batches: Sequence[str], *, whole: bool, checks_cells: bool = False) -> None:
         self._lake = lake
         self._batches = list(batches)
         self._whole = whole
+        self._checks_cells = checks_cells
         self._frames: dict[str, DataFrame] = {}
         self._kept_frames: dict[str, DataFrame] = {}
         self._subjects: DataFrame | None = None
         # Inputs have the same names in the session, but not the same rows for every table.
         self._naming = threading.Lock()
+        self._asking = threading.Lock()
+        self._cuts: dict[str, Cut] = {}
+        self._cells = Cells(lake, self._cuts, self.frame, self._naming)
+        self._newest: dict[str, dt.date | None] = {}
         self.versions: dict[str, int] = {}
+        self.findings: list[CheckResult] = []
 
     @property
     def computes_subjects(self) -> bool:
@@ -79,7 +89,7 @@ class Layers:
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="layers") as pool:
             while waiting or running:
                 unfinished = {*waiting, *running.values()}
-                ready = [table for table in waiting.values() if unfinished.isdisjoint(table.inputs)]
+                ready = [table for table in waiting.values() if unfinished.isdisjoint(table.needs)]
                 for table in ready:
                     del waiting[table.name]
                     running[pool.submit(self._build, table, parameters)] = table.name
@@ -90,8 +100,12 @@ class Layers:
 
     def _build(self, table: Table, parameters: Mapping[str, Any]) -> None:
         with self._lake.steps.step(table.path):
+            if table.name in self._lake.catalog.steps_of_sums:
+                return  # computed where the cells need it, for their subjects only
             if table.is_view:
                 self._view(table, parameters)
+            elif table.load == "sum":
+                self._sum(table, parameters)
             else:
                 self._store(table, parameters)
 
@@ -108,11 +122,14 @@ class Layers:
         Spark frees it too, but only once Java happens to collect the references.
         """
         read = {SUBJECTS, *(name for table in coming for name in table.inputs)}
-        blocking = False
         for name in self._kept_frames.keys() - read:
             del self._frames[name]
-            plan: Any = self._kept_frames.pop(name)._jdf.logicalPlan()
-            plan.rdd().unpersist(blocking)
+            free(self._kept_frames.pop(name))
+        self._cells.release()
+        for name in self._cuts.keys() - read:
+            cut = self._cuts.pop(name)
+            free(cut.before)
+            free(cut.now)
 
     def _view(self, table: Table, parameters: Mapping[str, Any]) -> None:
         frame = self._compute(table, parameters)
@@ -130,13 +147,55 @@ class Layers:
         elif table.load == "subject":
             if self._subjects is None or tables.version(table) is None:
                 frame = self._with_members(table, frame)
-            version = tables.replace_subjects(table, frame, self._scope(table))
+            replaced = tables.replace_subjects(table, frame, self._scope(table))
+            version = replaced.version
+            if replaced.cut:
+                self._cuts[table.name] = replaced.cut
+                if not any(
+                    table in self._lake.catalog.sources(each) for each in self._lake.catalog if each.load == "sum"
+                ):
+                    free(replaced.cut.before)
         else:
             frame = self._with_members(table, frame)
             version = tables.replace(table, frame, files=1 if table.is_mart else None)
         if version is not None:
             self.versions[table.path] = version
-            self._frames[table.name] = self._kept(table, tables.read(table, version))
+            stored = tables.read(table, version)
+            # Of a table that is cut to the subjects, whole rows are rarely read.
+            self._frames[table.name] = stored if table.name in self._cuts else self._kept(table, stored)
+
+    def _sum(self, table: Table, parameters: Mapping[str, Any]) -> None:
+        tables, day = self._lake.tables, parameters["as_of"]
+        if self._whole or not self._cells.are_known(table):
+            version = self._cells.anew(table)
+        else:
+            subjects = self._subjects
+            version = self._cells.by_difference(table, subjects) if subjects is not None else tables.version(table)
+            if self._checks_cells and version is not None:
+                self._check_cells(table, version)
+        if version is not None:
+            self.versions[table.path] = version
+        frame = self._cells.up_to(table, day) if self._goes_beyond(day, table) else tables.read(table, version)
+        self._frames[table.name] = self._kept(table, frame)
+
+    def _goes_beyond(self, day: dt.date, table: Table) -> bool:
+        """Whether the inputs of cells hold later days, of whatever rows: a ledger knows only those of its batches."""
+        name = str(table.newest_day)
+        with self._asking:
+            if name not in self._newest:
+                self._newest[name] = newest = self.frame(name).collect()[0][0]
+                if newest and newest > day:
+                    told = f"The lake holds days after {day}: the marts were computed from all facts up to then."
+                    self._lake.base.said.append(told)
+            newest = self._newest[name]
+        return newest is not None and newest > day
+
+    def _check_cells(self, table: Table, version: int) -> None:
+        wrong = self._cells.wrong(table, version)
+        observed, promised = f"cells that differ: {wrong}", "each cell as computed from all facts"
+        self.findings.append(
+            CheckResult(table.path, "kept_by_difference", not wrong, observed, promised, table.description)
+        )
 
     def _kept(self, table: Table, frame: DataFrame) -> DataFrame:
         """Compute a frame that several tables read once, and keep it without its plan.
@@ -158,6 +217,8 @@ class Layers:
 
     def _scoped(self, table: Table, name: str) -> DataFrame:
         """An input as `table` sees it: only the rows of the affected subjects, if it is recomputed for these."""
+        if table.load == "subject" and name in self._cuts:
+            return self._cuts[name].now
         frame = self.frame(name)
         source = self._lake.catalog[name]
         if table.load != "subject" or source.is_view or self._scope(source) is None:

@@ -6,8 +6,11 @@ standard's own keys:
 | where | property | meaning |
 |---|---|---|
 | table | `load` | `batch`: rows belong to one batch and are replaced by batch; `subject`: recomputed for the \
-affected data subjects; `full`: recomputed as a whole; `anonymous`: the rows that stay after a data subject's erasure, \
+affected data subjects; `full`: recomputed as a whole; `sum`: sums over data subjects, kept by difference \
+(`lib.build.cells`); `anonymous`: the rows that stay after a data subject's erasure, \
 from the tables that it `remembers`, cut to the subjects; `engine`: written by the engine itself |
+| table | `rowsBehind` | of a table loaded by `sum`, the measure that counts the rows behind each of its rows |
+| table | `newestDay` | of a table loaded by `sum`, a view of one row and column: the newest day of its inputs |
 | table | `inputs` | names of the tables that the transformation reads |
 | table | `remembers` | names of the tables whose content before the run it reads, as `known_NAME` |
 | table | `transformation` | file beside the contract, default: the contract's name with `.sql` or `.py` |
@@ -62,7 +65,7 @@ from lib import durations
 from lib.errors import UsageError, nearest
 from lib.sql import bound, quoted, statements
 
-LOADS = ("batch", "subject", "full", "anonymous", "engine")
+LOADS = ("batch", "subject", "full", "sum", "anonymous", "engine")
 BY_THE_ENGINE = ("anonymous", "engine")
 CONSEQUENCES = ("quarantine", "repair", "flag")
 TREATMENTS = ("keep", "truncate", "drop")
@@ -72,7 +75,8 @@ QUARANTINED = "'quarantined'"  # the outcome of waiting rows, as SQL
 RIGHTS = ("erase", "export", "retention")
 LAST_ACTIVITY = "last_activity"
 TABLE_PROPERTIES = {
-    "load", "inputs", "remembers", "transformation", "parameters", "parametersOf", "subject", "persist",
+    "load", "rowsBehind", "newestDay", "inputs", "remembers", "transformation", "parameters", "parametersOf", "subject",
+    "persist",
     "declarations", "unknownMember", "restrictedMember", "outcome", "quarantineOf", "purpose", "legalBasis",
     "retention", "retentionFrom", "treatment",
     "subjectBy", "activity", "dataSubjects", "dataCategories", "exempt", "processingActivity", "french", "family",
@@ -190,6 +194,8 @@ class Table:
     parameters: Mapping[str, Any]
     parameters_of: str | None
     load: str
+    rows_behind: str | None
+    newest_day: str | None
     subject: str | None
     persist: bool
     declarations: Mapping[str, Declaration]
@@ -228,6 +234,16 @@ class Table:
     def key(self) -> tuple[str, ...]:
         """The columns of the primary key, in the contract's order."""
         return tuple(column.name for column in self.columns if column.primary_key)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The names of the tables and views that must be there before this one is made."""
+        return (*self.inputs, *([self.newest_day] if self.newest_day else []))
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """The columns beside the key. Of a table loaded by `sum`, these are what is summed."""
+        return tuple(column.name for column in self.columns if not column.primary_key)
 
     @property
     def members(self) -> tuple[Mapping[str, Any], ...]:
@@ -276,6 +292,23 @@ class Catalog:
     def stored(self) -> tuple[Table, ...]:
         """The tables that are more than a step of the computation."""
         return tuple(table for table in self.tables if not table.is_view)
+
+    @property
+    def steps_of_sums(self) -> frozenset[str]:
+        """The names of the views that only tables loaded by `sum`, or other such views, read."""
+        found: set[str] = set()
+        for table in reversed(self.tables):
+            readers = [each for each in self.tables if table.name in each.inputs]
+            if table.is_view and readers and all(each.load == "sum" or each.name in found for each in readers):
+                found.add(table.name)
+        return frozenset(found)
+
+    def sources(self, table: Table) -> tuple[Table, ...]:
+        """The tables from which a table loaded by `sum` is made, through whatever steps."""
+        found: dict[str, Table] = {}
+        for each in map(self.__getitem__, table.inputs):
+            found |= {one.name: one for one in (self.sources(each) if each.name in self.steps_of_sums else (each,))}
+        return tuple(found.values())
 
     @property
     def french(self) -> dict[str, str]:
@@ -401,7 +434,7 @@ def _in_loading_order(tables: Iterable[Table]) -> tuple[Table, ...]:
         if table.name in by_name:
             raise UsageError(f"Two contracts are named '{table.name}': {by_name[table.name].path} and {table.path}.")
         by_name[table.name] = table
-    graph = {table.name: [name for name in table.inputs if name != table.name] for table in by_name.values()}
+    graph = {table.name: [name for name in table.needs if name != table.name] for table in by_name.values()}
     for name, inputs in graph.items():
         for missing in set(inputs) - set(by_name):
             raise UsageError(f"Contract '{name}' reads '{missing}', which has no contract.", nearest(missing, by_name))
@@ -419,6 +452,7 @@ def _table(file: Path, name: str, schema: Mapping[str, Any], activities: Mapping
     for right in custom.get("exempt", {}):
         _require_known(right, RIGHTS, f"{file}: exempt right")
     _require_retention(schema, custom, file)
+    _require_sums(schema, custom, file)
     for active in custom.get("activity", ()):
         _require_known(active, {e["name"] for e in schema["properties"] if _is_date(e)}, f"{file}: activity")
     quality = schema.get("quality", [])
@@ -437,6 +471,8 @@ def _table(file: Path, name: str, schema: Mapping[str, Any], activities: Mapping
         parameters=custom.get("parameters", {}),
         parameters_of=custom.get("parametersOf"),
         load=custom.get("load", "full"),
+        rows_behind=custom.get("rowsBehind"),
+        newest_day=custom.get("newestDay"),
         subject=custom.get("subject"),
         persist=custom.get("persist", False),
         declarations={name: _declaration(stated) for name, stated in custom.get("declarations", {}).items()},
@@ -509,6 +545,27 @@ def _require_retention(schema: Mapping[str, Any], table: Mapping[str, Any], file
             )
         if "retentionFrom" in entry:
             _require_known(entry["retentionFrom"], counted_from, f"{file}: retentionFrom")
+
+
+def _require_sums(schema: Mapping[str, Any], table: Mapping[str, Any], file: Path) -> None:
+    """Refuse a table loaded by `sum` that cannot be: beside its key it has numbers only, and one counts its rows."""
+    if table.get("load") != "sum":
+        for name in sorted({"rowsBehind", "newestDay"} & table.keys()):
+            raise UsageError(f"{file}: {name} is for tables of load 'sum'.")
+        return
+    measures = {entry["name"]: entry for entry in schema["properties"] if not entry.get("primaryKey")}
+    wrong = [name for name, entry in measures.items() if not (_is_number(entry) and entry.get("required"))]
+    if wrong:
+        raise UsageError(f"{file}: load 'sum' needs a required number in each column beside the key, not '{wrong[0]}'.")
+    _require_known(table.get("rowsBehind", ""), measures, f"{file}: rowsBehind")
+    if "newestDay" not in table:
+        raise UsageError(
+            f"{file}: load 'sum' needs a newestDay.", "Name the view that tells the newest day of its inputs."
+        )
+
+
+def _is_number(entry: Mapping[str, Any]) -> bool:
+    return bool(entry.get("logicalType") in ("integer", "number"))
 
 
 def _is_date(entry: Mapping[str, Any]) -> bool:

@@ -29,6 +29,7 @@ from lib.errors import AuditFailed
 from lib.storage import Stamp, Storage, sidecar
 
 COPIES = f"{publication.BASES}/log"
+FROM_INPUTS = ("batch", "subject", "full", "sum")  # ways of loading whose rows all come from a lake's inputs
 OPERATION = "RETURN TO BASE"
 BACKUP = "Put this file back from a backup of the lake, and run the same command again."
 
@@ -188,7 +189,7 @@ class Base:
 
     def remedy(self, table: Table) -> str:
         """How to repair a damaged table."""
-        if table.load in ("batch", "subject", "full") or self.is_restorable(table):
+        if table.load in FROM_INPUTS or self.is_restorable(table):
             return "Run ./spark-submit.sh pipeline, which computes it again or states what it needs."
         return BACKUP
 
@@ -353,7 +354,7 @@ def _copy(table: Table, digest: str) -> str:
 
 def is_computed(table: Table) -> bool:
     """Whether everything in the table is computed from bronze."""
-    return table.load in ("batch", "subject", "full") and table.transformation is not None
+    return table.load in FROM_INPUTS and table.transformation is not None
 
 
 def _now_ms() -> int:

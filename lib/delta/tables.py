@@ -6,8 +6,9 @@ Without a change there is no commit. Every write returns the version that holds 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -18,6 +19,7 @@ from pyspark.storagelevel import StorageLevel
 
 from lib.accountability import anchors
 from lib.contracts.model import Table
+from lib.files import literal
 from lib.local_frames import frame_of
 from lib.sql import quoted
 
@@ -27,6 +29,26 @@ RETENTION_CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
 # As objects: otherwise Spark serializes the rows, and every query that reads them must deserialize them again.
 IN_MEMORY = StorageLevel.MEMORY_AND_DISK_DESER
 AT_ONCE = 3  # small tables that are vacuumed in parallel: most of the time is planning and listing
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The rows of some data subjects in a table, `before` they were replaced in its version `found`, and `now`.
+
+    Both are local checkpoints; `free` frees their memory.
+    """
+
+    found: int
+    before: DataFrame
+    now: DataFrame
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """The table's version after some rows were replaced, and the cut to their data subjects; None if all rows were."""
+
+    version: int | None
+    cut: Cut | None = None
 
 
 class Tables:
@@ -93,6 +115,10 @@ class Tables:
             reader = reader.option("versionAsOf", version)
         return reader.load(self.location(table))
 
+    def read_files(self, table: Table, names: Iterable[str]) -> DataFrame:
+        """The rows of these data files, of whatever version. Delta itself refuses an older version after a week."""
+        return of_files(self.spark, table, self.location(table), names)
+
     def conform(self, frame: DataFrame, table: Table) -> DataFrame:
         """The contract's stored columns of `frame`, by name, in the contract's order, type and with its comments."""
         return frame.select(
@@ -127,30 +153,40 @@ class Tables:
         finally:
             content.unpersist()
 
-    def replace_subjects(self, table: Table, frame: DataFrame, subjects: DataFrame | None) -> int | None:
+    def replace_subjects(self, table: Table, frame: DataFrame, subjects: DataFrame | None) -> Replaced:
         """Make `frame` the table's rows of the given subjects (None: of all); other rows stay unchanged.
 
         `subjects` has the column that the contract names as `subject`. Unchanged rows are not written. If rows are only
         added, they are appended, which rewrites nothing.
         """
         content = self.conform(frame, table)
-        if self.version(table) is None:
-            return self._write(table, content, "append")
+        found = self.version(table)
+        if found is None:
+            return Replaced(self._write(table, content, "append"))
         if subjects is None:
-            return self._write(table, content, "overwrite")
+            return Replaced(self._write(table, content, "overwrite"))
         # A transformation may also return rows without a person; these are in the table already.
-        content = content.join(F.broadcast(subjects), on=str(table.subject), how="left_semi")
-        content = self.conform(content, table)
-        changes = self._changes(table, content, subjects).persist(IN_MEMORY)
+        now, before = (self._cut(table, rows, subjects) for rows in (content, self.read(table)))
+        changes = self._changes(table, before, now).persist(IN_MEMORY)
         try:
             counted = {row["_change"]: row["count"] for row in changes.groupBy("_change").count().collect()}
             if counted.keys() == {"insert"}:
-                return self._write(table, self.conform(changes, table), "append")
-            if counted:
+                self._write(table, self.conform(changes, table), "append")
+            elif counted:
                 self._change(table, changes, sum(counted.values()) - counted.get("insert", 0))
-            return self.version(table)
+            return Replaced(self.version(table), Cut(found, before, now))
         finally:
             changes.unpersist()
+
+    def _cut(self, table: Table, rows: DataFrame, subjects: DataFrame) -> DataFrame:
+        """The rows of these subjects, kept in memory: a table is searched for them once."""
+        cut = rows.join(F.broadcast(subjects), on=str(table.subject), how="left_semi")
+        return self.conform(cut, table).localCheckpoint(storageLevel=IN_MEMORY)
+
+    def overwrite(self, table: Table, frame: DataFrame, *, files: int) -> int | None:
+        """Make `frame`, which differs from the table, its whole content, in this number of files."""
+        mode = "append" if self.version(table) is None else "overwrite"
+        return self._write(table, self.conform(frame, table).coalesce(files), mode)
 
     def append(self, table: Table, frame: DataFrame) -> int | None:
         """Add rows."""
@@ -202,11 +238,10 @@ class Tables:
         nothing = self._jvm.java.io.PrintStream(self._jvm.java.io.OutputStream.nullOutputStream())
         getattr(getattr(self._jvm.scala, "Console$"), "MODULE$").setOutDirect(nothing)
 
-    def _changes(self, table: Table, content: DataFrame, subjects: DataFrame) -> DataFrame:
+    def _changes(self, table: Table, before: DataFrame, now: DataFrame) -> DataFrame:
         names = [column.name for column in table.stored]
-        current = self.read(table).join(F.broadcast(subjects), on=str(table.subject), how="left_semi")
-        old = current.select(F.struct(*names).alias("old"), *(F.col(name).alias(f"_key_{name}") for name in table.key))
-        new = content.select(F.struct(*names).alias("new"), *(F.col(name).alias(f"_key_{name}") for name in table.key))
+        old = before.select(F.struct(*names).alias("old"), *(F.col(name).alias(f"_key_{name}") for name in table.key))
+        new = now.select(F.struct(*names).alias("new"), *(F.col(name).alias(f"_key_{name}") for name in table.key))
         both = old.join(new, on=[f"_key_{name}" for name in table.key], how="full_outer")
         change = F.when(F.col("old").isNull(), "insert").when(F.col("new").isNull(), "delete").otherwise("update")
         differing = both.where(~F.col("old").eqNullSafe(F.col("new")))
@@ -250,6 +285,19 @@ class Tables:
         return self.version(table)
 
 
+def free(checkpoint: DataFrame) -> None:
+    """Free the memory of a local checkpoint, which nobody reads any more. Spark would do so once Java collects it."""
+    blocking = False
+    plan: Any = checkpoint._jdf.logicalPlan()
+    plan.rdd().unpersist(blocking)
+
+
+def of_files(spark: SparkSession, table: Table, location: str, names: Iterable[str]) -> DataFrame:
+    """The rows of data files of the table at `location`; without any, an empty frame of its schema."""
+    files = [literal(f"{location}/{name}") for name in names]
+    return spark.read.schema(table.schema).parquet(*files) if files else frame_of(spark, [], table.schema)
+
+
 def properties(table: Table) -> dict[str, str]:
     """The Delta properties of a new table; for statistics, later would be too late."""
     stated = {
@@ -270,7 +318,7 @@ def _statistics(table: Table) -> dict[str, str]:
     example a channel that nobody else used. These tables are read completely anyway.
     """
     harmless = [column.name for column in table.stored if not column.personal and _has_statistics(column.physical_type)]
-    computed = table.load in ("full", "anonymous")
+    computed = table.load in ("full", "sum", "anonymous")
     if not table.personal and not computed:
         return {}
     if not harmless or computed:

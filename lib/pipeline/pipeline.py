@@ -212,7 +212,8 @@ def _carry_through(lake: Lake, request: Request, entries: Sequence[Entry], pendi
 def _publish_or_fail(lake: Lake, request: Request, entries: Sequence[Entry], progress: _Progress) -> Result:
     ids = [entry.batch_id for entry in progress.pending]
     before = {path: pinned.files.keys() for path, pinned in lake.base.pins.tables.items()}
-    layers = Layers(lake, ids, whole=request.rebuild or request.refresh or not _published(entries))
+    whole = request.rebuild or request.refresh or not _published(entries)
+    layers = Layers(lake, ids, whole=whole, checks_cells=request.audits_all)
     restricted = restrictions.pseudonymous(lake, keys.secret_key(lake.settings.secrets, bronze.PSEUDONYM_KEY))
     layers.provide(restrictions.table(lake).name, restricted)
     pending = _silver(lake, layers, progress.pending, progress)
@@ -282,7 +283,8 @@ def _audit(lake: Lake, layers: Layers, progress: _Progress, touched: audit.Touch
     computed = {table.path for table in lake.catalog.stored if is_computed(table)} if touched is None else set()
     changed = computed | set(layers.versions)
     with lake.steps.step("audit"):
-        progress.findings = audit.audit(lake.tables, lake.catalog, progress.versions, changed, touched)
+        found = audit.audit(lake.tables, lake.catalog, progress.versions, changed, touched)
+        progress.findings = (*layers.findings, *found)
     failed = [finding for finding in progress.findings if not finding.passed]
     if failed:
         first, more = failed[0], f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""

@@ -133,6 +133,51 @@ def test_a_value_that_no_job_understands_is_refused(
         altered("silver/users", stating(name, value))
 
 
+@pytest.mark.parametrize(
+    ("table", "change", "message"),
+    [
+        ("sales_daily", ("load", "sums"), "Did you mean 'sum'"),
+        ("sales_daily", ("load", "full"), "newestDay is for tables of load 'sum'"),
+        ("sales_daily", ("rowsBehind", "line"), "rowsBehind 'line' is unknown. Did you mean 'lines'"),
+        ("dim_channel", ("load", "sum"), "a required number in each column beside the key, not 'channel'"),
+    ],
+)
+def test_a_table_that_cannot_be_summed_is_refused(
+    altered: Callable[[str, Change], model.Catalog], table: str, change: tuple[str, object], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        altered(f"gold/{table}", stating(*change))
+
+
+@pytest.mark.parametrize(
+    ("left_out", "message"), [("rowsBehind", "rowsBehind '' is unknown"), ("newestDay", "needs a newestDay")]
+)
+def test_a_sum_states_what_it_needs(
+    altered: Callable[[str, Change], model.Catalog], left_out: str, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        altered("gold/sales_daily", lacking(left_out))
+
+
+def lacking(name: str) -> Change:
+    """Take a custom property from a table that has no processing activity."""
+
+    def take(schema: dict[str, Any]) -> None:
+        schema["customProperties"] = [each for each in schema["customProperties"] if each["property"] != name]
+
+    return take
+
+
+def test_views_that_only_sums_read_are_their_steps(altered: Callable[[str, Change], model.Catalog]) -> None:
+    catalog = model.load(ROOT / "lakehouse")
+    steps = {"user_years", "user_lifecycle", "user_versions", "user_spans", "user_months"}
+    assert catalog.steps_of_sums == steps
+    cohorts = catalog.sources(catalog["cohort_months"])
+    assert {table.name for table in cohorts} == {"fact_sales", "fact_user_activity", "dim_user", "dim_geography"}
+    read_by_a_mart = altered("mart_sales/trends", stating("inputs", ["sales_daily", "region_months", "user_years"]))
+    assert read_by_a_mart.steps_of_sums == steps - {"user_years"}
+
+
 def stating(name: str, value: object) -> Change:
     """Let a table state a property beside its activity."""
 

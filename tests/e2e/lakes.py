@@ -26,6 +26,7 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from lib import cli
+from lib.contracts import model
 from lib.delta.lake import open_lake
 from lib.pipeline import pipeline
 from lib.settings import load
@@ -35,6 +36,8 @@ from tests.oracle.delta import COMPARED, compare, published
 PROJECT = Path(__file__).resolve().parents[2]
 COMMAND = str(PROJECT / "spark-submit.sh")
 MEMORY = "1g"
+STAR = ("dim_user", "fact_sales", "fact_user_activity")
+CELLS = tuple(table.name for table in model.load(PROJECT / "lakehouse") if table.load == "sum")
 LONGEST_DEATH = 20  # seconds
 
 Content = dict[str, list[str]]
@@ -200,8 +203,8 @@ def newest(lake: Path, name: str) -> pa.Table:
 
 
 def gold(lake: Path) -> Content:
-    """The rows of the star's fact tables and users."""
-    return {name: rows(newest(lake, f"gold/{name}")) for name in ("dim_user", "fact_sales", "fact_user_activity")}
+    """The rows of the star's fact tables and users, and of the cells."""
+    return {name: rows(newest(lake, f"gold/{name}")) for name in (*STAR, *CELLS)}
 
 
 def rows(table: pa.Table) -> list[str]:

@@ -54,7 +54,7 @@ class Stays:
 
     def replace(self, rows: Sequence[Row], patients: Sequence[int]) -> int | None:
         subjects = frame_of(self.spark, [(patient,) for patient in patients], "patient bigint")
-        return self.tables.replace_subjects(self.table, self._frame(rows), subjects)
+        return self.tables.replace_subjects(self.table, self._frame(rows), subjects).version
 
     def rows(self) -> list[tuple[int, int, str | None]]:
         return [tuple(row) for row in self.tables.read(self.table).orderBy("stay").collect()]

@@ -92,7 +92,8 @@ class Star:
     def _compute(self, table: Table, as_of: str) -> DataFrame:
         told = {"k": self.k, "open_months": self.open_months} if "k" in table.parameters else {}
         own = replace(table, parameters={**table.parameters, **told})
-        rows = transform(self.spark, own, {"as_of": date.fromisoformat(as_of)})
+        day = date.fromisoformat(as_of)
+        rows = transform(self.spark, own, {"as_of": day, "up_to": day})
         return rows.select(*(rows[column.name].cast(column.physical_type) for column in table.stored))
 
     def _provide(self) -> None:
@@ -117,11 +118,11 @@ def everything_of(sales: Iterable[Sale], *, signed_up: str) -> list[Activity]:
 
 
 def _needed(table: Table) -> list[Table]:
-    """The table and the views that it reads, in loading order."""
+    """The table and the views and cells that it reads, in loading order."""
     names = {table.name}
     for candidate in reversed(CATALOG.tables):
         if candidate.name in names:
-            names.update(name for name in candidate.inputs if CATALOG[name].is_view)
+            names.update(name for name in candidate.inputs if CATALOG[name].is_view or CATALOG[name].load == "sum")
     return [candidate for candidate in CATALOG if candidate.name in names]
 
 

@@ -66,7 +66,7 @@ def computed(spark: SparkSession, table: Table, case: Mapping[str, Any]) -> Rows
         provided(spark, CATALOG[name], given.get(name, []))
     declare_functions(spark, CATALOG)
     day = case.get("as_of", date(2030, 1, 1))
-    frame = transformations.transform(spark, table, {"as_of": day})
+    frame = transformations.transform(spark, table, {"as_of": day, "up_to": day})
     wanted = list(dict.fromkeys(name for row in case["expected"] for name in row))
     order = [name for name in table.key if name in wanted] or sorted(wanted)
     rows = frame.orderBy(*order).select(*wanted).collect() if wanted else frame.collect()

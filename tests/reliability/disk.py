@@ -47,9 +47,8 @@ class Disk:
         return copy
 
     @contextmanager
-    def cuts(self, pause: Callable[[], float]) -> Iterator[list[Path]]:
+    def cuts(self, found: list[Path], pause: Callable[[], float]) -> Iterator[None]:
         """Cut the power again and again while something is done, with a pause before each, in seconds."""
-        found: list[Path] = []
         ended = threading.Event()
 
         def cut_on() -> None:
@@ -59,7 +58,7 @@ class Disk:
         thread = threading.Thread(target=cut_on)
         thread.start()
         try:
-            yield found
+            yield
         finally:
             ended.set()
             thread.join()

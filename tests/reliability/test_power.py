@@ -41,11 +41,13 @@ def power(shop: Shop, tmp_path: Path) -> Iterator[Disk]:
 def cut_during(power: Disk, shop: Shop, expected: Undisturbed, number: int) -> list[Path]:
     """So many disks as random moments of the job would leave them, and at the end the one right after it."""
     chance = random.Random(SEED)  # noqa: S311 - no secret
+    cuts: list[Path] = []
     with mounted(power.file, power.place):
-        shop.begin(expected.start)
-        os.sync()
-        with power.cuts(lambda: chance.expovariate(1 / OFTEN)) as cuts:
-            assert expected.job.carry_out(shop).code == 0
+        while not cuts or len(cuts) < number - 1:  # a rollback is over before the power is cut that often
+            shop.begin(expected.start)
+            os.sync()
+            with power.cuts(cuts, lambda: chance.expovariate(1 / OFTEN)):
+                assert expected.job.carry_out(shop).code == 0
         last = power.cut("last")
     chosen = set(chance.sample(range(len(cuts)), min(number - 1, len(cuts))))
     for cut in (cut for at, cut in enumerate(cuts) if at not in chosen):
