@@ -222,6 +222,19 @@ class Base:
         if after or anyway or self.unsaved or self._keys() != self.pins.keys:
             self._write(after, self.published)
 
+    def drop_unread(self) -> None:
+        """Remove the files of older versions that nobody reads any more, of the tables that are computed from bronze.
+
+        Without this a lake grows with every batch by the tables that the batch rewrites. Marts keep their versions for
+        readers. First the pins forget the files: if the job dies then, the next one removes them as orphans.
+        """
+        computed = [table.path for table in self.catalog.stored if is_computed(table) and not table.is_mart]
+        unread = {path: pinned for path in computed if (pinned := self.pins.tables.get(path)) and pinned.left}
+        if unread:
+            self._write({path: dataclasses.replace(pinned, left=()) for path, pinned in unread.items()}, self.published)
+            gone = [f"{path}/{name}" for path, pinned in unread.items() for name in pinned.left]
+            self.storage.remove([*gone, *map(sidecar, gone)])
+
     def publish(self, wanted: Publication) -> None:
         """Do the same as `advance`, and let people read `wanted` from now on."""
         after = self._pinned(None)

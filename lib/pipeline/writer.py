@@ -56,6 +56,7 @@ class Place:
             auditlog.of(self.settings).require_ready()
         yield lake
         lake.base.advance()
+        lake.base.drop_unread()
         for line in lake.base.said:
             print(line, file=sys.stderr)  # noqa: T201 - the job's own repairs, before its last line
 

@@ -6,7 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pyspark.sql import Column
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from lib.contracts import coverage
@@ -56,7 +58,7 @@ def _scope(lake: Lake, place: str) -> Scope:
     if newest is None or version is None or version > newest:
         raise UsageError(f"There is no version {match[2] or 0} of {table.path} in this lake.", f"Newest: {newest}.")
     rows = lake.tables.read(table, version)
-    counted = rows.agg(F.count("*").alias("rows"), _persons(lake, table).alias("persons")).collect()[0]
+    counted = _counted(lake, table, rows, is_newest=version == newest)
     return Scope(
         table=table.path,
         version=version,
@@ -65,6 +67,19 @@ def _scope(lake: Lake, place: str) -> Scope:
         categories=table.data_categories,
         columns=tuple(column.name for column in table.stored if column.personal),
         protection=PROTECTION[table.subject_by] if table.subject and table.subject_by else NOBODY,
+    )
+
+
+def _counted(lake: Lake, table: Table, rows: DataFrame, *, is_newest: bool) -> Row:
+    try:
+        return rows.agg(F.count("*").alias("rows"), _persons(lake, table).alias("persons")).collect()[0]
+    except (PySparkException, Py4JJavaError):
+        if is_newest:
+            raise
+    # Not as a consequence of the missing file, which would be taken for damage.
+    raise UsageError(
+        f"The files of that version of {table.path} have been removed: nobody read it any more.",
+        "Leave out the version: the newest one holds at least the persons who have not been erased since.",
     )
 
 

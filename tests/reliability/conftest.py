@@ -146,7 +146,7 @@ def few_tables(folder: Path) -> Path:
         table = catalog[name]
         if table.path not in needed:
             needed.add(table.path)
-            for other in (*table.inputs, *table.remembers, *references(table)):
+            for other in (*table.needs, *table.remembers, *references(table)):
                 need(other)
 
     for table in catalog:

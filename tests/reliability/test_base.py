@@ -10,6 +10,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from deltalake import DeltaTable
 
 from lib.delta import deltalog, publication
 from lib.delta.base import Base
@@ -261,6 +262,25 @@ def test_a_rollback_lasts_though_files_had_to_be_read_again(shop: Shop, start: P
     assert after != before
     shop.open()
     assert shop.told() == after
+
+
+def test_a_batch_leaves_no_older_files_of_tables_that_nobody_reads(shop: Shop, start: Path) -> None:
+    shop.begin(start)
+    before = {table: DeltaTable(str(shop.lake / table)).version() for table in ("gold/sales_daily", "gold/fact_sales")}
+    assert shop.load(3).code == 0
+    for table, version in before.items():
+        now = DeltaTable(str(shop.lake / table))
+        assert now.version() > version
+        assert {file.name for file in (shop.lake / table).glob("*.parquet")} == set(map(name_of, now.file_uris()))
+    mart = shop.lake / "mart_sales/trends"
+    assert len(list(mart.glob("*.parquet"))) > len(DeltaTable(str(mart)).file_uris())  # its readers may still read
+    refused = shop.job("breach_scope", "--table", f"gold/sales_daily@{before['gold/sales_daily']}")
+    assert (refused.code, "have been removed: nobody read it any more" in refused.last_line) == (2, True)
+    assert shop.job("verify").code == 0
+
+
+def name_of(uri: str) -> str:
+    return uri.rpartition("/")[2]
 
 
 def test_a_rollback_outlives_the_removal_of_older_versions(shop: Shop, start: Path) -> None:
