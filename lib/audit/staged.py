@@ -7,7 +7,7 @@ small table that is nearly all of the work. So delta-rs, a reader of its own, re
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
@@ -16,7 +16,6 @@ from urllib.parse import unquote
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
-from pyarrow import parquet
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
@@ -24,6 +23,7 @@ from pyspark.sql.types import StructType
 
 from lib import address
 from lib.contracts.model import Table
+from lib.delta.small import in_memory
 from lib.delta.tables import of_files
 from lib.local_frames import frame_of
 from lib.sql import quoted
@@ -147,11 +147,6 @@ def described(schema: StructType) -> list[str]:
 
 def _types(table: Table) -> StructType:
     return cast("StructType", StructType.fromDDL(table.schema))
-
-
-def in_memory(files: Sequence[str]) -> pa.Table:
-    """The rows of Parquet files. Raises `OSError` or an Arrow error for a damaged one: its pages have checksums."""
-    return parquet.read_table(list(files), page_checksum_verification=True, coerce_int96_timestamp_unit="us")
 
 
 def as_pandas(rows: pa.Table) -> Any:
