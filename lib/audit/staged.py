@@ -23,12 +23,13 @@ from pyspark.sql.types import StructType
 
 from lib import address
 from lib.contracts.model import Table
+from lib.delta import small
 from lib.delta.small import in_memory
 from lib.delta.tables import of_files
 from lib.local_frames import frame_of
 from lib.sql import quoted
 
-SMALL = 4_000_000  # bytes on disk up to which a table is read into memory
+SMALL = small.BYTES
 Rows = Callable[[DataFrame], DataFrame]
 
 

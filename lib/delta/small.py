@@ -17,6 +17,7 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from pyarrow import compute, parquet
 
 FEW = 200_000  # rows up to which a table is written from memory
+BYTES = 4_000_000  # on disk, up to which a table is read into memory
 
 
 def written(
@@ -48,6 +49,14 @@ def without(rows: pa.Table, others: pa.Table, key: Sequence[str]) -> pa.Table:
     known = set(zip(*(others.column(name).to_pylist() for name in key), strict=True))
     keys = zip(*(rows.column(name).to_pylist() for name in key), strict=True)
     return rows.filter(pa.array([each not in known for each in keys], pa.bool_()))
+
+
+def summed(rows: pa.Table, key: Sequence[str]) -> pa.Table:
+    """One row for each key, which has the sums of all other columns, in the columns and types of `rows`."""
+    measures = [name for name in rows.column_names if name not in key]
+    found = rows.group_by(list(key)).aggregate([(name, "sum") for name in measures])
+    columns = [found.column(f"{name}_sum" if name in measures else name) for name in rows.column_names]
+    return pa.table(dict(zip(rows.column_names, columns, strict=True))).cast(rows.schema)
 
 
 def are_same(left: pa.Table, right: pa.Table) -> bool:

@@ -34,6 +34,7 @@ READERS_KEEP = "interval 60 days"
 RETENTION_CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
 # As objects: otherwise Spark serializes the rows, and every query that reads them must deserialize them again.
 IN_MEMORY = StorageLevel.MEMORY_AND_DISK_DESER
+LOCAL = 50_000  # rows up to which a table is a part of the plans that read it
 AT_ONCE = 3  # small tables that are vacuumed in parallel: most of the time is planning and listing
 
 
@@ -67,6 +68,7 @@ class Tables:
         self._jvm: Any = spark._jvm
         # This run is the lake's only writer, so a version stays known until this run writes.
         self._versions: dict[str, int | None] = {}
+        self._known: dict[str, pa.Table] = {}
         # Before older versions are removed for good, nothing may build on them any more (`lib.delta.base`).
         self.before_vacuum: Callable[[], None] = lambda: None
         self.state({})
@@ -79,6 +81,7 @@ class Tables:
     def forget(self) -> None:
         """Forget all known versions: the logs have been changed in another way."""
         self._versions.clear()
+        self._known.clear()
         self._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
 
     def files(self, table: Table) -> dict[str, int]:
@@ -102,6 +105,11 @@ class Tables:
         if table.path not in self._versions:
             self._versions[table.path] = self._newest(table)
         return self._versions[table.path]
+
+    def _forget(self, table: Table) -> None:
+        """Forget the version of a table that Spark has just changed."""
+        self._versions.pop(table.path, None)
+        self._known.pop(table.path, None)
 
     def _newest(self, table: Table) -> int | None:
         in_background = False
@@ -151,12 +159,13 @@ class Tables:
             content = content.coalesce(files)
         content = content.persist(IN_MEMORY)
         try:
-            found, rows = self.version(table), self._few(table, content)
+            found, rows = self.version(table), self.few(table, content)
             if rows is not None:
                 folder = self._folder(table)
                 if found is not None and folder and small.are_same(rows, small.content(folder, found)):
+                    self._known[table.path] = rows
                     return found
-                return self._write_few(table, rows, "overwrite")
+                return self.write_few(table, rows, "overwrite")
             if found is not None and _same(content, self.read(table)):
                 return found
             return self._write(table, content, "overwrite")
@@ -167,15 +176,15 @@ class Tables:
         """The table's folder; None if it is not on this machine."""
         return address.local_path(self.location(table))
 
-    def _few(self, table: Table, frame: DataFrame) -> pa.Table | None:
+    def few(self, table: Table, frame: DataFrame) -> pa.Table | None:
         """The rows, if they are few enough to be written from memory; None otherwise, or if they are about persons."""
         if table.personal or self._folder(table) is None:
             return None
         rows = frame.limit(small.FEW + 1).toArrow()
         return None if rows.num_rows > small.FEW else rows
 
-    def _write_few(self, table: Table, rows: pa.Table, mode: str) -> int | None:
-        """Write rows from memory: their columns are the contract's."""
+    def write_few(self, table: Table, rows: pa.Table, mode: str) -> int | None:
+        """Write rows from memory, which have the contract's columns, in the folder of a table on this machine."""
         is_new = self.version(table) is None
         types = to_arrow_schema(cast("StructType", StructType.fromDDL(table.schema)))
         comments = {column.name: {"comment": column.description} for column in table.stored}
@@ -184,7 +193,25 @@ class Tables:
         content = rows.cast(pa.schema(fields))
         folder, stated = self._folder(table), properties(table) if is_new else None
         self._versions[table.path] = small.written(folder, content, mode, self.metadata, stated) if folder else None
+        self._known.pop(table.path, None)
+        if mode == "overwrite":
+            self._known[table.path] = content
         return self._versions[table.path]
+
+    def known(self, table: Table) -> DataFrame | None:
+        """The newest rows of a small table without a scan, if this run has just written or compared them."""
+        rows = self._known.get(table.path)
+        if rows is None or rows.num_rows > LOCAL:
+            return None
+        return self.conform(self.spark.createDataFrame(rows), table)
+
+    def few_of_files(self, table: Table, names: Mapping[str, int]) -> pa.Table | None:
+        """The rows of these data files, given with their bytes, if they are few; None otherwise."""
+        if self._folder(table) is None or sum(names.values()) > small.BYTES:
+            return None
+        types = to_arrow_schema(cast("StructType", StructType.fromDDL(table.schema)))
+        files = [str(Path(self.location(table)) / name) for name in names]
+        return small.in_memory(files).select(types.names) if files else types.empty_table()
 
     def replace_subjects(self, table: Table, frame: DataFrame, subjects: DataFrame | None) -> Replaced:
         """Make `frame` the table's rows of the given subjects (None: of all); other rows stay unchanged.
@@ -220,9 +247,9 @@ class Tables:
         """Make `frame`, which differs from the table, its whole content, in this number of files."""
         content = self.conform(frame, table).coalesce(files).persist(IN_MEMORY)
         try:
-            rows = self._few(table, content)
+            rows = self.few(table, content)
             if rows is not None:
-                return self._write_few(table, rows, "overwrite")
+                return self.write_few(table, rows, "overwrite")
             return self._write(table, content, "overwrite")
         finally:
             content.unpersist()
@@ -230,19 +257,19 @@ class Tables:
     def append(self, table: Table, frame: DataFrame) -> int | None:
         """Add rows."""
         content = self.conform(frame, table)
-        rows = self._few(table, content)
-        return self._write(table, content, "append") if rows is None else self._write_few(table, rows, "append")
+        rows = self.few(table, content)
+        return self._write(table, content, "append") if rows is None else self.write_few(table, rows, "append")
 
     def upsert(self, table: Table, frame: DataFrame) -> int | None:
         """Add rows, or replace rows of the same key."""
         found, folder, content = self.version(table), self._folder(table), self.conform(frame, table)
-        rows = self._few(table, content)
+        rows = self.few(table, content)
         if rows is not None and folder:
             others = (
                 small.without(small.content(folder, found), rows, table.key) if found is not None else rows.slice(0, 0)
             )
             if others.num_rows <= small.FEW:
-                return self._write_few(table, pa.concat_tables([others.cast(rows.schema), rows]), "overwrite")
+                return self.write_few(table, pa.concat_tables([others.cast(rows.schema), rows]), "overwrite")
         if found is None:
             return self._write(table, content, "append")
         self._merge(table, content.withColumn("_change", F.lit("update")))
@@ -254,14 +281,14 @@ class Tables:
             on = " and ".join(f"target.{quoted(name)} <=> source.{quoted(name)}" for name in keys.columns)
             target = DeltaTable.forPath(self.spark, self.location(table)).alias("target")
             target.merge(keys.distinct().alias("source"), on).whenMatchedDelete().execute()
-            self._versions.pop(table.path, None)
+            self._forget(table)
         return self.version(table)
 
     def delete_where(self, table: Table, condition: Column) -> None:
         """Delete the rows that meet a condition. The log keeps it, so it may name a day, but no value of a row."""
         if self.version(table) is not None and not self.read(table).where(condition).isEmpty():
             DeltaTable.forPath(self.spark, self.location(table)).delete(condition)
-            self._versions.pop(table.path, None)
+            self._forget(table)
 
     def vacuum(self, *tables: Table) -> None:
         """Remove every file that the newest versions do not name: older versions, and orphans of killed jobs.
@@ -280,7 +307,7 @@ class Tables:
     def _vacuum(self, table: Table) -> None:
         self._silence()
         self.spark.sql(f"vacuum delta.{quoted(self.location(table))} full retain 0 hours").collect()
-        self._versions.pop(table.path, None)
+        self._forget(table)
 
     def _silence(self) -> None:
         """Keep the calling thread's vacuum from printing what it removed: stdout is for the results of a job."""
@@ -323,14 +350,14 @@ class Tables:
             .whenNotMatchedInsert(condition="source._change <> 'delete'", values=values)
             .execute()
         )
-        self._versions.pop(table.path, None)
+        self._forget(table)
 
     def _write(self, table: Table, content: DataFrame, mode: str, options: dict[str, str] | None = None) -> int | None:
         writer = content.write.format("delta").mode(mode).options(**(options or {}))
         if self.version(table) is None:
             writer = writer.options(**properties(table))
         writer.save(self.location(table))
-        self._versions.pop(table.path, None)
+        self._forget(table)
         return self.version(table)
 
 

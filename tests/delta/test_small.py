@@ -88,6 +88,24 @@ def test_rows_with_lists_are_compared_too() -> None:
     assert not small.are_same(lists, lists.take([2, 1, 1]))
 
 
+def test_rows_of_one_key_are_summed() -> None:
+    schema = pa.schema(
+        [("day", pa.date32()), ("region", pa.string()), ("revenue", pa.decimal128(28, 4)), ("lines", pa.int64())]
+    )
+    stated = [
+        (dt.date(2026, 1, 1), "Asia", "1.5", 2),
+        (dt.date(2026, 1, 1), "Asia", "-1.5", -2),
+        (None, "Asia", "2", 1),
+    ]
+    cells = [dict(zip(schema.names, (day, region, Decimal(money), n), strict=True)) for day, region, money, n in stated]
+    found = small.summed(pa.Table.from_pylist(cells, schema=schema), ["day", "region"])
+    assert found.schema == schema
+    assert found.to_pylist() == [
+        {"day": dt.date(2026, 1, 1), "region": "Asia", "revenue": Decimal(0), "lines": 0},
+        {"day": None, "region": "Asia", "revenue": Decimal(2), "lines": 1},
+    ]
+
+
 def test_rows_of_another_key_stay() -> None:
     twice = pa.table({"batch": ["a", "b", None, "c"], "rows": [1, 2, 3, 4]})
     assert small.without(twice, pa.table({"batch": ["b", None], "rows": [9, 9]}), ["batch"]).to_pylist() == [
