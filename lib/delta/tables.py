@@ -1,4 +1,4 @@
-"""Delta tables of a lake: the only module that writes them.
+"""Delta tables of a lake: the only module that writes them, large ones by Spark and small ones by `lib.delta.small`.
 
 Without a change there is no commit. Every write returns the version that holds its result.
 """
