@@ -11,6 +11,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
+from lib import faults
 from lib.contracts import coverage
 from lib.contracts.model import Table
 from lib.delta.lake import Lake
@@ -23,6 +24,7 @@ PROTECTION = {
     "hashed_pseudonym": "hashes of pseudonyms under a secret key; attributes in plain text",
     "suppression_token": "tokens under a secret key of their own",
 }
+MISSING = re.compile("FILE_NOT_EXIST|FileNotFoundException")
 NOBODY = "no row leads to a person"
 
 
@@ -73,8 +75,8 @@ def _scope(lake: Lake, place: str) -> Scope:
 def _counted(lake: Lake, table: Table, rows: DataFrame, *, is_newest: bool) -> Row:
     try:
         return rows.agg(F.count("*").alias("rows"), _persons(lake, table).alias("persons")).collect()[0]
-    except (PySparkException, Py4JJavaError):
-        if is_newest:
+    except (PySparkException, Py4JJavaError) as error:
+        if is_newest or not any(map(MISSING.search, faults.texts(error))):
             raise
     # Not as a consequence of the missing file, which would be taken for damage.
     raise UsageError(
