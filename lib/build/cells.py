@@ -146,7 +146,7 @@ class Cells:
             pa.concat_tables([known, changes.select(known.column_names).cast(known.schema)]), table.key
         )
         behind = compute.not_equal(cells.column(str(table.rows_behind)), 0)
-        return self._tables.write_few(table, cells.filter(behind), "overwrite")
+        return self._tables.write_few(table, cells.filter(behind))
 
     def _few_pinned(self, table: Table) -> pa.Table | None:
         sizes = {name: file.size for name, file in self._pins.tables[table.path].files.items()}

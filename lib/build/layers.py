@@ -126,6 +126,7 @@ class Layers:
             del self._frames[name]
             free(self._kept_frames.pop(name))
         self._cells.release()
+        self._lake.tables.release()
         for name in self._cuts.keys() - read:
             cut = self._cuts.pop(name)
             free(cut.before)

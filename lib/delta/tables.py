@@ -9,22 +9,19 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal
 from urllib.parse import unquote
 
 import pyarrow as pa
 from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import to_arrow_schema
-from pyspark.sql.types import StructType
 from pyspark.storagelevel import StorageLevel
 
-from lib import address
 from lib.accountability import anchors
 from lib.contracts.model import Table
 from lib.delta import small
+from lib.delta.small import SmallTable
 from lib.files import literal
 from lib.local_frames import frame_of
 from lib.sql import quoted
@@ -160,58 +157,60 @@ class Tables:
         content = content.persist(IN_MEMORY)
         try:
             found, rows = self.version(table), self.few(table, content)
-            if rows is not None:
-                folder = self._folder(table)
-                if found is not None and folder and small.are_same(rows, small.content(folder, found)):
-                    self._known[table.path] = rows
-                    return found
-                return self.write_few(table, rows, "overwrite")
+            known = self._rows(table) if rows is not None else None
+            if rows is not None and known is not None and small.are_same(rows, known):
+                self._known[table.path] = rows
+                return found
+            if rows is not None and (found is None or known is not None):
+                return self.write_few(table, rows)
             if found is not None and _same(content, self.read(table)):
                 return found
             return self._write(table, content, "overwrite")
         finally:
             content.unpersist()
 
-    def _folder(self, table: Table) -> Path | None:
-        """The table's folder; None if it is not on this machine."""
-        return address.local_path(self.location(table))
-
     def few(self, table: Table, frame: DataFrame) -> pa.Table | None:
-        """The rows, if they are few enough to be written from memory; None otherwise, or if they are about persons."""
-        if table.personal or self._folder(table) is None:
+        """The rows, if they are few enough to be written from memory; None otherwise, or if Spark must write them."""
+        place = SmallTable.at(self.location(table), table)
+        if place is None or (self.version(table) is not None and place.has_other_columns()):
             return None
         rows = frame.limit(small.FEW + 1).toArrow()
-        return None if rows.num_rows > small.FEW else rows
+        return None if rows.num_rows > small.FEW else rows.select(place.schema.names).cast(place.schema)
 
-    def write_few(self, table: Table, rows: pa.Table, mode: str) -> int | None:
-        """Write rows from memory, which have the contract's columns, in the folder of a table on this machine."""
-        is_new = self.version(table) is None
-        types = to_arrow_schema(cast("StructType", StructType.fromDDL(table.schema)))
-        comments = {column.name: {"comment": column.description} for column in table.stored}
-        # As Spark writes them: every column may be NULL, the audit says which may not.
-        fields = [pa.field(each.name, each.type, metadata=comments[each.name]) for each in types]
-        content = rows.cast(pa.schema(fields))
-        folder, stated = self._folder(table), properties(table) if is_new else None
-        self._versions[table.path] = small.written(folder, content, mode, self.metadata, stated) if folder else None
+    def few_of_files(self, table: Table, names: Mapping[str, int]) -> pa.Table | None:
+        """The rows of these data files, given with their bytes, if they are few and sound; None otherwise."""
+        place = SmallTable.at(self.location(table), table)
+        return place.rows_of(set(names), sum(names.values())) if place else None
+
+    def _rows(self, table: Table) -> pa.Table | None:
+        """The newest rows, if they are few and sound; None otherwise."""
+        place, version = SmallTable.at(self.location(table), table), self.version(table)
+        return place.rows(version) if place and version is not None else None
+
+    def write_few(self, table: Table, rows: pa.Table, mode: Literal["append", "overwrite"] = "overwrite") -> int | None:
+        """Write the result of `few`, or rows like it, from memory; return the version."""
+        place = SmallTable.at(self.location(table), table)
+        assert place  # noqa: S101 - whoever has few rows has asked
+        stated = properties(table) if self.version(table) is None else None
+        self._versions[table.path] = place.write(rows, mode, self.metadata, stated)
         self._known.pop(table.path, None)
         if mode == "overwrite":
-            self._known[table.path] = content
+            self._known[table.path] = rows
         return self._versions[table.path]
 
     def known(self, table: Table) -> DataFrame | None:
-        """The newest rows of a small table without a scan, if this run has just written or compared them."""
+        """The newest rows of a small table without a scan, if this run has just written or compared them.
+
+        They become a part of plans, so it has none for cells, of which one may count one person.
+        """
         rows = self._known.get(table.path)
-        if rows is None or rows.num_rows > LOCAL:
+        if rows is None or rows.num_rows > LOCAL or table.load == "sum":
             return None
         return self.conform(self.spark.createDataFrame(rows), table)
 
-    def few_of_files(self, table: Table, names: Mapping[str, int]) -> pa.Table | None:
-        """The rows of these data files, given with their bytes, if they are few; None otherwise."""
-        if self._folder(table) is None or sum(names.values()) > small.BYTES:
-            return None
-        types = to_arrow_schema(cast("StructType", StructType.fromDDL(table.schema)))
-        files = [str(Path(self.location(table)) / name) for name in names]
-        return small.in_memory(files).select(types.names) if files else types.empty_table()
+    def release(self) -> None:
+        """Free the memory of the rows that the run has written."""
+        self._known.clear()
 
     def replace_subjects(self, table: Table, frame: DataFrame, subjects: DataFrame | None) -> Replaced:
         """Make `frame` the table's rows of the given subjects (None: of all); other rows stay unchanged.
@@ -248,9 +247,7 @@ class Tables:
         content = self.conform(frame, table).coalesce(files).persist(IN_MEMORY)
         try:
             rows = self.few(table, content)
-            if rows is not None:
-                return self.write_few(table, rows, "overwrite")
-            return self._write(table, content, "overwrite")
+            return self._write(table, content, "overwrite") if rows is None else self.write_few(table, rows)
         finally:
             content.unpersist()
 
@@ -262,14 +259,13 @@ class Tables:
 
     def upsert(self, table: Table, frame: DataFrame) -> int | None:
         """Add rows, or replace rows of the same key."""
-        found, folder, content = self.version(table), self._folder(table), self.conform(frame, table)
+        found, content = self.version(table), self.conform(frame, table)
         rows = self.few(table, content)
-        if rows is not None and folder:
-            others = (
-                small.without(small.content(folder, found), rows, table.key) if found is not None else rows.slice(0, 0)
-            )
-            if others.num_rows <= small.FEW:
-                return self.write_few(table, pa.concat_tables([others.cast(rows.schema), rows]), "overwrite")
+        if rows is not None:
+            known = rows.slice(0, 0) if found is None else self._rows(table)
+            together = small.replaced(known, rows, table.key) if known is not None else None
+            if together is not None:
+                return self.write_few(table, together)
         if found is None:
             return self._write(table, content, "append")
         self._merge(table, content.withColumn("_change", F.lit("update")))
