@@ -33,7 +33,7 @@ lint: setup ## format, lint, types and import rules
 	$(run) mypy --config-file superset/mypy.toml
 	.venv/bin/lint-imports --no-cache
 
-check: lint test-unit ## lint, and the tests without Spark (under two minutes)
+check: lint test-unit ## lint, and the tests without Spark (some minutes)
 
 test: setup ## all tests but those of test-long, two folders at a time
 	@$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target $(FOLDERS:%=test-%) test-unit
