@@ -6,7 +6,7 @@ ROWS ?= 200000 1000000
 FOLDERS := privacy e2e serving dashboards marts audit sources setup reliability hospital
 PYTHON_FILES := lib lakehouse splitter jobs superset tests
 run := .venv/bin/python -m
-.PHONY: help setup format lint check test test-unit test-long test-containers $(FOLDERS:%=test-%) notebook superset lock benchmark clean
+.PHONY: help setup setup-superset format lint check test test-unit test-long test-containers $(FOLDERS:%=test-%) notebook superset lock benchmark clean
 # A test's Spark lives for seconds; the second of Java's two compilers would cost more time than it gives back.
 # With the first alone Java keeps 48 MB of code, which a folder of tests fills; then it interprets, for minutes.
 export SPARK_SUBMIT_OPTS ?= -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m
@@ -16,6 +16,10 @@ help: ## print this list
 
 setup: ## make .venv and .jars, if they are missing
 	@./spark-submit.sh --setup-only
+
+# Some tests run code of the dashboards in Superset's own environment.
+setup-superset: setup
+	@superset/start.sh --setup-only
 
 format: setup ## format the code
 	$(run) ruff format
@@ -29,17 +33,19 @@ lint: setup ## format, lint, types and import rules
 	$(run) mypy --config-file superset/mypy.toml
 	.venv/bin/lint-imports --no-cache
 
-check: lint test-unit ## lint, and the tests without Spark (under two minutes)
+check: lint test-unit ## lint, and the tests without Spark (some minutes)
 
 test: setup ## all tests but those of test-long, two folders at a time
 	@$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target $(FOLDERS:%=test-%) test-unit
 
 # A process has one Spark session, and a second one would begin with the first one's settings: so one for each folder.
-test-unit: setup
+test-unit: setup-superset
 	$(run) pytest -q -m "not spark and not e2e"
 
 $(FOLDERS:%=test-%): test-%: setup
 	$(run) pytest -q -m "(spark or e2e) and not long" tests/$*
+
+test-dashboards: setup-superset
 
 test-long: setup ## the tests that kill, reorder and replay whole runs (many minutes)
 	$(run) pytest -m long

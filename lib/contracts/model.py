@@ -52,7 +52,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from string import Template
@@ -293,7 +293,7 @@ class Catalog:
         """The tables that are more than a step of the computation."""
         return tuple(table for table in self.tables if not table.is_view)
 
-    @property
+    @cached_property
     def steps_of_sums(self) -> frozenset[str]:
         """The names of the views that only tables loaded by `sum`, or other such views, read."""
         found: set[str] = set()

@@ -30,7 +30,6 @@ from lib.delta.deltalog import LOG
 from lib.delta.ledger import BATCHES, REMOVED, Entry
 from lib.delta.tables import BATCH
 from lib.errors import AuditFailed, UsageError
-from lib.local_frames import frame_of
 
 if TYPE_CHECKING:
     from lib.contracts.model import Table
@@ -168,10 +167,8 @@ def _sound_rows(lake: Lake, table: Table) -> DataFrame:
     if differing is None:
         return lake.tables.read(table)
     pinned = lake.base.pins.tables[table.path]
-    sound = [f"{lake.tables.location(table)}/{name}" for name in pinned.files if name not in differing.files]
-    if differing.log or not sound:
-        return frame_of(lake.spark, [], table.schema)
-    return lake.spark.read.schema(table.schema).parquet(*sound)
+    sound = [name for name in pinned.files if name not in differing.files]
+    return lake.tables.read_files(table, [] if differing.log else sound)
 
 
 def _take_out(lake: Lake, table: Table) -> None:

@@ -95,14 +95,14 @@ def loading(export: tuple[Path, dt.date]) -> Sequence[str]:
 def first_rows(file: Path, rows: int) -> Path:
     """A file of the first rows of another one; no field of the sample holds a line break."""
     few = file.with_name(f"{file.stem}-few.csv")
-    with file.open(encoding="utf-8") as source, few.open("w", encoding="utf-8") as target:
+    with file.open("rb") as source, few.open("wb") as target:  # the sample has rows that are no UTF-8
         target.writelines(itertools.islice(source, rows + 1))
     return few
 
 
 def ids(file: Path) -> Iterator[str]:
     """The persons of an export, each once, in the order of their first rows."""
-    with file.open(encoding="utf-8") as source:
+    with file.open(encoding="utf-8", errors="replace") as source:
         at = next(source).rstrip("\n").split(",").index("ID")
         seen: set[str] = set()
         for line in source:
