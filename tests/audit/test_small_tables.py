@@ -82,10 +82,12 @@ def test_what_was_written_is_read(days: SmallTable) -> None:
     both = rows(days, *STATED)
     days.write(both.slice(1), "append", RUN, None)
     days.write(both.slice(0, 0), "overwrite", RUN, None)
-    found = [days.rows(version) for version in range(3)]
-    assert [each and each.num_rows for each in found] == [2, 3, 0]
-    assert found[0] is not None
-    assert small.are_same(found[0], both)
+    two, three, none = (days.rows(version) for version in range(3))
+    assert two is not None
+    assert three is not None
+    assert none is not None
+    assert [two.num_rows, three.num_rows, none.num_rows] == [2, 3, 0]
+    assert small.are_same(two, both)
     assert list(days.folder.glob("**/*#*")) == []
 
 
