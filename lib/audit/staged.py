@@ -1,13 +1,15 @@
 """The versions that an audit judges: large ones as frames of Spark, small ones as rows in memory.
 
 Whenever Spark plans a query over a Delta table, it runs a job to list its files, and each answer is one more job. For a
-small table that is nearly all of the work. So delta-rs, a reader of its own, reads it once, and no job is needed.
+small table that is nearly all of the work. So delta-rs, a reader of its own, reads it once, and no job is needed. Of a
+large table it says which files belong to the version, and Spark reads these. The rows that a run may have changed are
+searched for once, and if they are few, they are judged in memory too.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
@@ -25,11 +27,12 @@ from lib import address
 from lib.contracts.model import Table
 from lib.delta import small
 from lib.delta.small import in_memory
-from lib.delta.tables import of_files
+from lib.delta.tables import IN_MEMORY, free, of_files
 from lib.local_frames import frame_of
 from lib.sql import quoted
 
 SMALL = small.BYTES
+FEW = small.FEW
 Rows = Callable[[DataFrame], DataFrame]
 
 
@@ -70,43 +73,73 @@ class Staged:
             return None  # whatever is wrong with it, Spark says it in words that are known
 
     def _in_memory(self) -> pa.Table | None:
-        # A newer version for readers has features, for example deletion vectors, without which rows would be wrong.
-        if self._delta is None or self._delta.protocol().min_reader_version > 1:
+        if self._files is None or self._delta is None:
             return None
         if sum(self._delta.get_add_actions()["size_bytes"].to_pylist()) > SMALL:
             return None
-        names = [unquote(uri.rpartition("/")[2]) for uri in self._delta.file_uris()]
-        if not names:
+        return self._rows_of(self._files)
+
+    def _rows_of(self, names: Iterable[str]) -> pa.Table:
+        files = [f"{self.location}/{name}" for name in names]
+        return in_memory(files) if files else to_arrow_schema(_types(self.table)).empty_table()
+
+    @cached_property
+    def judged(self) -> pa.Table | None:
+        """All rows of a small table, and those of a large one that the run may have changed; None if there are many."""
+        if self.rows is not None or self.selected is None:
+            return self.rows
+        if self._is_unchanged:
             return to_arrow_schema(_types(self.table)).empty_table()
-        return in_memory([f"{self.location}/{name}" for name in names])
+        rows = self.touched.limit(FEW + 1).toArrow()
+        return rows if rows.num_rows <= FEW else None
 
     @cached_property
     def frame(self) -> DataFrame:
         """The rows as Spark reads them."""
         if self.version is None:
             return frame_of(self.spark, [], self.table.schema)
+        if self._files is not None and self.columns == expected(self.table):
+            return of_files(self.spark, self.table, self.location, self._files)
         return self.spark.read.format("delta").option("versionAsOf", self.version).load(self.location)
 
-    @property
+    @cached_property
     def touched(self) -> DataFrame:
-        """Those rows of `frame` that the run may have changed."""
-        return self._selected(self.frame)
+        """Those rows of `frame` that the run may have changed, kept until `release`: several questions read them."""
+        if not self.selected:
+            return self.frame
+        return self._selected(self.frame).localCheckpoint(storageLevel=IN_MEMORY)
 
-    def left(self, column: str) -> DataFrame | None:
-        """The values that `column` had before the run, and has no longer; None if that is not known."""
+    def release(self) -> None:
+        """Free the memory of kept rows."""
+        if self.selected and "touched" in vars(self):
+            free(self.touched)
+
+    def earlier(self, column: str) -> DataFrame | None:
+        """The values that `column` had before the run in the rows that it may have changed; None if unknown."""
         if self.before is None or self.version is None:
             return None
-        earlier = of_files(self.spark, self.table, self.location, self.before)
-        return (
-            self._selected(earlier)
-            .select(column)
-            .join(self.touched.select(column), on=column, how="left_anti")
-            .distinct()
-        )
+        names = () if self._is_unchanged else self.before
+        return self._selected(of_files(self.spark, self.table, self.location, names)).select(quoted(column)).distinct()
+
+    def earlier_in_memory(self, column: str) -> pa.ChunkedArray | None:
+        """All values that `column` of a small table had before the run; None if it was large, or if that is unknown."""
+        folder = address.local_path(self.location)
+        if self.before is None or folder is None:
+            return None
+        try:
+            if sum((folder / name).stat().st_size for name in self.before) > SMALL:
+                return None
+            return self._rows_of(() if self._is_unchanged else self.before)[column]
+        except (OSError, KeyError, pa.ArrowException):
+            return None
+
+    @property
+    def _is_unchanged(self) -> bool:
+        return self.before is not None and self._files is not None and set(self.before) == set(self._files)
 
     def _selected(self, rows: DataFrame) -> DataFrame:
         # A join moves its column to the front.
-        return self.selected(rows).select(*rows.columns) if self.selected else rows
+        return self.selected(rows).select(*map(quoted, rows.columns)) if self.selected else rows
 
     @cached_property
     def view(self) -> DataFrame:
@@ -125,6 +158,14 @@ class Staged:
         if self._delta is None:
             return described(self.frame.schema)
         return described(StructType.fromJson(json.loads(self._delta.schema().to_json())))
+
+    @cached_property
+    def _files(self) -> list[str] | None:
+        """The names of the version's data files; None if it is not known that they hold just the version's rows."""
+        # A newer version for readers has features, for example deletion vectors, without which rows would be wrong.
+        if self._delta is None or self._delta.protocol().min_reader_version > 1:
+            return None
+        return [unquote(uri.rpartition("/")[2]) for uri in self._delta.file_uris()]
 
     @cached_property
     def _delta(self) -> DeltaTable | None:
