@@ -159,7 +159,7 @@ local_megabytes() {
     esac
     previous=$word
   done
-  ((${#files[@]} == 0)) || [[ " ${job_options[*]} " == *' --rebuild '* ]] || part=32
+  ((${#files[@]} == 0)) || [[ " ${job_options[*]} " =~ \ --rebuild\ |\ --audit[=\ ]full\  ]] || part=32
   printf '%d' "$(($(megabytes "$lake") / part + $(megabytes ${files[@]+"${files[@]}"})))"
 }
 

@@ -108,8 +108,9 @@ class Link:
             return None
         values = _keys(asked.touched, self.column).unionAll(_keys(earlier, self.to_column))
         values = values.where(F.col("key").isNotNull()).distinct()
-        # Of a large table only the values in question are of interest; these are mostly few.
-        few = F.broadcast(values) if asked.judged is not None else values
+        # Of a large table only the values in question are of interest. These are few, unless all of it is new.
+        is_new = known.rows is None and known.selected is None and not known.is_unchanged
+        few = F.broadcast(values) if asked.judged is not None and not is_new else values
         return values.join(_keys(known.view, self.to_column).join(few, "key", "left_semi"), "key", "left_anti")
 
     def finding(self, wrong: int) -> CheckResult:

@@ -8,7 +8,6 @@ searched for once, and if they are few, they are judged in memory too.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,7 +25,7 @@ from pyspark.sql.types import StructType
 from lib import address
 from lib.contracts.model import Table
 from lib.delta import small
-from lib.delta.small import in_memory
+from lib.delta.small import described, in_memory
 from lib.delta.tables import IN_MEMORY, free, of_files
 from lib.local_frames import frame_of
 from lib.sql import quoted
@@ -88,7 +87,7 @@ class Staged:
         """All rows of a small table, and those of a large one that the run may have changed; None if there are many."""
         if self.rows is not None or self.selected is None:
             return self.rows
-        if self._is_unchanged:
+        if self.is_unchanged:
             return to_arrow_schema(_types(self.table)).empty_table()
         rows = self.touched.limit(FEW + 1).toArrow()
         return rows if rows.num_rows <= FEW else None
@@ -107,18 +106,20 @@ class Staged:
         """Those rows of `frame` that the run may have changed, kept until `release`: several questions read them."""
         if not self.selected:
             return self.frame
+        if self.is_unchanged:
+            return self.frame.limit(0)
         return self._selected(self.frame).localCheckpoint(storageLevel=IN_MEMORY)
 
     def release(self) -> None:
         """Free the memory of kept rows."""
-        if self.selected and "touched" in vars(self):
+        if self.selected and "touched" in vars(self) and not self.is_unchanged:
             free(self.touched)
 
     def earlier(self, column: str) -> DataFrame | None:
         """The values that `column` had before the run in the rows that it may have changed; None if unknown."""
         if self.before is None or self.version is None:
             return None
-        names = () if self._is_unchanged else self.before
+        names = () if self.is_unchanged else self.before
         return self._selected(of_files(self.spark, self.table, self.location, names)).select(quoted(column)).distinct()
 
     def earlier_in_memory(self, column: str) -> pa.ChunkedArray | None:
@@ -129,12 +130,13 @@ class Staged:
         try:
             if sum((folder / name).stat().st_size for name in self.before) > SMALL:
                 return None
-            return self._rows_of(() if self._is_unchanged else self.before)[column]
+            return self._rows_of(() if self.is_unchanged else self.before)[column]
         except (OSError, KeyError, pa.ArrowException):
             return None
 
     @property
-    def _is_unchanged(self) -> bool:
+    def is_unchanged(self) -> bool:
+        """Whether it has just the files that the run found."""
         return self.before is not None and self._files is not None and set(self.before) == set(self._files)
 
     def _selected(self, rows: DataFrame) -> DataFrame:
@@ -157,20 +159,19 @@ class Staged:
             return described(_types(self.table))
         if self._delta is None:
             return described(self.frame.schema)
-        return described(StructType.fromJson(json.loads(self._delta.schema().to_json())))
+        return described(small.types_of(self._delta))
 
     @cached_property
     def _files(self) -> list[str] | None:
         """The names of the version's data files; None if it is not known that they hold just the version's rows."""
-        # A newer version for readers has features, for example deletion vectors, without which rows would be wrong.
-        if self._delta is None or self._delta.protocol().min_reader_version > 1:
+        if self._delta is None or small.has_features(self._delta):
             return None
         return [unquote(uri.rpartition("/")[2]) for uri in self._delta.file_uris()]
 
     @cached_property
     def _delta(self) -> DeltaTable | None:
         """The table as delta-rs reads it; None if it is not on this machine, or has a feature that delta-rs lacks."""
-        folder = address.local_path(self.location)
+        folder = small.folder_of(self.location)
         try:
             return DeltaTable(str(folder), version=self.version) if folder else None
         except DeltaError:
@@ -180,11 +181,6 @@ class Staged:
 def expected(table: Table) -> list[str]:
     """The columns that the contract states."""
     return described(_types(table))
-
-
-def described(schema: StructType) -> list[str]:
-    """Name and type of each column."""
-    return [f"{field.name} {field.dataType.simpleString()}" for field in schema]
 
 
 def _types(table: Table) -> StructType:

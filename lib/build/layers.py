@@ -42,6 +42,7 @@ class Layers:
         self._checks_cells = checks_cells
         self._frames: dict[str, DataFrame] = {}
         self._kept_frames: dict[str, DataFrame] = {}
+        self._local: set[str] = set()
         self._subjects: DataFrame | None = None
         # Inputs have the same names in the session, but not the same rows for every table.
         self._naming = threading.Lock()
@@ -125,6 +126,9 @@ class Layers:
         for name in self._kept_frames.keys() - read:
             del self._frames[name]
             free(self._kept_frames.pop(name))
+        for name in self._local - read:
+            self._frames.pop(name, None)
+        self._local &= read
         self._cells.release()
         self._lake.tables.release()
         for name in self._cuts.keys() - read:
@@ -183,6 +187,7 @@ class Layers:
         """A table as this run has stored it: small ones from memory."""
         known = self._lake.tables.known(table)
         if known is not None:
+            self._local.add(table.name)
             return known
         stored = self._lake.tables.read(table, version)
         # Of a table that is cut to the subjects, whole rows are rarely read.

@@ -30,7 +30,7 @@ from lib.delta.deltalog import LAST_CHECKPOINT, LOG, commit_name
 
 FEW = 200_000  # rows up to which a table is written from memory
 BYTES = 4_000_000  # on disk, up to which a table is read into memory
-UNREADABLE = frozenset("[]%")  # in a path: delta-rs would take them for something else
+UNREADABLE = frozenset("[]%|^\\")  # in a path: delta-rs would take them for something else, or end the process
 CHUNK = 512  # bytes for each code of Hadoop's checksums
 
 
@@ -44,19 +44,21 @@ class SmallTable:
     @classmethod
     def at(cls, location: str, table: Table) -> SmallTable | None:
         """The table there; None if it is elsewhere or about persons, so that Spark must read and write it."""
-        folder = address.local_path(location)
-        if folder is None or table.personal or UNREADABLE & set(str(folder)):
-            return None
-        return cls(folder, table)
+        folder = folder_of(location)
+        return cls(folder, table) if folder and not table.personal else None
+
+    @cached_property
+    def types(self) -> StructType:
+        """The contract's columns and types."""
+        return cast("StructType", StructType.fromDDL(self.table.schema))
 
     @cached_property
     def schema(self) -> pa.Schema:
-        """The contract's columns and types. As Spark stores them: each may be NULL, the audit says which may not."""
-        types = to_arrow_schema(cast("StructType", StructType.fromDDL(self.table.schema)))
-        return pa.schema([pa.field(each.name, each.type) for each in types])
+        """The same for Arrow. As Spark stores them: each may be NULL, the audit says which may not."""
+        return pa.schema([pa.field(each.name, each.type) for each in to_arrow_schema(self.types)])
 
     def rows(self, version: int) -> pa.Table | None:
-        """All rows of a version; None if there are many, if they are damaged, or if they have other columns.
+        """All rows of a version; None if there are many, if they are damaged, or if the table `is_other`.
 
         Whatever is wrong with them, Spark says it in words that are known.
         """
@@ -64,8 +66,7 @@ class SmallTable:
             delta = DeltaTable(str(self.folder), version=version)
             names = {unquote(uri.rpartition("/")[2]) for uri in delta.file_uris()}
             sizes = sum(delta.get_add_actions()["size_bytes"].to_pylist())
-            known = [field.name for field in delta.schema().fields]
-            return self.rows_of(names, sizes) if known == self.schema.names else None
+            return None if self._is_other(delta) else self.rows_of(names, sizes)
         except (OSError, ValueError, pa.ArrowException, DeltaError):
             return None
 
@@ -98,19 +99,47 @@ class SmallTable:
         before = _files(self.folder)
         write_deltalake(
             str(self.folder),
-            rows.select(self.schema.names).cast(pa.schema(schema)),
+            # delta-rs would write the chunks of a table in any order.
+            rows.select(self.schema.names).cast(pa.schema(schema)).combine_chunks(),
             mode=mode,
             configuration=properties,
             commit_properties=stated,
         )
-        for file, stamp in _files(self.folder).items():
+        after = _files(self.folder)
+        for file, stamp in after.items():
             if before.get(file) != stamp:
                 guard(file)
+        for file in before.keys() - after.keys():  # commits that are older than the log's retention
+            sidecar(file).unlink(missing_ok=True)
         return DeltaTable(str(self.folder)).version()
 
-    def has_other_columns(self) -> bool:
-        """Whether the stored table has other columns than its contract, so that it cannot simply be written."""
-        return bool([field.name for field in DeltaTable(str(self.folder)).schema().fields] != self.schema.names)
+    def is_other(self) -> bool:
+        """Whether the stored table has other columns or types than its contract, or a feature that hides rows."""
+        return self._is_other(DeltaTable(str(self.folder)))
+
+    def _is_other(self, delta: DeltaTable) -> bool:
+        return has_features(delta) or described(types_of(delta)) != described(self.types)
+
+
+def folder_of(location: str) -> Path | None:
+    """The folder of a table if delta-rs reads it: on this machine, and of a name that it does not take for another."""
+    folder = address.local_path(location)
+    return folder if folder and str(folder).isprintable() and not UNREADABLE & set(str(folder)) else None
+
+
+def has_features(delta: DeltaTable) -> bool:
+    """Whether the files alone do not state the rows: readers of a later protocol know deletion vectors, for example."""
+    return delta.protocol().min_reader_version > 1
+
+
+def types_of(delta: DeltaTable) -> StructType:
+    """The columns and types of a version."""
+    return StructType.fromJson(json.loads(delta.schema().to_json()))
+
+
+def described(types: StructType) -> list[str]:
+    """Name and type of each column, as Spark writes them."""
+    return [f"{field.name} {field.dataType.simpleString()}" for field in types]
 
 
 def _files(folder: Path) -> dict[Path, tuple[int, int]]:

@@ -172,7 +172,7 @@ class Tables:
     def few(self, table: Table, frame: DataFrame) -> pa.Table | None:
         """The rows, if they are few enough to be written from memory; None otherwise, or if Spark must write them."""
         place = SmallTable.at(self.location(table), table)
-        if place is None or (self.version(table) is not None and place.has_other_columns()):
+        if place is None or (self.version(table) is not None and place.is_other()):
             return None
         rows = frame.limit(small.FEW + 1).toArrow()
         return None if rows.num_rows > small.FEW else rows.select(place.schema.names).cast(place.schema)
