@@ -143,9 +143,10 @@ set_environment() {
   export PYSPARK_PYTHON=${PYSPARK_PYTHON:-$venv/bin/python}
 }
 
-# Megabytes of the lake and of the inputs; fails if one of them is not in local files, or is named in a deployment.
+# Megabytes that a job reads of the lake and of its inputs; fails if one of them is not in local files, or is named in a
+# deployment. A batch reads few columns of all rows of a lake, and computes only with the rows of its persons.
 local_megabytes() {
-  local word previous='' lake=$root/data/lake files=()
+  local word previous='' lake=$root/data/lake files=() part=1
   for word in ${job_options[@]+"${job_options[@]}"}; do
     case $word in --lake=* | --input=*) previous=${word%%=*} word=${word#*=} ;; esac
     [[ $word != *://* && $word != --conf* ]] || return
@@ -158,17 +159,23 @@ local_megabytes() {
     esac
     previous=$word
   done
-  # A lake that does not exist yet has no size.
-  { du -smc -- "$lake" ${files[@]+"${files[@]}"} 2>/dev/null || true; } | awk 'END { print $1 }'
+  ((${#files[@]} == 0)) || [[ " ${job_options[*]} " =~ \ --rebuild\ |\ --audit[=\ ]full\  ]] || part=32
+  printf '%d' "$(($(megabytes "$lake") / part + $(megabytes ${files[@]+"${files[@]}"})))"
+}
+
+# Of all together; what does not exist has no size.
+megabytes() { # FILE...
+  { (($# == 0)) || du -smc -- "$@" 2>/dev/null || true; } | awk 'END { print $1 + 0 }'
 }
 
 # Java's second compiler pays for loops over millions of rows. For few rows, compiling takes longer than it saves: a third
-# of the processor time of a load of 10,000 rows. The first compiler alone needs more room for code than by default.
+# of the processor time of a load of 10,000 rows, into an empty lake or one of a million. The first compiler alone needs
+# more room for code than by default.
 quick_compiler() {
   local megabytes
   [[ -z ${SPARK_SUBMIT_OPTS+set} && $job != serve_sql && $job != benchmark ]] || return 0
   megabytes=$(local_megabytes) || return 0
-  [[ -z $megabytes ]] || ((megabytes > 64)) ||
+  ((megabytes > 64)) ||
     export SPARK_SUBMIT_OPTS='-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m'
 }
 

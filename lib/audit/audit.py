@@ -70,7 +70,11 @@ def audit(
     wrong = {finding.table for finding in shapes if not finding.passed}
     sound = [table for table in stored if table.path not in wrong]
     judged = [table for table in changed if table.path not in wrong]
-    found = [*shapes, *_content(spark, catalog, sound, judged, staged)]
+    try:
+        found = [*shapes, *_content(spark, catalog, sound, judged, staged)]
+    finally:
+        for each in staged.values():
+            each.release()
     order = {table.path: number for number, table in enumerate(catalog)}
     return tuple(sorted(found, key=lambda finding: order[finding.table]))
 
@@ -85,10 +89,11 @@ def _content(
     names = {table.name for table in changed}
     asked = integrity.questions(catalog, {table.name for table in sound}, names)
     with _pool(spark) as pool:
-        parts: list[Future[tuple[CheckResult, ...]]] = [
-            pool.submit(integrity.findings, asked, staged),
-            pool.submit(_checks, spark, catalog, names, staged),
-        ]
+        checked = pool.submit(_checks, spark, catalog, names, staged)
+        # Each part reads these rows, so they are searched for first.
+        for table in changed:
+            _ = staged[table.name].judged
+        parts: list[Future[tuple[CheckResult, ...]]] = [pool.submit(integrity.findings, asked, staged), checked]
         examiner = _expectations().Examiner()
         parts += [pool.submit(examiner.add(staged[table.name])) for table in changed]
         return [finding for part in parts for finding in part.result()]

@@ -71,10 +71,10 @@ class Examiner:
 
     def add(self, staged: Staged) -> Callable[[], tuple[CheckResult, ...]]:
         """Prepare a table's suite; the returned function applies it and is safe in any thread."""
-        table, rows = staged.table, None if _is_read_differently(staged) else staged.rows
+        table, rows = staged.table, None if _is_read_differently(staged) else staged.judged
         source: Any = self._large if rows is None else self._small
         batches = source.add_dataframe_asset(table.path).add_batch_definition_whole_dataframe("staged")
-        asked = suite(table, whole=rows is not None or staged.selected is None)
+        asked = suite(table, whole=staged.rows is not None or staged.selected is None)
 
         def examine() -> tuple[CheckResult, ...]:
             batch = batches.get_batch({"dataframe": staged.touched if rows is None else as_pandas(rows)})
@@ -87,8 +87,8 @@ def _is_read_differently(staged: Staged) -> bool:
     """Whether pandas would judge the table otherwise than Spark: by Python's patterns, or with NaN for no value."""
     if any("pattern" in column.options for column in staged.table.stored):
         return True
-    return staged.rows is not None and any(
-        pc.any(pc.is_nan(column)).as_py() for column in staged.rows.columns if pa.types.is_floating(column.type)
+    return staged.judged is not None and any(
+        pc.any(pc.is_nan(column)).as_py() for column in staged.judged.columns if pa.types.is_floating(column.type)
     )
 
 

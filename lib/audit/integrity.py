@@ -1,8 +1,9 @@
 """Keys and relationships of many tables.
 
-The result of each question is one figure: the number of wrong rows. Questions about small tables are answered from
-memory, all others by one query of Spark: each is an aggregate over its columns, so it reads only these from a columnar
-file. A relationship is looked up once per different value, not once per row.
+The result of each question is one figure: the number of wrong rows. Questions about rows in memory are answered there,
+all others by one query of Spark: each is an aggregate over its columns, so it reads only these from a columnar file. A
+relationship is looked up once per different value, not once per row. After a run that changed some rows only, values
+can lack that these rows refer to, or that were there before. Usually none does, and then no other row is asked.
 """
 
 from __future__ import annotations
@@ -71,33 +72,46 @@ class Link:
 
         Another check asks whether a value may be missing.
         """
-        referring, referred = staged[self.table.name].rows, staged[self.to_table].rows
-        if referring is None or referred is None:
+        asked, known = staged[self.table.name], staged[self.to_table]
+        if known.rows is None or asked.judged is None:
             return None
-        known, values = referred[self.to_column], referring[self.column].drop_null()
-        if known.type != values.type:
-            known, values = known.cast(pa.string()), values.cast(pa.string())
-        return int(pc.sum(pc.invert(pc.is_in(values, value_set=known))).as_py() or 0)
+        values = asked.judged[self.column]
+        if asked.rows is None:
+            earlier = known.earlier_in_memory(self.to_column)
+            if earlier is None:
+                return None
+            values = pa.chunked_array([*_as_text(values).chunks, *_as_text(earlier).chunks], pa.string())
+        orphans = _orphans(values, known.rows[self.to_column])
+        return orphans if asked.rows is not None or orphans == 0 else None
+
+    def suspects(self, staged: Mapping[str, Staged]) -> DataFrame | None:
+        """One row with the number of values that may lack: those of touched rows, and those that were there before.
+
+        None if every row is to be asked.
+        """
+        lacking = self._lacking(staged)
+        return None if lacking is None else lacking.agg(F.count("*").alias("wrong"))
 
     def wrong(self, staged: Mapping[str, Staged]) -> DataFrame:
-        """One row with the same number."""
+        """One row with the number of rows that refer to nothing."""
+        values, lacking = _keys(staged[self.table.name].frame, self.column), self._lacking(staged)
+        if lacking is not None:
+            return values.join(lacking, "key", "left_semi").agg(F.count("*").alias("wrong"))
+        counted = values.where(F.col("key").isNotNull()).groupBy("key").agg(F.count("*").alias("rows"))
+        return _total(counted.join(_keys(staged[self.to_table].view, self.to_column), "key", "left_anti"))
+
+    def _lacking(self, staged: Mapping[str, Staged]) -> DataFrame | None:
+        """The values that do not exist, among those that a run can have brought or taken away; None: among all."""
         asked, known = staged[self.table.name], staged[self.to_table]
-        referred = _keys(known.view, self.to_column)
-        left = known.left(self.to_column)
-        if left is None:
-            return _total(self._orphans(asked.frame, referred))
-        # A row that was not touched is an orphan if what it refers to has left.
-        gone = _keys(left, self.to_column).join(referred, "key", "left_anti")
-        touched = self._orphans(asked.touched, referred).join(gone, "key", "left_anti")
-        return _total(self._counted(asked.frame).join(gone, "key", "left_semi").unionAll(touched))
-
-    def _orphans(self, referring: DataFrame, referred: DataFrame) -> DataFrame:
-        return self._counted(referring).join(referred, "key", "left_anti")
-
-    def _counted(self, referring: DataFrame) -> DataFrame:
-        """The number of rows of each value."""
-        values = _keys(referring, self.column)
-        return values.where(F.col("key").isNotNull()).groupBy("key").agg(F.count("*").alias("rows"))
+        earlier = known.earlier(self.to_column)
+        if earlier is None or asked.selected is None:
+            return None
+        values = _keys(asked.touched, self.column).unionAll(_keys(earlier, self.to_column))
+        values = values.where(F.col("key").isNotNull()).distinct()
+        # Of a large table only the values in question are of interest. These are few, unless all of it is new.
+        is_new = known.rows is None and known.selected is None and not known.is_unchanged
+        few = F.broadcast(values) if asked.judged is not None and not is_new else values
+        return values.join(_keys(known.view, self.to_column).join(few, "key", "left_semi"), "key", "left_anti")
 
     def finding(self, wrong: int) -> CheckResult:
         """The answer."""
@@ -134,12 +148,19 @@ def findings(asked: Sequence[Question], staged: Mapping[str, Staged]) -> tuple[C
 
 
 def _answered_by_spark(asked: Mapping[int, Question], staged: Mapping[str, Staged]) -> dict[int, int]:
-    """The figures by the questions' numbers."""
-    if not asked:
+    """The figures by the questions' numbers. Where nothing is suspected, nothing is wrong."""
+    links = {number: question for number, question in asked.items() if isinstance(question, Link)}
+    suspects = {number: frame for number, link in links.items() if (frame := link.suspects(staged)) is not None}
+    found = _collected({number: question.wrong(staged) for number, question in asked.items()} | suspects)
+    wrong = [number for number in suspects if found[number]]
+    return found | _collected({number: asked[number].wrong(staged) for number in wrong})
+
+
+def _collected(counts: Mapping[int, DataFrame]) -> dict[int, int]:
+    """The figure of each frame, by one query."""
+    if not counts:
         return {}
-    numbered = (
-        question.wrong(staged).select(F.lit(number).alias("question"), "wrong") for number, question in asked.items()
-    )
+    numbered = (frame.select(F.lit(number).alias("question"), "wrong") for number, frame in counts.items())
     return {row["question"]: row["wrong"] for row in reduce(DataFrame.unionAll, numbered).collect()}
 
 
@@ -153,6 +174,17 @@ def _links(table: Table) -> Iterable[Link]:
 def _keys(rows: DataFrame, column: str) -> DataFrame:
     """One column as text: integers of different widths are compared as equal."""
     return rows.select(F.col(quoted(column)).cast("string").alias("key"))
+
+
+def _orphans(values: pa.ChunkedArray, known: pa.ChunkedArray) -> int:
+    values = values.drop_null()
+    if known.type != values.type:
+        known, values = _as_text(known), _as_text(values)
+    return int(pc.sum(pc.invert(pc.is_in(values, value_set=known))).as_py() or 0)
+
+
+def _as_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    return values.cast(pa.string())
 
 
 def _total(counted: DataFrame) -> DataFrame:

@@ -1,13 +1,14 @@
 """The versions that an audit judges: large ones as frames of Spark, small ones as rows in memory.
 
 Whenever Spark plans a query over a Delta table, it runs a job to list its files, and each answer is one more job. For a
-small table that is nearly all of the work. So delta-rs, a reader of its own, reads it once, and no job is needed.
+small table that is nearly all of the work. So delta-rs, a reader of its own, reads it once, and no job is needed. Of a
+large table it says which files belong to the version, and Spark reads these. The rows that a run may have changed are
+searched for once, and if they are few, they are judged in memory too.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
@@ -16,7 +17,6 @@ from urllib.parse import unquote
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
-from pyarrow import parquet
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
@@ -24,11 +24,14 @@ from pyspark.sql.types import StructType
 
 from lib import address
 from lib.contracts.model import Table
-from lib.delta.tables import of_files
+from lib.delta import small
+from lib.delta.small import described, in_memory
+from lib.delta.tables import IN_MEMORY, free, of_files
 from lib.local_frames import frame_of
 from lib.sql import quoted
 
-SMALL = 4_000_000  # bytes on disk up to which a table is read into memory
+SMALL = small.BYTES
+FEW = small.FEW
 Rows = Callable[[DataFrame], DataFrame]
 
 
@@ -69,43 +72,76 @@ class Staged:
             return None  # whatever is wrong with it, Spark says it in words that are known
 
     def _in_memory(self) -> pa.Table | None:
-        # A newer version for readers has features, for example deletion vectors, without which rows would be wrong.
-        if self._delta is None or self._delta.protocol().min_reader_version > 1:
+        if self._files is None or self._delta is None:
             return None
         if sum(self._delta.get_add_actions()["size_bytes"].to_pylist()) > SMALL:
             return None
-        names = [unquote(uri.rpartition("/")[2]) for uri in self._delta.file_uris()]
-        if not names:
+        return self._rows_of(self._files)
+
+    def _rows_of(self, names: Iterable[str]) -> pa.Table:
+        files = [f"{self.location}/{name}" for name in names]
+        return in_memory(files) if files else to_arrow_schema(_types(self.table)).empty_table()
+
+    @cached_property
+    def judged(self) -> pa.Table | None:
+        """All rows of a small table, and those of a large one that the run may have changed; None if there are many."""
+        if self.rows is not None or self.selected is None:
+            return self.rows
+        if self.is_unchanged:
             return to_arrow_schema(_types(self.table)).empty_table()
-        return in_memory([f"{self.location}/{name}" for name in names])
+        rows = self.touched.limit(FEW + 1).toArrow()
+        return rows if rows.num_rows <= FEW else None
 
     @cached_property
     def frame(self) -> DataFrame:
         """The rows as Spark reads them."""
         if self.version is None:
             return frame_of(self.spark, [], self.table.schema)
+        if self._files is not None and self.columns == expected(self.table):
+            return of_files(self.spark, self.table, self.location, self._files)
         return self.spark.read.format("delta").option("versionAsOf", self.version).load(self.location)
 
-    @property
+    @cached_property
     def touched(self) -> DataFrame:
-        """Those rows of `frame` that the run may have changed."""
-        return self._selected(self.frame)
+        """Those rows of `frame` that the run may have changed, kept until `release`: several questions read them."""
+        if not self.selected:
+            return self.frame
+        if self.is_unchanged:
+            return self.frame.limit(0)
+        return self._selected(self.frame).localCheckpoint(storageLevel=IN_MEMORY)
 
-    def left(self, column: str) -> DataFrame | None:
-        """The values that `column` had before the run, and has no longer; None if that is not known."""
+    def release(self) -> None:
+        """Free the memory of kept rows."""
+        if self.selected and "touched" in vars(self) and not self.is_unchanged:
+            free(self.touched)
+
+    def earlier(self, column: str) -> DataFrame | None:
+        """The values that `column` had before the run in the rows that it may have changed; None if unknown."""
         if self.before is None or self.version is None:
             return None
-        earlier = of_files(self.spark, self.table, self.location, self.before)
-        return (
-            self._selected(earlier)
-            .select(column)
-            .join(self.touched.select(column), on=column, how="left_anti")
-            .distinct()
-        )
+        names = () if self.is_unchanged else self.before
+        return self._selected(of_files(self.spark, self.table, self.location, names)).select(quoted(column)).distinct()
+
+    def earlier_in_memory(self, column: str) -> pa.ChunkedArray | None:
+        """All values that `column` of a small table had before the run; None if it was large, or if that is unknown."""
+        folder = address.local_path(self.location)
+        if self.before is None or folder is None:
+            return None
+        try:
+            if sum((folder / name).stat().st_size for name in self.before) > SMALL:
+                return None
+            return self._rows_of(() if self.is_unchanged else self.before)[column]
+        except (OSError, KeyError, pa.ArrowException):
+            return None
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether it has just the files that the run found."""
+        return self.before is not None and self._files is not None and set(self.before) == set(self._files)
 
     def _selected(self, rows: DataFrame) -> DataFrame:
         # A join moves its column to the front.
-        return self.selected(rows).select(*rows.columns) if self.selected else rows
+        return self.selected(rows).select(*map(quoted, rows.columns)) if self.selected else rows
 
     @cached_property
     def view(self) -> DataFrame:
@@ -123,12 +159,19 @@ class Staged:
             return described(_types(self.table))
         if self._delta is None:
             return described(self.frame.schema)
-        return described(StructType.fromJson(json.loads(self._delta.schema().to_json())))
+        return described(small.types_of(self._delta))
+
+    @cached_property
+    def _files(self) -> list[str] | None:
+        """The names of the version's data files; None if it is not known that they hold just the version's rows."""
+        if self._delta is None or small.has_features(self._delta):
+            return None
+        return [unquote(uri.rpartition("/")[2]) for uri in self._delta.file_uris()]
 
     @cached_property
     def _delta(self) -> DeltaTable | None:
         """The table as delta-rs reads it; None if it is not on this machine, or has a feature that delta-rs lacks."""
-        folder = address.local_path(self.location)
+        folder = small.folder_of(self.location)
         try:
             return DeltaTable(str(folder), version=self.version) if folder else None
         except DeltaError:
@@ -140,18 +183,8 @@ def expected(table: Table) -> list[str]:
     return described(_types(table))
 
 
-def described(schema: StructType) -> list[str]:
-    """Name and type of each column."""
-    return [f"{field.name} {field.dataType.simpleString()}" for field in schema]
-
-
 def _types(table: Table) -> StructType:
     return cast("StructType", StructType.fromDDL(table.schema))
-
-
-def in_memory(files: Sequence[str]) -> pa.Table:
-    """The rows of Parquet files. Raises `OSError` or an Arrow error for a damaged one: its pages have checksums."""
-    return parquet.read_table(list(files), page_checksum_verification=True, coerce_int96_timestamp_unit="us")
 
 
 def as_pandas(rows: pa.Table) -> Any:

@@ -20,11 +20,14 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import reduce
 
+import pyarrow as pa
+from pyarrow import compute
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lib.build.transformations import transform
 from lib.contracts.model import Catalog, Table
+from lib.delta import small
 from lib.delta.lake import Lake
 from lib.delta.tables import IN_MEMORY, Cut, free
 from lib.sql import quoted
@@ -127,12 +130,27 @@ class Cells:
         signed = [self._signed(table, now.computed(table), 1), self._signed(table, before.computed(table), -1)]
         changed = reduce(lambda left, right: left | right, (F.col(quoted(name)) != 0 for name in table.measures))
         changes = _summed(table, reduce(DataFrame.unionByName, signed)).where(changed)
+        known = self._few_pinned(table)
+        few = self._tables.few(table, changes) if known is not None else None
+        if few is not None and known is not None:
+            return self._change_few(table, known, few) if few.num_rows else self._tables.version(table)
         changes = self._keep(changes)
         if changes.isEmpty():
             return self._tables.version(table)
-        known = self._tables.conform(self._as_pinned(table), table)
-        cells = _summed(table, known.unionByName(changes)).where(F.col(quoted(str(table.rows_behind))) != 0)
+        cells = self._tables.conform(self._as_pinned(table), table).unionByName(changes)
+        cells = _summed(table, cells).where(F.col(quoted(str(table.rows_behind))) != 0)
         return self._tables.overwrite(table, cells, files=1)
+
+    def _change_few(self, table: Table, known: pa.Table, changes: pa.Table) -> int | None:
+        cells = small.summed(
+            pa.concat_tables([known, changes.select(known.column_names).cast(known.schema)]), table.key
+        )
+        behind = compute.not_equal(cells.column(str(table.rows_behind)), 0)
+        return self._tables.write_few(table, cells.filter(behind))
+
+    def _few_pinned(self, table: Table) -> pa.Table | None:
+        sizes = {name: file.size for name, file in self._pins.tables[table.path].files.items()}
+        return self._tables.few_of_files(table, sizes)
 
     def anew(self, table: Table) -> int | None:
         """Store the cells, computed from all rows; without a change nothing is written."""

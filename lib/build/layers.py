@@ -42,6 +42,7 @@ class Layers:
         self._checks_cells = checks_cells
         self._frames: dict[str, DataFrame] = {}
         self._kept_frames: dict[str, DataFrame] = {}
+        self._local: set[str] = set()
         self._subjects: DataFrame | None = None
         # Inputs have the same names in the session, but not the same rows for every table.
         self._naming = threading.Lock()
@@ -125,7 +126,11 @@ class Layers:
         for name in self._kept_frames.keys() - read:
             del self._frames[name]
             free(self._kept_frames.pop(name))
+        for name in self._local - read:
+            self._frames.pop(name, None)
+        self._local &= read
         self._cells.release()
+        self._lake.tables.release()
         for name in self._cuts.keys() - read:
             cut = self._cuts.pop(name)
             free(cut.before)
@@ -160,9 +165,7 @@ class Layers:
             version = tables.replace(table, frame, files=1 if table.is_mart else None)
         if version is not None:
             self.versions[table.path] = version
-            stored = tables.read(table, version)
-            # Of a table that is cut to the subjects, whole rows are rarely read.
-            self._frames[table.name] = stored if table.name in self._cuts else self._kept(table, stored)
+            self._frames[table.name] = self._stored(table, version)
 
     def _sum(self, table: Table, parameters: Mapping[str, Any]) -> None:
         tables, day = self._lake.tables, parameters["as_of"]
@@ -175,8 +178,20 @@ class Layers:
                 self._check_cells(table, version)
         if version is not None:
             self.versions[table.path] = version
-        frame = self._cells.up_to(table, day) if self._goes_beyond(day, table) else tables.read(table, version)
-        self._frames[table.name] = self._kept(table, frame)
+        if self._goes_beyond(day, table):
+            self._frames[table.name] = self._kept(table, self._cells.up_to(table, day))
+        else:
+            self._frames[table.name] = self._stored(table, version)
+
+    def _stored(self, table: Table, version: int | None) -> DataFrame:
+        """A table as this run has stored it: small ones from memory."""
+        known = self._lake.tables.known(table)
+        if known is not None:
+            self._local.add(table.name)
+            return known
+        stored = self._lake.tables.read(table, version)
+        # Of a table that is cut to the subjects, whole rows are rarely read.
+        return stored if table.name in self._cuts else self._kept(table, stored)
 
     def _goes_beyond(self, day: dt.date, table: Table) -> bool:
         """Whether the inputs of cells hold later days, of whatever rows: a ledger knows only those of its batches."""

@@ -142,11 +142,11 @@ class Base:
             if not self._changes_nothing(name):
                 self.storage.write(name, deltalog.nothing(_now_ms(), OPERATION, metadata))
         kept = {deltalog.commit_name(version) for version in range(pinned.version + 1, newest + 1)}
-        others = [name for name in tail if name not in kept]
+        others = [name for name in names if name not in kept and (name in tail or deltalog.is_unfinished(name))]
         if deltalog.LAST_CHECKPOINT in names and deltalog.LAST_CHECKPOINT not in pinned.log:
             others += [deltalog.LAST_CHECKPOINT, sidecar(deltalog.LAST_CHECKPOINT)]
         self.storage.remove(f"{table.path}/{LOG}/{name}" for name in others)
-        return bool(tail)
+        return bool(tail or others)
 
     def _changes_nothing(self, name: str) -> bool:
         """Whether a commit of the tail has been dropped already."""

@@ -29,6 +29,11 @@ def states(name: str) -> bool:
     return bool(COMMIT.match(name) or CHECKPOINT.match(name))
 
 
+def is_unfinished(name: str) -> bool:
+    """Whether a file in a log's folder is one that delta-rs was writing when it died."""
+    return "#" in name
+
+
 def versions(names: Iterable[str]) -> list[int]:
     """The versions whose commits are among the names in a log's folder, in their order."""
     return sorted(int(match[1]) for name in names if (match := COMMIT.match(name)))

@@ -1,4 +1,4 @@
-"""Delta tables of a lake: the only module that writes them.
+"""Delta tables of a lake: the only module that writes them, large ones by Spark and small ones by `lib.delta.small`.
 
 Without a change there is no commit. Every write returns the version that holds its result.
 """
@@ -9,9 +9,10 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote
 
+import pyarrow as pa
 from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -19,6 +20,8 @@ from pyspark.storagelevel import StorageLevel
 
 from lib.accountability import anchors
 from lib.contracts.model import Table
+from lib.delta import small
+from lib.delta.small import SmallTable
 from lib.files import literal
 from lib.local_frames import frame_of
 from lib.sql import quoted
@@ -28,6 +31,7 @@ READERS_KEEP = "interval 60 days"
 RETENTION_CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
 # As objects: otherwise Spark serializes the rows, and every query that reads them must deserialize them again.
 IN_MEMORY = StorageLevel.MEMORY_AND_DISK_DESER
+LOCAL = 50_000  # rows up to which a table is a part of the plans that read it
 AT_ONCE = 3  # small tables that are vacuumed in parallel: most of the time is planning and listing
 
 
@@ -61,6 +65,7 @@ class Tables:
         self._jvm: Any = spark._jvm
         # This run is the lake's only writer, so a version stays known until this run writes.
         self._versions: dict[str, int | None] = {}
+        self._known: dict[str, pa.Table] = {}
         # Before older versions are removed for good, nothing may build on them any more (`lib.delta.base`).
         self.before_vacuum: Callable[[], None] = lambda: None
         self.state({})
@@ -73,6 +78,7 @@ class Tables:
     def forget(self) -> None:
         """Forget all known versions: the logs have been changed in another way."""
         self._versions.clear()
+        self._known.clear()
         self._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
 
     def files(self, table: Table) -> dict[str, int]:
@@ -84,7 +90,7 @@ class Tables:
         return {unquote(str(file.path())): str(file.stats() or "") for file in self._added(table)}
 
     def _added(self, table: Table) -> Any:
-        self.version(table)
+        self._newest(table)  # Spark does not know yet what others than Spark have written
         return self._log(table).unsafeVolatileSnapshot().allFiles().collect()
 
     def location(self, table: Table) -> str:
@@ -96,6 +102,11 @@ class Tables:
         if table.path not in self._versions:
             self._versions[table.path] = self._newest(table)
         return self._versions[table.path]
+
+    def _forget(self, table: Table) -> None:
+        """Forget the version of a table that Spark has just changed."""
+        self._versions.pop(table.path, None)
+        self._known.pop(table.path, None)
 
     def _newest(self, table: Table) -> int | None:
         in_background = False
@@ -143,15 +154,63 @@ class Tables:
         content = self.conform(frame, table)
         if files:
             content = content.coalesce(files)
-        if self.version(table) is None:
-            return self._write(table, content, "append")
         content = content.persist(IN_MEMORY)
         try:
-            if _same(content, self.read(table)):
-                return self.version(table)
+            found, rows = self.version(table), self.few(table, content)
+            known = self._rows(table) if rows is not None else None
+            if rows is not None and known is not None and small.are_same(rows, known):
+                self._known[table.path] = rows
+                return found
+            if rows is not None and (found is None or known is not None):
+                return self.write_few(table, rows)
+            if found is not None and _same(content, self.read(table)):
+                return found
             return self._write(table, content, "overwrite")
         finally:
             content.unpersist()
+
+    def few(self, table: Table, frame: DataFrame) -> pa.Table | None:
+        """The rows, if they are few enough to be written from memory; None otherwise, or if Spark must write them."""
+        place = SmallTable.at(self.location(table), table)
+        if place is None or (self.version(table) is not None and place.is_other()):
+            return None
+        rows = frame.limit(small.FEW + 1).toArrow()
+        return None if rows.num_rows > small.FEW else rows.select(place.schema.names).cast(place.schema)
+
+    def few_of_files(self, table: Table, names: Mapping[str, int]) -> pa.Table | None:
+        """The rows of these data files, given with their bytes, if they are few and sound; None otherwise."""
+        place = SmallTable.at(self.location(table), table)
+        return place.rows_of(set(names), sum(names.values())) if place else None
+
+    def _rows(self, table: Table) -> pa.Table | None:
+        """The newest rows, if they are few and sound; None otherwise."""
+        place, version = SmallTable.at(self.location(table), table), self.version(table)
+        return place.rows(version) if place and version is not None else None
+
+    def write_few(self, table: Table, rows: pa.Table, mode: Literal["append", "overwrite"] = "overwrite") -> int | None:
+        """Write the result of `few`, or rows like it, from memory; return the version."""
+        place = SmallTable.at(self.location(table), table)
+        assert place  # noqa: S101 - whoever has few rows has asked
+        stated = properties(table) if self.version(table) is None else None
+        self._versions[table.path] = place.write(rows, mode, self.metadata, stated)
+        self._known.pop(table.path, None)
+        if mode == "overwrite":
+            self._known[table.path] = rows
+        return self._versions[table.path]
+
+    def known(self, table: Table) -> DataFrame | None:
+        """The newest rows of a small table without a scan, if this run has just written or compared them.
+
+        They become a part of plans, so it has none for cells, of which one may count one person.
+        """
+        rows = self._known.get(table.path)
+        if rows is None or rows.num_rows > LOCAL or table.load == "sum":
+            return None
+        return self.conform(self.spark.createDataFrame(rows), table)
+
+    def release(self) -> None:
+        """Free the memory of the rows that the run has written."""
+        self._known.clear()
 
     def replace_subjects(self, table: Table, frame: DataFrame, subjects: DataFrame | None) -> Replaced:
         """Make `frame` the table's rows of the given subjects (None: of all); other rows stay unchanged.
@@ -185,18 +244,31 @@ class Tables:
 
     def overwrite(self, table: Table, frame: DataFrame, *, files: int) -> int | None:
         """Make `frame`, which differs from the table, its whole content, in this number of files."""
-        mode = "append" if self.version(table) is None else "overwrite"
-        return self._write(table, self.conform(frame, table).coalesce(files), mode)
+        content = self.conform(frame, table).coalesce(files).persist(IN_MEMORY)
+        try:
+            rows = self.few(table, content)
+            return self._write(table, content, "overwrite") if rows is None else self.write_few(table, rows)
+        finally:
+            content.unpersist()
 
     def append(self, table: Table, frame: DataFrame) -> int | None:
         """Add rows."""
-        return self._write(table, self.conform(frame, table), "append")
+        content = self.conform(frame, table)
+        rows = self.few(table, content)
+        return self._write(table, content, "append") if rows is None else self.write_few(table, rows, "append")
 
     def upsert(self, table: Table, frame: DataFrame) -> int | None:
         """Add rows, or replace rows of the same key."""
-        if self.version(table) is None:
-            return self._write(table, self.conform(frame, table), "append")
-        self._merge(table, self.conform(frame, table).withColumn("_change", F.lit("update")))
+        found, content = self.version(table), self.conform(frame, table)
+        rows = self.few(table, content)
+        if rows is not None:
+            known = rows.slice(0, 0) if found is None else self._rows(table)
+            together = small.replaced(known, rows, table.key) if known is not None else None
+            if together is not None:
+                return self.write_few(table, together)
+        if found is None:
+            return self._write(table, content, "append")
+        self._merge(table, content.withColumn("_change", F.lit("update")))
         return self.version(table)
 
     def delete(self, table: Table, keys: DataFrame) -> int | None:
@@ -205,14 +277,14 @@ class Tables:
             on = " and ".join(f"target.{quoted(name)} <=> source.{quoted(name)}" for name in keys.columns)
             target = DeltaTable.forPath(self.spark, self.location(table)).alias("target")
             target.merge(keys.distinct().alias("source"), on).whenMatchedDelete().execute()
-            self._versions.pop(table.path, None)
+            self._forget(table)
         return self.version(table)
 
     def delete_where(self, table: Table, condition: Column) -> None:
         """Delete the rows that meet a condition. The log keeps it, so it may name a day, but no value of a row."""
         if self.version(table) is not None and not self.read(table).where(condition).isEmpty():
             DeltaTable.forPath(self.spark, self.location(table)).delete(condition)
-            self._versions.pop(table.path, None)
+            self._forget(table)
 
     def vacuum(self, *tables: Table) -> None:
         """Remove every file that the newest versions do not name: older versions, and orphans of killed jobs.
@@ -231,7 +303,7 @@ class Tables:
     def _vacuum(self, table: Table) -> None:
         self._silence()
         self.spark.sql(f"vacuum delta.{quoted(self.location(table))} full retain 0 hours").collect()
-        self._versions.pop(table.path, None)
+        self._forget(table)
 
     def _silence(self) -> None:
         """Keep the calling thread's vacuum from printing what it removed: stdout is for the results of a job."""
@@ -274,14 +346,14 @@ class Tables:
             .whenNotMatchedInsert(condition="source._change <> 'delete'", values=values)
             .execute()
         )
-        self._versions.pop(table.path, None)
+        self._forget(table)
 
     def _write(self, table: Table, content: DataFrame, mode: str, options: dict[str, str] | None = None) -> int | None:
         writer = content.write.format("delta").mode(mode).options(**(options or {}))
         if self.version(table) is None:
             writer = writer.options(**properties(table))
         writer.save(self.location(table))
-        self._versions.pop(table.path, None)
+        self._forget(table)
         return self.version(table)
 
 

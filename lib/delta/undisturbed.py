@@ -76,7 +76,8 @@ def _has_tail(pinned: Pin, listed: Mapping[str, Stamp]) -> bool:
     """Whether the log holds anything after the pinned version."""
     log = [name.removeprefix(f"{LOG}/") for name in listed if name.startswith(f"{LOG}/")]
     known = LAST_CHECKPOINT in pinned.log or LAST_CHECKPOINT not in log
-    return not known or any((deltalog.version_of(name) or 0) > pinned.version for name in log if "/" not in name)
+    later = (name for name in log if (deltalog.version_of(name) or 0) > pinned.version or deltalog.is_unfinished(name))
+    return not known or any("/" not in name for name in later)
 
 
 def orphans(pinned: Pin, listed: Mapping[str, Stamp]) -> list[str]:

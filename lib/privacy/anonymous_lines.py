@@ -16,11 +16,11 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lib import address, keys
-from lib.audit.staged import in_memory
 from lib.build.transformations import transform
 from lib.contracts.model import Catalog, Table
 from lib.delta.lake import Lake
 from lib.delta.pins import Pins
+from lib.delta.small import in_memory
 from lib.privacy import subjects
 from lib.rights import suppression
 

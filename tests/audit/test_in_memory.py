@@ -10,8 +10,9 @@ from deltalake import DeltaTable, TableFeatures, write_deltalake
 from pyarrow import parquet
 
 from lib.audit.expectations import _is_read_differently
-from lib.audit.staged import Staged, in_memory
+from lib.audit.staged import Staged
 from lib.contracts.model import Catalog
+from lib.delta.small import in_memory
 from tests.audit.conftest import VISITS, read
 
 

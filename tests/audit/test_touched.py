@@ -7,12 +7,14 @@ import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from lib.audit import staged
 from lib.audit.audit import Touched, audit
+from lib.audit.staged import Staged
 from lib.contracts.model import Catalog
 from lib.delta.tables import Tables
 
@@ -23,9 +25,21 @@ OLD = ["(date'2024-01-02', 1, 1, 'planned', 'H52', 10.00BD)", "(date'2024-01-02'
 NONE = "cast(null as decimal(10,2))"
 
 
-@pytest.fixture(autouse=True)
-def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(staged, "SMALL", -1)
+@pytest.fixture(
+    autouse=True,
+    params=[({"wards", "visits"}, 9), ({"wards", "visits"}, 0), ({"visits"}, 9), ({"visits"}, 0)],
+    ids=["large tables, few touched", "large tables, many touched", "a large table, few touched", "many touched"],
+)
+def large_tables(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Which tables are too large to be read into memory, and how many touched rows are not too many for it."""
+    names, few = request.param
+    in_memory = Staged._in_memory
+
+    def read(self: Staged) -> pa.Table | None:
+        return None if self.table.name in names else in_memory(self)
+
+    monkeypatch.setattr(Staged, "_in_memory", read)
+    monkeypatch.setattr(staged, "FEW", few)
 
 
 @pytest.fixture
@@ -98,6 +112,15 @@ def test_a_member_that_leaves_rows_that_were_not_touched(tables: Tables, clinic:
     now = write(tables, clinic, [ward for ward in WARDS if "Eyes" not in ward], OLD)
     expected = {"ward_key: relationship": "1 rows without", "wards_have_visits": "false"}
     assert found(tables, clinic, before, now, "false") == expected
+
+
+def test_rows_of_a_member_that_leaves_and_touched_ones_without_any(tables: Tables, clinic: Catalog) -> None:
+    """Each is counted once, also the touched row of the member that left."""
+    before = write(tables, clinic, WARDS, OLD)
+    new = [f"(date'2024-01-03', {number}, {ward}, 'urgent', 'H1', {NONE})" for number, ward in [(1, 1), (2, 99)]]
+    now = write(tables, clinic, [ward for ward in WARDS if "Eyes" not in ward], [*OLD, *new])
+    red = found(tables, clinic, before, now, "day > '2024-01-02'")
+    assert red["ward_key: relationship"] == "3 rows without"
 
 
 def test_a_run_after_which_no_touched_row_is_left(tables: Tables, clinic: Catalog) -> None:

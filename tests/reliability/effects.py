@@ -19,6 +19,7 @@ EFFECTS: tuple[tuple[Any, str], ...] = (
     (drafts, "write"),
     (drafts, "sync"),
     (tables.Tables, "_write"),
+    (tables.Tables, "write_few"),
     (tables.Tables, "_merge"),
     (tables.Tables, "delete"),
     (tables.Tables, "delete_where"),

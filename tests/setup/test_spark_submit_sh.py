@@ -237,6 +237,12 @@ def test_what_is_small_and_here_gets_the_quick_compiler(stubbed: Path, monkeypat
     assert quick(*small)
     assert not quick(*small, "--input", str(parts / "manifest.json"))
     assert not quick("--lake", str(parts))
+    batch = ["--lake", str(parts), f"--input={stubbed}/s*.csv"]
+    assert quick(*batch)
+    assert quick(*batch, "--audit=changed")
+    for whole in (["--rebuild"], ["--audit", "full"], ["--audit=full"]):
+        assert not quick(*whole, *batch)
+    assert not quick("--lake", str(parts), f"--input={stubbed}/none.csv")
     assert not quick("--lake=hdfs:///lake")
     assert not quick(*small, "--conf", "conf/cluster.yaml")
     assert not quick("serve_sql")
