@@ -151,7 +151,8 @@ def _answered_by_spark(asked: Mapping[int, Question], staged: Mapping[str, Stage
     """The figures by the questions' numbers. Where nothing is suspected, nothing is wrong."""
     links = {number: question for number, question in asked.items() if isinstance(question, Link)}
     suspects = {number: frame for number, link in links.items() if (frame := link.suspects(staged)) is not None}
-    found = _collected({number: question.wrong(staged) for number, question in asked.items()} | suspects)
+    counted = {number: question.wrong(staged) for number, question in asked.items() if number not in suspects}
+    found = _collected(counted | suspects)
     wrong = [number for number in suspects if found[number]]
     return found | _collected({number: asked[number].wrong(staged) for number in wrong})
 
