@@ -36,7 +36,9 @@ class SubjectRequest:
     `kind` is `erasure`, `retention` (the end of a period; `day` is its as-of date), `restriction`, `objection` or
     `rectification`; `lift` takes one of the last three back. `done` are the completed phases. `partial` means that a
     scan found something. `grace` is the time for running queries, in seconds. `salt` makes keys that nobody can make
-    again. `absent` are the subjects, by number, who have rows only in computed tables.
+    again. `absent` are the subjects, by number, who have rows only in computed tables. With `everybody`, gold is
+    computed again for all persons: a lost request may have left rows there of persons whom nobody can name any more.
+    With `reopens`, all rows of the batches that name the subjects are judged again.
     """
 
     reference: str
@@ -55,6 +57,8 @@ class SubjectRequest:
     lift: bool = False
     corrections: list[list[str | None]] = field(default_factory=list)
     partial: bool = False
+    everybody: bool = False
+    reopens: bool = True
     grace: float = 0
 
     @classmethod

@@ -17,6 +17,8 @@ from lib.delta.lake import Lake
 from lib.delta.ledger import Entry
 from lib.delta.tables import BATCH
 from lib.errors import LakehouseError, UsageError
+from lib.local_frames import frame_of
+from lib.normal_form import trimmed
 from lib.rights import corrections, suppression
 from lib.settings import Settings
 from lib.sources import completeness, readers
@@ -25,6 +27,7 @@ from lib.sources.mapping import Source, load_source, nothing
 
 PSEUDONYM_KEY = keys.PSEUDONYM_KEY
 LAYER = "bronze"
+WHOSE = "_whose"
 
 
 def tables(lake: Lake) -> tuple[Table, ...]:
@@ -67,14 +70,23 @@ def load(lake: Lake, source: Source, batches: Sequence[Batch]) -> list[Entry]:
     return entries
 
 
-def pending_rows(lake: Lake, entries: Sequence[Entry]) -> dict[str, DataFrame]:
-    """By bronze table, its rows of `entries`, read by their source mappings: typed, corrected, with pseudonyms."""
+def rows_of(lake: Lake, entries: Sequence[Entry], persons: Sequence[str] | None = None) -> dict[str, DataFrame]:
+    """By bronze table, its rows of `entries`, read by their source mappings: typed, corrected, with pseudonyms.
+
+    With `persons`, only the rows of these source ids.
+    """
     sources = [source_of(lake.settings, lake.catalog, name) for name in sorted({entry.source for entry in entries})]
-    return {table.name: _pending_rows(lake, table, sources, entries) for table in tables(lake)}
+    return {table.name: _rows_of(lake, table, sources, entries, persons) for table in tables(lake)}
 
 
-def _pending_rows(lake: Lake, table: Table, sources: Sequence[Source], entries: Sequence[Entry]) -> DataFrame:
+def _rows_of(
+    lake: Lake, table: Table, sources: Sequence[Source], entries: Sequence[Entry], persons: Sequence[str] | None
+) -> DataFrame:
     content = lake.tables.read(table)
+    if persons is not None and table.subject:
+        named = F.broadcast(frame_of(lake.spark, [(one,) for one in persons], f"{WHOSE} string"))
+        marked = content.withColumn(WHOSE, trimmed(F.col(table.subject)))
+        content = marked.join(named, on=WHOSE, how="left_semi").select(*content.columns)
     frames = []
     for source in sources:
         if source.table == table:

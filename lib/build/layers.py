@@ -23,6 +23,7 @@ from lib.local_frames import frame_of
 from lib.sql import quoted
 
 SUBJECTS = "subjects"
+BY_ROWS = ("batch", "subject")  # ways of loading that replace some rows of a table
 # Planning, committing and computing small tables alternate; a few at once keep the driver and the cores busy.
 AT_ONCE = 3
 
@@ -32,7 +33,8 @@ class Layers:
 
     `batches` are the ids of the batches under way. With `whole`, everything is computed again; otherwise tables loaded
     by `subject` are recomputed only for the subjects of these batches. With `checks_cells`, cells that are kept by
-    difference are compared with all facts; `findings` says what came of it.
+    difference are compared with all facts; `findings` says what came of it. If it `is_limited`, no batch is under way,
+    and rows of some persons are computed again.
     """
 
     def __init__(self, lake: Lake, batches: Sequence[str], *, whole: bool, checks_cells: bool = False) -> None:
@@ -44,6 +46,7 @@ class Layers:
         self._kept_frames: dict[str, DataFrame] = {}
         self._local: set[str] = set()
         self._subjects: DataFrame | None = None
+        self.is_limited = False
         # Inputs have the same names in the session, but not the same rows for every table.
         self._naming = threading.Lock()
         self._asking = threading.Lock()
@@ -55,8 +58,8 @@ class Layers:
 
     @property
     def computes_subjects(self) -> bool:
-        """Whether tables loaded by subject may change: a batch is under way, or everything is computed again."""
-        return bool(self._batches) or self._whole
+        """Whether tables loaded by subject may change: for some persons, or since everything is computed again."""
+        return self._subjects is not None or self._whole
 
     def touched(self, before: Mapping[str, Collection[str]]) -> Touched | None:
         """What the run may have changed since the data files `before` it; None if everything was computed again."""
@@ -70,15 +73,32 @@ class Layers:
         """What selects the rows that the run may have changed; None for all rows."""
         if table.path not in self.versions:
             return lambda rows: rows.limit(0)
-        if table.load == "batch":
+        if table.load == "batch" and not self.is_limited:
             return lambda rows: rows.where(F.col(BATCH).isin(self._batches))
-        if table.load == "subject" and self._scope(table) is not None:
+        if table.load in BY_ROWS and self._scope(table) is not None:
             return lambda rows: _of_subjects(rows, table, self._subjects)
         return None
 
     def provide(self, name: str, frame: DataFrame) -> None:
         """Offer `frame` to transformations under `name`."""
         self._frames[name] = frame
+
+    def limit_to(self, persons: Sequence[str]) -> None:
+        """Compute the rows of these persons again, given by their pseudonyms, and no others.
+
+        In gold, rows without a person are computed again too: the sales of erased persons are among them.
+        """
+        self.is_limited = True
+        table = self._lake.catalog[SUBJECTS]
+        named = frame_of(self._lake.spark, [(one,) for one in persons], f"{quoted(str(table.subject))} string")
+        with self._naming:
+            for name in table.inputs:
+                named.createOrReplaceTempView(name)
+            subjects = self._lake.tables.conform(transform(self._lake.spark, table, {}), table)
+        nobody = [member for each in self._lake.catalog if each.subject for member in each.members]
+        rows = [[member.get(column.name) for column in table.stored] for member in nobody]
+        subjects = subjects.unionByName(frame_of(self._lake.spark, rows, table.schema))
+        self._frames[SUBJECTS] = self._subjects = self._kept(table, subjects)
 
     def build(self, tables: Sequence[Table], parameters: Mapping[str, Any]) -> None:
         """Compute the tables, each as soon as its inputs exist; write stored ones.
@@ -147,12 +167,10 @@ class Layers:
     def _store(self, table: Table, parameters: Mapping[str, Any]) -> None:
         tables = self._lake.tables
         frame = self._compute(table, parameters)
-        if table.load == "batch" and not self._whole:
+        if table.load == "batch" and not self._whole and not self.is_limited:
             version = tables.replace_batches(table, frame, self._batches)
-        elif table.load == "subject":
-            if self._subjects is None or tables.version(table) is None:
-                frame = self._with_members(table, frame)
-            replaced = tables.replace_subjects(table, frame, self._scope(table))
+        elif table.load in BY_ROWS and not (table.load == "batch" and self._whole):
+            replaced = tables.replace_subjects(table, self._with_members(table, frame), self._scope(table))
             version = replaced.version
             if replaced.cut:
                 self._cuts[table.name] = replaced.cut
@@ -244,9 +262,15 @@ class Layers:
         content = self._lake.tables.read(remembered)
         if self._whole:
             return content.limit(0)
+        if self.is_limited:
+            return self._of_others(content, remembered)
         if remembered.load == "batch":
             return content.where(~F.col(BATCH).isin(self._batches))
         return _of_subjects(content, remembered, self._subjects) if table.load == "subject" else content
+
+    def _of_others(self, content: DataFrame, table: Table) -> DataFrame:
+        scope = self._scope(table)
+        return content if scope is None else content.join(F.broadcast(scope), on=str(table.subject), how="left_anti")
 
     def _scope(self, table: Table) -> DataFrame | None:
         if self._subjects is None or table.subject not in self._subjects.columns:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from lib import keys
 from lib.audit import audit
@@ -46,9 +46,10 @@ class Request:
     """The task of a run.
 
     `inputs` are the inputs to load, by the name of their mapping; `batches` are theirs, as far as `identified` found
-    them without Spark. `rebuild` computes everything after bronze again from
-    bronze; `refresh` computes gold and the marts again from silver, in which no batch is pending. `audits_all` audits
-    whole tables, not only what the run has changed.
+    them without Spark. `rebuild` computes everything after bronze again from bronze; `refresh` computes gold and the
+    marts again from silver, in which no batch is pending: for the persons that `about` names by their source ids, or
+    for all (None). `rejudge` computes their rows in silver again from bronze, too. `audits_all` audits whole tables,
+    not only what the run has changed.
     """
 
     job: str
@@ -57,6 +58,8 @@ class Request:
     as_of: dt.date | None = None
     rebuild: bool = False
     refresh: bool = False
+    rejudge: bool = False
+    about: Sequence[str] | None = None
     audits_all: bool = False
     reopen: Sequence[str] = ()
     batches: Sequence[Batch] | None = None
@@ -97,15 +100,15 @@ def run(lake: Lake, request: Request) -> Result:
     entries = lake.ledger.entries()
     pending = [entry for entry in entries if entry.pending]
     published = lake.base.published
-    asked = request.refresh or request.audits_all
+    asked = request.refresh or request.rejudge or request.audits_all
     if not pending and not asked and not _as_of_changes(entries, request, published):
         return Result(None, (), (), _nothing(published))
     if not entries:
         raise UsageError("This lake holds no batch yet.", "Name one with --input.")
     expect_rows(lake.spark, sum(entry.rows for entry in entries))
-    if pending and request.refresh:
-        # A refresh assumes that silver is complete: pending batches enter it first, by a separate run.
-        _carry_through(lake, dataclasses.replace(request, refresh=False), entries, pending)
+    if pending and (request.refresh or request.rejudge):
+        # These assume that silver is complete: pending batches enter it first, by a separate run.
+        _carry_through(lake, dataclasses.replace(request, refresh=False, rejudge=False), entries, pending)
         entries, pending = lake.ledger.entries(), []
     return _carry_through(lake, request, entries, pending)
 
@@ -212,10 +215,15 @@ def _carry_through(lake: Lake, request: Request, entries: Sequence[Entry], pendi
 def _publish_or_fail(lake: Lake, request: Request, entries: Sequence[Entry], progress: _Progress) -> Result:
     ids = [entry.batch_id for entry in progress.pending]
     before = {path: pinned.files.keys() for path, pinned in lake.base.pins.tables.items()}
-    whole = request.rebuild or request.refresh or not _published(entries)
+    again = request.refresh or request.rejudge
+    whole = request.rebuild or (again and request.about is None) or not _published(entries)
     layers = Layers(lake, ids, whole=whole, checks_cells=request.audits_all)
-    restricted = restrictions.pseudonymous(lake, keys.secret_key(lake.settings.secrets, bronze.PSEUDONYM_KEY))
-    layers.provide(restrictions.table(lake).name, restricted)
+    key = keys.secret_key(lake.settings.secrets, bronze.PSEUDONYM_KEY)
+    layers.provide(restrictions.table(lake).name, restrictions.pseudonymous(lake, key))
+    if again and request.about is not None and not whole:
+        layers.limit_to([keys.pseudonym(one, key) for one in request.about])
+    if request.rejudge:
+        _judge_again(lake, layers, request.about, entries, progress)
     pending = _silver(lake, layers, progress.pending, progress)
     known = list({entry.batch_id: entry for entry in [*entries, *pending]}.values())
     progress.as_of = request.as_of or as_of(known)
@@ -247,24 +255,43 @@ def _silver(lake: Lake, layers: Layers, pending: Sequence[Entry], progress: _Pro
     """Build silver's tables; return the batches with their newest dates. Without batches silver stays unchanged."""
     if not pending:
         return []
+    _judge(lake, layers, bronze.rows_of(lake, pending), progress)
+    _require_conserved(lake, pending, progress)
+    newest = {batch: day for each in progress.judged for batch, day in each.newest_dates.items()}
+    return [dataclasses.replace(entry, newest_date=newest.get(entry.batch_id)) for entry in pending]
+
+
+def _judge_again(
+    lake: Lake, layers: Layers, persons: Sequence[str] | None, entries: Sequence[Entry], progress: _Progress
+) -> None:
+    """Compute the persons' rows in silver again. The newest dates of their batches stay."""
+    _judge(lake, layers, bronze.rows_of(lake, entries, persons), progress)
+    concerned = {batch for each in progress.judged for batch in each.rows}
+    _require_conserved(lake, [entry for entry in entries if entry.batch_id in concerned], progress)
+
+
+def _judge(lake: Lake, layers: Layers, rows: Mapping[str, DataFrame], progress: _Progress) -> None:
+    """Build silver's tables from these rows of bronze."""
     judged = [table for table in lake.catalog if table.rules]
     first = {name for table in judged for name in (table.name, *table.inputs)}
     tables = [table for table in lake.catalog.layer("silver") if table.load not in BY_THE_ENGINE]
     before = [table for table in tables if table.name in first]
-    for name, rows in bronze.pending_rows(lake, pending).items():
-        layers.provide(name, rows)
+    for name, frame in rows.items():
+        layers.provide(name, frame)
     layers.build(before, {})
     with lake.steps.step("judgement"):
         progress.judged = [rule_counts.measure(layers.frame(table.name), table) for table in judged]
-    layers.build([lake.catalog[SUBJECTS]], {})
+    if not layers.is_limited:
+        layers.build([lake.catalog[SUBJECTS]], {})
     progress.subjects = layers.frame(SUBJECTS).count()
     layers.build([table for table in tables if table not in before and table.name != SUBJECTS], {})
-    with lake.steps.step("conservation"):
-        progress.balances = reconciliation.balances(lake, pending)
-        reconciliation.require(progress.balances)
     layers.release([*lake.catalog.layer("gold"), *lake.catalog.marts])
-    newest = {batch: day for each in progress.judged for batch, day in each.newest_dates.items()}
-    return [dataclasses.replace(entry, newest_date=newest.get(entry.batch_id)) for entry in pending]
+
+
+def _require_conserved(lake: Lake, entries: Sequence[Entry], progress: _Progress) -> None:
+    with lake.steps.step("conservation"):
+        progress.balances = reconciliation.balances(lake, entries)
+        reconciliation.require(progress.balances)
 
 
 def _gold_and_marts(lake: Lake, layers: Layers, day: dt.date, entries: Sequence[Entry]) -> None:

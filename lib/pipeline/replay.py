@@ -40,7 +40,7 @@ def _passing_of(lake: Lake, quarantine: Table, judged: Table) -> dict[str, int]:
     if not entries:
         return {}
     layers = Layers(lake, sorted(batches), whole=False)
-    for name, rows in bronze.pending_rows(lake, entries).items():
+    for name, rows in bronze.rows_of(lake, entries).items():
         layers.provide(name, rows.join(waiting, on=list(quarantine.key), how="left_semi"))
     layers.build([table for table in lake.catalog if table.name in (*judged.inputs, judged.name) and table.is_view], {})
     frame = layers.frame(judged.name)

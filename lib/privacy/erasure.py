@@ -10,7 +10,7 @@ phases (`lib.accountability.subject_requests`), so that a killed job goes on whe
 | anonymise | keeps their sales as anonymous lines, so that past totals stay; the lines are marked as open |
 | delete | deletes their rows by MERGE with a frame of keys, in bronze and silver |
 | unlink | gives the open lines keys that lead to nobody |
-| publish | computes gold and the marts again, audits and publishes them; older publications are withdrawn |
+| publish | computes gold without them, audits and publishes it; older publications are withdrawn |
 | vacuum | gives running queries time to end, then removes the files of all older versions and of killed jobs |
 | scan | searches every byte of the lake for the persons, and writes the receipt |
 
@@ -28,6 +28,7 @@ from collections.abc import Callable, Sequence
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lib import keys
 from lib.accountability import auditlog, subject_requests
 from lib.accountability.subject_requests import Lost, SubjectRequest
 from lib.build import bronze
@@ -75,6 +76,7 @@ def erase(lake: Lake, asked: Asked, *, grace: float, before: Finished = NOTHING_
         stored = {asked.ids[n] for table in held if not table.exempt for n in found[table.path]}
         request.absent = [number for number, one in enumerate(wanted) if one not in stored]
         request.unknown, request.grace = len(asked.ids) - len(known), grace
+        request.everybody = bool(before.lost)
         written.append(begin(lake, request))
     said = receipts.told(lake, written)
     if wanted:
@@ -84,7 +86,7 @@ def erase(lake: Lake, asked: Asked, *, grace: float, before: Finished = NOTHING_
 
 def _erased_before(lake: Lake, ids: Sequence[str]) -> set[str]:
     key = suppression.key(lake)
-    tokens = {subjects.pseudonym(one, key): one for one in ids}
+    tokens = {keys.pseudonym(one, key): one for one in ids}
     return {tokens[token] for token in suppression.listed(lake, tokens)}
 
 
@@ -107,7 +109,7 @@ def lift_suppression(lake: Lake, asked: Asked) -> str:
     listed, what = _erased_before(lake, asked.ids), "not on the suppression list"
     wanted = asked.require(listed, what)
     key = suppression.key(lake)
-    tokens = {subjects.pseudonym(one, key) for one in wanted}
+    tokens = {keys.pseudonym(one, key) for one in wanted}
     # Log first: if the job is killed in between, the log says too much, but no person comes back unrecorded.
     auditlog.of(lake.settings).append("suppression_lifted", auditlog.new_reference(), {"subjects": len(tokens)})
     suppression.lift(lake, tokens)
@@ -164,7 +166,7 @@ def _phases(lake: Lake, request: SubjectRequest, people: DataFrame) -> dict[str,
         "anonymise": lambda: _anonymise(lake, request, people),
         "delete": lambda: _delete(lake, people),
         "unlink": lambda: anonymous_lines.unlink(lake, bytes.fromhex(request.salt)),
-        "publish": lambda: _publish(lake),
+        "publish": lambda: _publish(lake, request),
     }
     return {
         **first[request.kind],
@@ -182,7 +184,7 @@ def _expire(lake: Lake, request: SubjectRequest) -> None:
 def _suppress(lake: Lake, ids: Sequence[str]) -> None:
     key = suppression.key(lake)
     today = dt.datetime.now(dt.timezone.utc).date()
-    suppression.add(lake, [subjects.pseudonym(one, key) for one in ids], today)
+    suppression.add(lake, [keys.pseudonym(one, key) for one in ids], today)
 
 
 def _anonymise(lake: Lake, request: SubjectRequest, people: DataFrame) -> None:
@@ -210,10 +212,11 @@ def _record_erased(lake: Lake) -> None:
     )
 
 
-def _publish(lake: Lake) -> None:
+def _publish(lake: Lake, request: SubjectRequest) -> None:
     """Publish without the persons. Earlier publications are withdrawn from this moment on, even after a kill."""
     publication.withdraw_earlier(lake.storage)
-    pipeline.run(lake, pipeline.Request(job=JOB, refresh=True))
+    about = None if request.everybody else request.subjects
+    pipeline.run(lake, pipeline.Request(job=JOB, refresh=True, about=about))
 
 
 def _erasable(lake: Lake) -> list[Table]:

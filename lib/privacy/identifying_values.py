@@ -72,7 +72,7 @@ def of_values(values: Iterable[str], catalog: Catalog, folder: Path) -> Wanted:
     texts = list(values)
     if (folder / f"{bronze.PSEUDONYM_KEY}.key").exists():
         key = keys.secret_key(folder, bronze.PSEUDONYM_KEY)
-        texts += [subjects.pseudonym(text, key) for text in texts]
+        texts += [keys.pseudonym(text, key) for text in texts]
     names = {str(table.subject) for table in stored_subjects(catalog)}
     long = frozenset(text for text in texts if len(text.encode()) >= WINDOW)
     numbers = frozenset(int(text) for text in values if NUMBER.match(text))

@@ -40,7 +40,7 @@ def enforce(lake: Lake, as_of: dt.date, *, grace: float, before: Finished = NOTH
         by_date = {each.table.path: each.condition for each in retention_due.dated(lake, as_of)}
         rows = subjects.counts(lake, subjects.known(lake, due.persons, by_date))
         request = SubjectRequest.new("retention", lake.tables.root, due.persons, publication.now(), rows)
-        request.day, request.grace = as_of.isoformat(), grace
+        request.day, request.grace, request.everybody = as_of.isoformat(), grace, bool(before.lost)
         for path, count in due.rows.items():
             request.rows[path] = request.rows.get(path, 0) + count
         written.append(erasure.begin(lake, request))

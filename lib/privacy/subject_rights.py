@@ -5,8 +5,8 @@ A request goes through phases, and each may be repeated with the same result. A 
 | phase | what it does |
 |---|---|
 | record | enters the request into its list under `rights/`, or removes it |
-| reopen | rectification only: removes the persons from silver's tables that remember, and judges their batches again |
-| publish | computes the layers after it, audits and publishes them; `rollback` then refuses earlier publications |
+| reopen | only if days are corrected: lets the next run judge whole batches again: their newest day may be another |
+| publish | computes the persons' rows again, audits and publishes them; `rollback` then refuses earlier publications |
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pyspark.sql import DataFrame
 from lib.accountability import auditlog, subject_requests
 from lib.accountability.subject_requests import SubjectRequest
 from lib.build import bronze
+from lib.build.layers import SUBJECTS
 from lib.contracts import coverage
 from lib.delta import publication
 from lib.delta.lake import Lake
@@ -94,6 +95,9 @@ def _fulfil(lake: Lake, wanted: _Wanted, stated: Sequence[list[str | None]] = ()
     about = [one for one in persons if one in wanted.holding]
     request = SubjectRequest.new(wanted.kind, lake.tables.root, about, publication.now())
     request.lift, request.corrections = wanted.lift, list(stated)
+    if request.kind == RECTIFICATION:
+        corrected = corrections.attributes(lake, about) if wanted.lift else {str(name) for _, name, _ in stated}
+        request.reopens = _reopens(lake, corrected)
     if request.subjects:
         pipeline.finish_pending(lake, wanted.kind)
         subject_requests.save(lake.settings.secrets, request)
@@ -124,7 +128,7 @@ def _phases(lake: Lake, request: SubjectRequest) -> dict[str, Callable[[], None]
     if request.kind == RECTIFICATION:
         return {
             "record": lambda: _correct(lake, request),
-            "reopen": lambda: _reopen(lake, request.subjects),
+            **({"reopen": lambda: _reopen(lake, request.subjects)} if request.reopens else {}),
             "publish": lambda: _publish(lake, request),
         }
     return {"record": lambda: _restrict(lake, request), "publish": lambda: _publish(lake, request)}
@@ -148,6 +152,14 @@ def _day(request: SubjectRequest) -> dt.date:
     return dt.date.fromisoformat(request.started_at[:10])
 
 
+def _reopens(lake: Lake, corrected: Collection[str]) -> bool:
+    """Whether correcting these columns concerns more than the persons' own rows."""
+    days = {column.name for table in bronze.tables(lake) for column in table.stored if column.logical_type == "date"}
+    keys = {column.name for column in lake.catalog[SUBJECTS].columns}
+    by_person = all(table.subject in keys for table in lake.catalog.layer(REMEMBERING) if table.load == "batch")
+    return bool(days & set(corrected)) or not by_person
+
+
 def _reopen(lake: Lake, ids: Sequence[str]) -> None:
     people = subjects.frame(lake, ids)
     for table in lake.catalog.layer(REMEMBERING):
@@ -162,4 +174,6 @@ def _reopen(lake: Lake, ids: Sequence[str]) -> None:
 def _publish(lake: Lake, request: SubjectRequest) -> None:
     """Publish the result. From this moment on `rollback` refuses earlier publications, even after a kill."""
     publication.withdraw_earlier(lake.storage)
-    pipeline.run(lake, pipeline.Request(job=request.kind, refresh=request.kind != RECTIFICATION))
+    corrects = request.kind == RECTIFICATION
+    rejudge = corrects and not request.reopens
+    pipeline.run(lake, pipeline.Request(request.kind, refresh=not corrects, rejudge=rejudge, about=request.subjects))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from types import MappingProxyType
@@ -23,17 +21,13 @@ NEXT = "silver"  # the layer that is made of bronze
 NUMBER = "_subject"  # of the subject in the request, from 0: only this number may be shown
 
 
-def pseudonym(text: str, key: bytes) -> str:
-    """The pseudonym of one text, equal to that of `keys.with_pseudonym`."""
-    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
-
-
 def frame(lake: Lake, ids: Sequence[str]) -> DataFrame:
     """One row per subject: its number in the request, and a column for each kind of key that leads to it."""
     pseudonym_key = keys.secret_key(lake.settings.secrets, bronze.PSEUDONYM_KEY)
     suppression_key = suppression.key(lake)
     rows = [
-        (number, one, pseudonym(one, pseudonym_key), pseudonym(one, suppression_key)) for number, one in enumerate(ids)
+        (number, one, keys.pseudonym(one, pseudonym_key), keys.pseudonym(one, suppression_key))
+        for number, one in enumerate(ids)
     ]
     found = lake.spark.createDataFrame(
         rows, f"{NUMBER} int, source_id string, pseudonym string, suppression_token string"

@@ -152,6 +152,13 @@ def held(lake: Lake) -> set[str]:
     return {row[0] for row in lake.tables.read(table).select(str(table.subject)).distinct().collect()}
 
 
+def attributes(lake: Lake, ids: Iterable[str]) -> set[str]:
+    """The columns that are corrected for these persons."""
+    table, persons = lake.catalog[CORRECTIONS], set(ids)
+    rows = lake.tables.read(table).select(str(table.subject), ATTRIBUTE).collect()
+    return {row[ATTRIBUTE] for row in rows if row[0] in persons}
+
+
 def applied(lake: Lake, frame: DataFrame, bronze: Table) -> DataFrame:
     """`frame`, typed rows of bronze, with the corrected values instead of the source's."""
     table = lake.catalog[CORRECTIONS]

@@ -21,7 +21,7 @@ from lib.build.cells import Cells
 from lib.contracts.model import Table
 from splitter.sample.plan import Plan
 from tests.e2e.conftest import Sample, write
-from tests.e2e.lakes import CELLS, Ending, Site, content, differences, gold, records
+from tests.e2e.lakes import CELLS, Ending, Site, content, differences, gold, newest, records, rows
 from tests.oracle import Batch, compute
 from tests.oracle.delta import compare, published
 
@@ -47,6 +47,11 @@ WRONG = {
     "cohort_months": ["active_users", "active_members"],
 }
 
+
+CORRECTED: Sequence[Mapping[str, str | None]] = (
+    {"country": "Chad"}, {"country": "Nowhere"}, {"country": None}, {"age": "16"}, {"age": "11", "segment": "VIP"},
+)  # fmt: skip
+DAYS: Sequence[Mapping[str, str | None]] = ({"last_login_date": "2023-08-30"}, {"sign_up_date": None, "gender": "X"})
 
 LATEST = {
     "ID": "latest", "Age": "40", "Gender": "F", "Country": "Peru", "UserSignUpDate": "2024-01-02",
@@ -86,7 +91,8 @@ def asked(site: Site, job: str, lake: Path, people: Sequence[str], *options: str
 
 def corrected(site: Site, lake: Path, chance: random.Random, people: Sequence[str]) -> Ending:
     named = site.folder / "corrections.jsonl"
-    stated = [{"user_id": each, "country": chance.choice(("Chad", "Peru", "Japan"))} for each in people]
+    values = chance.choice((CORRECTED, CORRECTED, DAYS))
+    stated = [{"user_id": each, **chance.choice(values)} for each in people]
     named.write_text("\n".join(map(json.dumps, stated)), encoding="utf-8")
     return site.job("rectify_subject", lake, "--corrections", str(named), "--known-only")
 
@@ -96,6 +102,8 @@ def is_as_rebuilt(site: Site, lake: Path) -> None:
     assert site.job("pipeline", rebuilt, "--rebuild").code == 0
     assert gold(lake) == gold(rebuilt)
     assert content(lake) == content(rebuilt)
+    for name in ("silver/users", "silver/quarantine"):
+        assert rows(newest(lake, name)) == rows(newest(rebuilt, name))
 
 
 def walk(site: Site, batches: Sequence[Batch], seed: int) -> None:
@@ -117,7 +125,7 @@ def walk(site: Site, batches: Sequence[Batch], seed: int) -> None:
 
 def test_batches_and_requests_lead_to_the_cells_of_a_rebuild(site: Site, four: Sample, differing: list[str]) -> None:
     walk(site, four.batches[:3], 0)
-    assert len(differing) >= 2 * len(CELLS)  # the batches after the first one
+    assert len(differing) >= 4 * len(CELLS)  # the batches after the first one, a correction, an erasure
 
 
 @pytest.mark.long

@@ -7,7 +7,7 @@ import hmac
 import secrets
 from collections.abc import Callable, Iterable
 
-from lib.privacy.subjects import pseudonym
+from lib.keys import pseudonym
 
 IDS = [f"{number}" for number in range(1, 100_001)]
 # First six and last four digits are often printed on a receipt; what lies between is a million candidates at most.

@@ -230,7 +230,7 @@ def test_no_plan_names_anybody(shop: Shop, before: Path) -> None:
 def test_no_plan_and_no_process_shows_a_key(shop: Shop, before: Path) -> None:
     """The key reaches the rows, and neither Spark's plans nor the system's list of processes."""
     opened = shop.open(before)
-    (rows,) = bronze.pending_rows(opened, opened.ledger.entries()).values()
+    (rows,) = bronze.rows_of(opened, opened.ledger.entries()).values()
     assert pseudonym(shop, ADA) in {row["user_key"] for row in rows.select("user_key").distinct().collect()}
     key = (shop.site.folder / "secrets/pseudonym.key").read_text(encoding="ascii").strip()
     pads = [bytes(byte ^ pad for byte in bytes.fromhex(key).ljust(64, b"\0")).hex() for pad in (0x36, 0x5C)]

@@ -13,8 +13,8 @@ import pytest
 from lib.accountability import subject_requests
 from lib.delta.lake import Lake
 from lib.errors import UsageError
+from lib.keys import pseudonym
 from lib.privacy import resumption
-from lib.privacy.subjects import pseudonym
 from lib.progress import Steps
 
 LAKE = "/data/lake"

@@ -11,8 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lib.keys import secret_key
-from lib.privacy.subjects import pseudonym
+from lib.keys import pseudonym, secret_key
 
 ROOT = Path(__file__).resolve().parents[2]
 PERSON = "person-canary-a1"

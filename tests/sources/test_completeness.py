@@ -16,10 +16,10 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from lib import keys
 from lib.build import bronze
 from lib.delta.lake import Lake, open_lake
 from lib.errors import AuditFailed, InputRefused
-from lib.privacy import subjects
 from lib.rights import suppression
 from lib.settings import load
 from lib.sources import completeness, inputs, readers
@@ -202,7 +202,7 @@ def test_a_file_that_vanishes_while_it_is_loaded(lake: Lake, tmp_path: Path, mon
 
 def suppress(lake: Lake, *ids: str) -> None:
     key = suppression.key(lake)
-    suppression.add(lake, [subjects.pseudonym(one, key) for one in ids], dt.date(2024, 1, 31))
+    suppression.add(lake, [keys.pseudonym(one, key) for one in ids], dt.date(2024, 1, 31))
 
 
 def test_suppressed_rows_are_accounted_for(lake: Lake, tmp_path: Path) -> None:
