@@ -9,10 +9,25 @@ from pathlib import Path
 
 import yaml
 
-from lib import address
+from lib import address, durations
+from lib.durations import Duration
 from lib.errors import UsageError, nearest
 
+FEWEST = 5  # publications: a running query reads one, and the newest documents of a lake name some
+NINETY_DAYS, FIVE_YEARS = Duration(days=90), Duration(years=5)
 PROJECT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Keep:
+    """What a lake keeps of what nobody needs for the next run (`lib.pipeline.upkeep`).
+
+    The number of publications to which `rollback` can return, and how long reports and receipts stay.
+    """
+
+    publications: int = 14
+    reports: Duration = NINETY_DAYS
+    receipts: Duration = FIVE_YEARS
 
 
 @dataclass(frozen=True)
@@ -30,6 +45,7 @@ class Settings:
     roles: Path = PROJECT / "conf/roles.yaml"
     audit_witness: Path | None = None
     ldap: Mapping[str, str] = field(default_factory=dict)
+    keep: Keep = Keep()
 
 
 def load(file: Path, lake: str | None = None) -> Settings:
@@ -54,4 +70,21 @@ def load(file: Path, lake: str | None = None) -> Settings:
         roles=PROJECT / stated.get("roles", "conf/roles.yaml"),
         audit_witness=PROJECT / stated["audit_witness"] if stated.get("audit_witness") else None,
         ldap={str(name): str(value) for name, value in (stated.get("ldap") or {}).items()},
+        keep=_keep(file, stated.get("keep") or {}),
     )
+
+
+def _keep(file: Path, stated: Mapping[str, object]) -> Keep:
+    known = [field.name for field in dataclasses.fields(Keep)]
+    for name in set(stated) - set(known):
+        raise UsageError(f"{file}: setting 'keep.{name}' is unknown.", nearest(name, known))
+    publications = stated.get("publications", Keep.publications)
+    if not isinstance(publications, int) or publications < FEWEST:
+        raise UsageError(f"{file}: 'keep.publications' is not a whole number of at least {FEWEST}.")
+    periods = {name: durations.parse(str(stated[name])) for name in ("reports", "receipts") if name in stated}
+    for name, period in periods.items():
+        if period is None:
+            raise UsageError(
+                f"{file}: 'keep.{name}' is not a period.", "Write an ISO 8601 duration, such as P1Y or P90D."
+            )
+    return Keep(publications, **{name: period for name, period in periods.items() if period})

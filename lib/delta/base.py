@@ -222,18 +222,50 @@ class Base:
         if after or anyway or self.unsaved or self._keys() != self.pins.keys:
             self._write(after, self.published)
 
-    def drop_unread(self) -> None:
-        """Remove the files of older versions that nobody reads any more, of the tables that are computed from bronze.
+    def drop_unread(self, publications: int, *, records: bool = False) -> int:
+        """Remove what nobody reads any more; return the number of publications that are forgotten.
 
-        Without this a lake grows with every batch by the tables that the batch rewrites. Marts keep their versions for
-        readers. First the pins forget the files: if the job dies then, the next one removes them as orphans.
+        That is every version but the newest. Marts keep their versions for the newest `publications`, to which a
+        rollback can return. The records of the runs keep theirs for readers, unless `records` are to go too.
+
+        First the history and the pins forget them: if the job dies then, the next one removes the files as orphans.
         """
-        computed = [table.path for table in self.catalog.stored if is_computed(table) and not table.is_mart]
-        unread = {path: pinned for path in computed if (pinned := self.pins.tables.get(path)) and pinned.left}
+        read, forgotten = publication.forget(self.storage, publications)
+        records_read = self._records
+        if records_read:
+            read.append(records_read)
+        named: dict[str, list[Pin | None]] = {}
+        for each in read:
+            for path in each.tables:
+                named.setdefault(path, []).append(each.pins.get(path))
+        paths = [table.path for table in self.catalog.stored if table.path in self.pins.tables]
+        there = {path: self.pins.tables[path] for path in paths}
+        unread = {
+            path: gone
+            for path, pinned in there.items()
+            if (records or not records_read or path not in records_read.tables)
+            and (gone := pins.unread(pinned, named.get(path, [])))
+        }
         if unread:
-            self._write({path: dataclasses.replace(pinned, left=()) for path, pinned in unread.items()}, self.published)
-            gone = [f"{path}/{name}" for path, pinned in unread.items() for name in pinned.left]
-            self.storage.remove([*gone, *map(sidecar, gone)])
+            left = {path: there[path].without(gone) for path, gone in unread.items()}
+            self._write(left, self.published)
+        self.storage.remove(name for path, gone in unread.items() for file in gone for name in _both(f"{path}/{file}"))
+        for path, pinned in there.items():
+            self._drop_old_log(path, [pinned, *named.get(path, [])])
+        return forgotten
+
+    def _drop_old_log(self, path: str, needed: Collection[Pin | None]) -> None:
+        """Remove the files of a log that are older than all that state one of these versions.
+
+        If a publication of an earlier release does not say what states its version, everything stays.
+        """
+        stating = [deltalog.oldest(pinned.log) for pinned in needed if pinned]
+        if len(stating) == len(needed):
+            names = self.storage.names(f"{path}/{LOG}")
+            old = [
+                name for name in names if (version := deltalog.version_of(name)) is not None and version < min(stating)
+            ]
+            self.storage.remove(f"{path}/{LOG}/{name}" for name in old)
 
     def publish(self, wanted: Publication) -> None:
         """Do the same as `advance`, and let people read `wanted` from now on."""
@@ -260,6 +292,18 @@ class Base:
         self.pins = dataclasses.replace(self.pins, operations=stated)
         self._write(after, self.published)
         publication.write_operations(self.storage, stated)
+
+    def renew_operations(self) -> None:
+        """Let people read the newest versions of the records of the runs, which hold the same rows in other files."""
+        known = self._records
+        if known:
+            versions = {path: self.pins.tables[path].version for path in known.tables}
+            if versions != known.tables:
+                self.publish_operations(dataclasses.replace(known, tables=versions))
+
+    @property
+    def _records(self) -> Publication | None:
+        return publication.stated(self.pins.operations) if self.pins.operations else None
 
     def _write(self, after: Mapping[str, Pin], published: Publication | None) -> None:
         stated = {each.name: getattr(self.pins, each.name) for each in dataclasses.fields(self.pins)}
@@ -363,6 +407,10 @@ class Base:
 def _copy(table: Table, digest: str) -> str:
     """The second copy of a log's file. Its content determines the name, so a new file never replaces an old one."""
     return f"{COPIES}/{table.path}/{digest}"
+
+
+def _both(name: str) -> tuple[str, str]:
+    return name, sidecar(name)
 
 
 def is_computed(table: Table) -> bool:

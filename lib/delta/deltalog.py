@@ -59,6 +59,11 @@ def segment(names: Collection[str], version: int) -> list[str]:
     return [*checkpoint, *commits, *hints]
 
 
+def oldest(names: Iterable[str]) -> int:
+    """The oldest version among the files that state a version."""
+    return min(version for name in names if states(name) and (version := version_of(name)) is not None)
+
+
 @dataclass
 class Changes:
     """What commits changed in a table's files: name -> bytes of added files, names of removed files."""

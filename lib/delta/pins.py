@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,10 +46,26 @@ class Pin:
     files: Mapping[str, DataFile]
     left: tuple[str, ...] = ()
 
+    def without(self, gone: Collection[str]) -> Pin:
+        """The same version; these older files are not there any more."""
+        return dataclasses.replace(self, left=tuple(name for name in self.left if name not in gone))
+
     def to_json(self) -> dict[str, Any]:
         """As a document; `pin` reads it."""
         files = {name: list(dataclasses.astuple(file)) for name, file in sorted(self.files.items())}
         return {"version": self.version, "log": dict(self.log), "files": files, "left": sorted(self.left)}
+
+
+def unread(newest: Pin, others: Iterable[Pin | None]) -> list[str]:
+    """The older files of a table that no version needs: neither the newest nor one of the others.
+
+    If what one of them needs is not known, all are needed.
+    """
+    known = list(others)
+    if not all(known):
+        return []
+    needed = {name for each in known if each for name in each.files}
+    return [name for name in newest.left if name not in needed]
 
 
 def pin(document: Mapping[str, Any]) -> Pin:

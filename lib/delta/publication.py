@@ -101,7 +101,7 @@ def parsed(text: str) -> Document:
         if "base" in document or pins.SEAL in document:
             document = pins.unsealed(text)
         base = document.get("base")
-        return Document(_publication(document), pins.pins(base) if base else None)
+        return Document(stated(document), pins.pins(base) if base else None)
     except (ValueError, KeyError, TypeError, AttributeError):
         # Without its cause: its text is long, and from outside.
         raise LakehouseError(
@@ -110,7 +110,8 @@ def parsed(text: str) -> Document:
         ) from None
 
 
-def _publication(document: Mapping[str, Any]) -> Publication | None:
+def stated(document: Mapping[str, Any]) -> Publication | None:
+    """The publication in a document, if there is one. Raises the errors of `pins.pin`."""
     if "run_id" not in document:
         return None
     stated = {name: document[name] for name in ("run_id", "published_at", "as_of")}
@@ -213,6 +214,19 @@ def placed(storage: Storage, publication: Publication) -> Publication:
 def keep(storage: Storage, publication: Publication) -> None:
     """Add a publication that has become the current one to the history, so that a rollback can find it."""
     storage.write(f"{HISTORY}/{publication.run_id}.json", pins.sealed(publication.to_json()))
+
+
+def forget(storage: Storage, most: int) -> tuple[list[Publication], int]:
+    """Remove all publications but the newest `most`, and the present one, from the history.
+
+    Returns those that are left, and the number of the others.
+    """
+    known, document = _history(storage), newest(storage)
+    present = document.publication if document else None
+    kept = known[-most:]
+    old = [each for each in known[:-most] if not present or each.run_id != present.run_id]
+    storage.remove(f"{HISTORY}/{each.run_id}.json" for each in old)
+    return [*kept, *([present] if present else [])], len(old)
 
 
 def mend_history(storage: Storage) -> None:

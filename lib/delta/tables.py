@@ -6,8 +6,9 @@ Without a change there is no commit. Every write returns the version that holds 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -28,6 +29,8 @@ from lib.sql import quoted
 
 BATCH = "_batch_id"
 READERS_KEEP = "interval 60 days"
+COMPACTION = "spark.databricks.delta.optimize"
+COMPACTED = 128 << 20  # bytes of a file that small ones are put together in
 RETENTION_CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
 # As objects: otherwise Spark serializes the rows, and every query that reads them must deserialize them again.
 IN_MEMORY = StorageLevel.MEMORY_AND_DISK_DESER
@@ -287,6 +290,16 @@ class Tables:
             DeltaTable.forPath(self.spark, self.location(table)).delete(condition)
             self._forget(table)
 
+    def compact(self, table: Table, small_bytes: int) -> None:
+        """Put the rows of files below this size together in larger files; the rows stay what they are."""
+        rows = self._rows(table)
+        if rows is not None:
+            self.write_few(table, rows)
+            return
+        with configured(self.spark, {f"{COMPACTION}.minFileSize": small_bytes, f"{COMPACTION}.maxFileSize": COMPACTED}):
+            self.spark.sql(f"optimize delta.{quoted(self.location(table))}").collect()
+        self._forget(table)
+
     def vacuum(self, *tables: Table) -> None:
         """Remove every file that the newest versions do not name: older versions, and orphans of killed jobs.
 
@@ -294,12 +307,11 @@ class Tables:
         """
         self.before_vacuum()
         known = [table for table in tables if self.version(table) is not None]
-        self.spark.conf.set(RETENTION_CHECK, "false")
-        try:
-            with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="vacuum") as pool:
-                list(pool.map(self._vacuum, known))
-        finally:
-            self.spark.conf.unset(RETENTION_CHECK)
+        with (
+            configured(self.spark, {RETENTION_CHECK: False}),
+            ThreadPoolExecutor(AT_ONCE, thread_name_prefix="vacuum") as pool,
+        ):
+            list(pool.map(self._vacuum, known))
 
     def _vacuum(self, table: Table) -> None:
         self._silence()
@@ -356,6 +368,18 @@ class Tables:
         writer.save(self.location(table))
         self._forget(table)
         return self.version(table)
+
+
+@contextmanager
+def configured(spark: SparkSession, settings: Mapping[str, int | bool]) -> Iterator[None]:
+    """Settings of the session for a while."""
+    for name, value in settings.items():
+        spark.conf.set(name, value)
+    try:
+        yield
+    finally:
+        for name in settings:
+            spark.conf.unset(name)
 
 
 def free(checkpoint: DataFrame) -> None:

@@ -28,7 +28,7 @@ from lib.delta.pins import Pins
 from lib.delta.publication import Document, Publication, now
 from lib.errors import AuditFailed, LakehouseError, UsageError
 from lib.pipeline import recovery
-from lib.publication import run_log
+from lib.publication import report, run_log
 from lib.publication.report import Report, render
 from lib.rights import restrictions
 from lib.session import expect_rows
@@ -347,4 +347,4 @@ def _record(lake: Lake, progress: _Progress, status: str, message: str) -> None:
 
 
 def _report_name(lake: Lake) -> str:
-    return f"reports/{lake.run_id}.html"
+    return f"{report.FOLDER}/{lake.run_id}.html"

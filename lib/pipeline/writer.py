@@ -17,7 +17,7 @@ from lib.contracts.model import Catalog
 from lib.delta.lake import Lake, open_lake
 from lib.hadoop_storage import storage_of
 from lib.lock import writer_of
-from lib.pipeline import leftovers
+from lib.pipeline import leftovers, upkeep
 from lib.session import session
 from lib.settings import Settings
 from lib.storage import Storage
@@ -56,7 +56,7 @@ class Place:
             auditlog.of(self.settings).require_ready()
         yield lake
         lake.base.advance()
-        lake.base.drop_unread()
+        upkeep.tidy(lake)
         for line in lake.base.said:
             print(line, file=sys.stderr)  # noqa: T201 - the job's own repairs, before its last line
 

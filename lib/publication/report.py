@@ -19,6 +19,7 @@ from lib.contracts.model import RowRule, Table
 from lib.progress import Step
 from lib.publication.run_log import Outcome
 
+FOLDER = "reports"
 PUBLISHED = "published"
 MINUTE = 60
 

@@ -41,6 +41,7 @@ JOBS = (
     Job("erasure", lambda shop: shop.erasing(NEXT)),
     Job("retention", lambda _: ("enforce_retention", "--as-of", RETENTION_DAY, "--grace", "0")),
     Job("rotation", lambda _: ("rotate_key", "--grace", "0")),
+    Job("maintenance", lambda _: ("maintain", "--grace", "0")),
 )
 
 
