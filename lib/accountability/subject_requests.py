@@ -57,7 +57,7 @@ class SubjectRequest:
     lift: bool = False
     corrections: list[list[str | None]] = field(default_factory=list)
     partial: bool = False
-    everybody: bool = False
+    everybody: bool = True
     reopens: bool = True
     grace: float = 0
 
@@ -73,6 +73,7 @@ class SubjectRequest:
             subjects=list(subjects),
             salt=secrets.token_hex(keys.KEY_BYTES),
             kind=kind,
+            everybody=False,
             rows=dict(rows or {}),
         )
 

@@ -166,6 +166,8 @@ class Layers:
 
     def _store(self, table: Table, parameters: Mapping[str, Any]) -> None:
         tables = self._lake.tables
+        if self.is_limited and table.load in BY_ROWS and self._scope(table) is None:
+            raise ValueError(f"{table.path} does not say which of its rows belong to a person.")
         frame = self._compute(table, parameters)
         if table.load == "batch" and not self._whole and not self.is_limited:
             version = tables.replace_batches(table, frame, self._batches)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 
@@ -22,7 +22,8 @@ OUTCOMES = ("accepted", "quarantined", "duplicate", "suppressed", "erased")
 class Balance:
     """One batch: its source rows by the ledger, and its rows by outcome from the committed tables.
 
-    Bronze holds all rows except those of suppressed and erased persons; of these only the number is known.
+    Bronze holds all rows except those of suppressed and erased persons; of these only the number is known. If only some
+    persons' rows were judged again, they are what is counted.
     """
 
     batch_id: str
@@ -42,13 +43,24 @@ class Balance:
 
 def balances(lake: Lake, entries: Sequence[Entry]) -> list[Balance]:
     """The balance of each batch."""
-    ids = [entry.batch_id for entry in entries]
-    counted = [_counted(lake, table, table.outcome, ids) for table in lake.catalog if table.outcome]
-    found = {(row[BATCH], row["outcome"]): row["rows"] for row in reduce(DataFrame.unionAll, counted).collect()}
-    found |= lake.ledger.removed()
+    found = _outcomes(lake, entries, lambda _, rows: rows) | lake.ledger.removed()
+    return _balances([(one, one.rows) for one in entries], found)
+
+
+def balances_of(lake: Lake, rows_in: Mapping[str, int], entries: Sequence[Entry], subjects: DataFrame) -> list[Balance]:
+    """The balance of the rows of these data subjects, in the batches that hold any (`rows_in`)."""
+
+    def theirs(table: Table, rows: DataFrame) -> DataFrame:
+        return rows.join(F.broadcast(subjects), on=str(table.subject), how="left_semi")
+
+    concerned = [one for one in entries if one.batch_id in rows_in]
+    return _balances([(one, rows_in[one.batch_id]) for one in concerned], _outcomes(lake, concerned, theirs))
+
+
+def _balances(rows_in: Sequence[tuple[Entry, int]], found: Mapping[tuple[str, str], int]) -> list[Balance]:
     return [
-        Balance(one.batch_id, one.source, one.rows, {name: found.get((one.batch_id, name), 0) for name in OUTCOMES})
-        for one in entries
+        Balance(one.batch_id, one.source, rows, {name: found.get((one.batch_id, name), 0) for name in OUTCOMES})
+        for one, rows in rows_in
     ]
 
 
@@ -62,6 +74,16 @@ def require(found: Sequence[Balance]) -> None:
             )
 
 
-def _counted(lake: Lake, table: Table, outcome: str | None, ids: Sequence[str]) -> DataFrame:
-    rows = lake.tables.read(table).where(F.col(BATCH).isin(list(ids)))
-    return rows.groupBy(BATCH, F.expr(str(outcome)).alias("outcome")).agg(F.count("*").alias("rows"))
+def _outcomes(
+    lake: Lake, entries: Sequence[Entry], cut: Callable[[Table, DataFrame], DataFrame]
+) -> dict[tuple[str, str], int]:
+    """The rows by batch and outcome."""
+    ids = [entry.batch_id for entry in entries]
+    counted = [
+        cut(table, lake.tables.read(table).where(F.col(BATCH).isin(ids)))
+        .groupBy(BATCH, F.expr(str(table.outcome)).alias("outcome"))
+        .agg(F.count("*").alias("rows"))
+        for table in lake.catalog
+        if table.outcome
+    ]
+    return {(row[BATCH], row["outcome"]): row["rows"] for row in reduce(DataFrame.unionAll, counted).collect()}

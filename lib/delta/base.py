@@ -222,37 +222,42 @@ class Base:
         if after or anyway or self.unsaved or self._keys() != self.pins.keys:
             self._write(after, self.published)
 
-    def drop_unread(self, publications: int, *, records: bool = False) -> int:
+    def drop_unread(self, publications: int, *, everything: bool = False) -> int:
         """Remove what nobody reads any more; return the number of publications that are forgotten.
 
         That is every version but the newest. Marts keep their versions for the newest `publications`, to which a
-        rollback can return. The records of the runs keep theirs for readers, unless `records` are to go too.
+        rollback can return. Without `everything`, two more stay: the older versions of the runs' records, for their
+        readers, and of tables that nothing computes again, those that an older document of the base would fall back to.
 
         First the history and the pins forget them: if the job dies then, the next one removes the files as orphans.
         """
         read, forgotten = publication.forget(self.storage, publications)
-        records_read = self._records
-        if records_read:
-            read.append(records_read)
+        records = publication.stated(self.pins.operations) if self.pins.operations else None
         named: dict[str, list[Pin | None]] = {}
-        for each in read:
+        for each in [*read, *([records] if records else [])]:
             for path in each.tables:
                 named.setdefault(path, []).append(each.pins.get(path))
+        if everything:
+            publication.drop_copies(self.storage)
+        for path, needed in self._fallbacks().items():
+            named.setdefault(path, []).extend(needed)
         paths = [table.path for table in self.catalog.stored if table.path in self.pins.tables]
-        there = {path: self.pins.tables[path] for path in paths}
-        unread = {
-            path: gone
-            for path, pinned in there.items()
-            if (records or not records_read or path not in records_read.tables)
-            and (gone := pins.unread(pinned, named.get(path, [])))
+        there = {
+            path: self.pins.tables[path] for path in paths if everything or not records or path not in records.tables
         }
+        unread = {path: gone for path, pinned in there.items() if (gone := pins.unread(pinned, named.get(path, [])))}
         if unread:
-            left = {path: there[path].without(gone) for path, gone in unread.items()}
-            self._write(left, self.published)
+            self._write({path: there[path].without(gone) for path, gone in unread.items()}, self.published)
         self.storage.remove(name for path, gone in unread.items() for file in gone for name in _both(f"{path}/{file}"))
         for path, pinned in there.items():
             self._drop_old_log(path, [pinned, *named.get(path, [])])
         return forgotten
+
+    def _fallbacks(self) -> dict[str, list[Pin]]:
+        """What older documents of the base state of the tables that nothing computes again."""
+        kept = [table.path for table in self.catalog.stored if not is_computed(table) and not table.is_mart]
+        bases = publication.bases(self.storage)
+        return {path: [base.tables[path] for base in bases if path in base.tables] for path in kept}
 
     def _drop_old_log(self, path: str, needed: Collection[Pin | None]) -> None:
         """Remove the files of a log that are older than all that state one of these versions.
@@ -295,15 +300,11 @@ class Base:
 
     def renew_operations(self) -> None:
         """Let people read the newest versions of the records of the runs, which hold the same rows in other files."""
-        known = self._records
+        known = publication.stated(self.pins.operations) if self.pins.operations else None
         if known:
             versions = {path: self.pins.tables[path].version for path in known.tables}
             if versions != known.tables:
                 self.publish_operations(dataclasses.replace(known, tables=versions))
-
-    @property
-    def _records(self) -> Publication | None:
-        return publication.stated(self.pins.operations) if self.pins.operations else None
 
     def _write(self, after: Mapping[str, Pin], published: Publication | None) -> None:
         stated = {each.name: getattr(self.pins, each.name) for each in dataclasses.fields(self.pins)}

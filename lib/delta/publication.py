@@ -217,16 +217,31 @@ def keep(storage: Storage, publication: Publication) -> None:
 
 
 def forget(storage: Storage, most: int) -> tuple[list[Publication], int]:
-    """Remove all publications but the newest `most`, and the present one, from the history.
+    """Remove publications from the history that are older than the newest `most` to which a rollback can return.
 
-    Returns those that are left, and the number of the others.
+    Returns those that are left, and the number of the others. The present publication stays, and so do those that a
+    document names: from it, the next job would add them again.
     """
-    known, document = _history(storage), newest(storage)
-    present = document.publication if document else None
-    kept = known[-most:]
-    old = [each for each in known[:-most] if not present or each.run_id != present.run_id]
+    known, documents = _history(storage), _documents(storage)
+    newest_base = max((each.base for each in documents if each.base), key=lambda base: base.number, default=Pins())
+    behind = _behind(storage, newest_base)
+    places = [each.place for each in known if each.run_id not in behind][-most:]
+    named = {each.publication.run_id for each in documents if each.publication}
+    old = [each for each in known if places and each.place < places[0] and each.run_id not in named]
     storage.remove(f"{HISTORY}/{each.run_id}.json" for each in old)
-    return [*kept, *([present] if present else [])], len(old)
+    gone = {each.run_id for each in old}
+    present = [each.publication for each in documents if each.publication]
+    return [*(each for each in known if each.run_id not in gone), *present], len(old)
+
+
+def bases(storage: Storage) -> list[Pins]:
+    """The bases that the kept documents state."""
+    return [each.base for each in _documents(storage) if each.base]
+
+
+def drop_copies(storage: Storage) -> None:
+    """Remove all documents under `bases/` but the newest: the files that the others name are about to go."""
+    storage.remove(copies(storage)[:-1])
 
 
 def mend_history(storage: Storage) -> None:

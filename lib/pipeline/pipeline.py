@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -222,8 +223,8 @@ def _publish_or_fail(lake: Lake, request: Request, entries: Sequence[Entry], pro
     layers.provide(restrictions.table(lake).name, restrictions.pseudonymous(lake, key))
     if again and request.about is not None and not whole:
         layers.limit_to([keys.pseudonym(one, key) for one in request.about])
-    if request.rejudge:
-        _judge_again(lake, layers, request.about, entries, progress)
+    if request.rejudge and layers.is_limited:
+        _judge_again(lake, layers, request.about or (), entries, progress)
     pending = _silver(lake, layers, progress.pending, progress)
     known = list({entry.batch_id: entry for entry in [*entries, *pending]}.values())
     progress.as_of = request.as_of or as_of(known)
@@ -256,18 +257,27 @@ def _silver(lake: Lake, layers: Layers, pending: Sequence[Entry], progress: _Pro
     if not pending:
         return []
     _judge(lake, layers, bronze.rows_of(lake, pending), progress)
-    _require_conserved(lake, pending, progress)
+    with lake.steps.step("conservation"):
+        progress.balances = reconciliation.balances(lake, pending)
+        reconciliation.require(progress.balances)
     newest = {batch: day for each in progress.judged for batch, day in each.newest_dates.items()}
     return [dataclasses.replace(entry, newest_date=newest.get(entry.batch_id)) for entry in pending]
 
 
 def _judge_again(
-    lake: Lake, layers: Layers, persons: Sequence[str] | None, entries: Sequence[Entry], progress: _Progress
+    lake: Lake, layers: Layers, persons: Sequence[str], entries: Sequence[Entry], progress: _Progress
 ) -> None:
-    """Compute the persons' rows in silver again. The newest dates of their batches stay."""
+    """Compute the persons' rows in silver again. The newest dates of their batches stay.
+
+    Only these rows are balanced: of others, retention may have removed some from the quarantine.
+    """
     _judge(lake, layers, bronze.rows_of(lake, entries, persons), progress)
-    concerned = {batch for each in progress.judged for batch in each.rows}
-    _require_conserved(lake, [entry for entry in entries if entry.batch_id in concerned], progress)
+    rows: Counter[str] = Counter()
+    for each in progress.judged:
+        rows.update(each.rows)
+    with lake.steps.step("conservation"):
+        progress.balances = reconciliation.balances_of(lake, rows, entries, layers.frame(SUBJECTS))
+        reconciliation.require(progress.balances)
 
 
 def _judge(lake: Lake, layers: Layers, rows: Mapping[str, DataFrame], progress: _Progress) -> None:
@@ -286,12 +296,6 @@ def _judge(lake: Lake, layers: Layers, rows: Mapping[str, DataFrame], progress: 
     progress.subjects = layers.frame(SUBJECTS).count()
     layers.build([table for table in tables if table not in before and table.name != SUBJECTS], {})
     layers.release([*lake.catalog.layer("gold"), *lake.catalog.marts])
-
-
-def _require_conserved(lake: Lake, entries: Sequence[Entry], progress: _Progress) -> None:
-    with lake.steps.step("conservation"):
-        progress.balances = reconciliation.balances(lake, entries)
-        reconciliation.require(progress.balances)
 
 
 def _gold_and_marts(lake: Lake, layers: Layers, day: dt.date, entries: Sequence[Entry]) -> None:

@@ -16,10 +16,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 
 from lib.contracts.model import Table
 from lib.delta.lake import Lake
@@ -29,6 +33,7 @@ from lib.publication.report import FOLDER as REPORTS
 RECEIPTS = "receipts"
 SMALL = 16 << 20  # bytes of a file that is worth putting together with others
 MANY = 24  # small files of a table from which on every run feels them
+MOST = 128 << 20  # bytes of small files that a job puts together at its end
 SECONDS = 5.0  # after which a job begins with no further table
 MIB = 1 << 20
 
@@ -43,8 +48,11 @@ class Compacted:
 
 
 def tidy(lake: Lake) -> None:
-    """What a job does at its end."""
-    compact(lake, least=MANY, until=time.monotonic() + SECONDS)
+    """What a job does at its end. Its own work is done by then, so that it does not fail if files stay small."""
+    try:
+        compact(lake, least=MANY, most=MOST, until=time.monotonic() + SECONDS)
+    except (PySparkException, Py4JJavaError, OSError) as error:
+        lake.base.said.append(f"Small files were left as they are ({type(error).__name__}); maintain says more.")
     lake.base.drop_unread(lake.settings.keep.publications)
     _expire_reports(lake)
 
@@ -55,7 +63,7 @@ def maintain(lake: Lake, *, grace: float) -> str:
     done = compact(lake, least=2)
     with lake.steps.step("drop"):
         time.sleep(grace)
-        publications = lake.base.drop_unread(lake.settings.keep.publications, records=True)
+        publications = lake.base.drop_unread(lake.settings.keep.publications, everything=True)
         reports, receipts = _expire_reports(lake), _expire_receipts(lake)
     after = _bytes(lake)
     return (
@@ -65,15 +73,16 @@ def maintain(lake: Lake, *, grace: float) -> str:
     )
 
 
-def compact(lake: Lake, *, least: int, until: float | None = None) -> Compacted:
+def compact(lake: Lake, *, least: int, most: float = math.inf, until: float = math.inf) -> Compacted:
     """Put small files together in the tables that have at least this number of them, first where there are most.
 
-    After the time `until`, no further table is begun.
+    Tables whose small files have more than `most` bytes are left out. After the time `until`, no further table is begun.
     """
-    wanting = [table for table in _compactable(lake) if _small_files(lake, table) >= least]
+    sizes = {table.path: _small_files(lake, table) for table in _compactable(lake)}
+    wanting = [path for path, found in sizes.items() if len(found) >= least and sum(found) <= most]
     done = Compacted()
-    for table in sorted(wanting, key=lambda each: -_small_files(lake, each)):
-        if until is not None and time.monotonic() > until:
+    for table in map(lake.catalog.__getitem__, sorted(wanting, key=lambda path: -len(sizes[path]))):
+        if time.monotonic() > until:
             break
         with lake.steps.step(f"compact: {table.path}"):
             before = _files(lake, table)
@@ -94,8 +103,9 @@ def _files(lake: Lake, table: Table) -> int:
     return len(lake.base.pins.tables[table.path].files)
 
 
-def _small_files(lake: Lake, table: Table) -> int:
-    return sum(file.size < SMALL for file in lake.base.pins.tables[table.path].files.values())
+def _small_files(lake: Lake, table: Table) -> list[int]:
+    """The bytes of each."""
+    return [file.size for file in lake.base.pins.tables[table.path].files.values() if file.size < SMALL]
 
 
 def _expire_reports(lake: Lake) -> int:

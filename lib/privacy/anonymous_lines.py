@@ -106,14 +106,17 @@ def unlink(lake: Lake, salt: bytes) -> None:
         _rewrite(lake, table, lake.tables.conform(drawn, table).localCheckpoint())
 
 
-def mend(lake: Lake) -> None:
+def mend(lake: Lake) -> bool:
     """Take back the open lines of a lost request whose persons are still in the lake, and unlink the others.
 
-    The caller has finished all readable requests; these leave no open line.
+    The caller has finished all readable requests; these leave no open line. Returns whether there were any: then gold
+    may hold persons who have left silver.
     """
-    for table in _with_open_lines(lake):
+    found = _with_open_lines(lake)
+    for table in found:
         with lake.steps.step("mend"):
             counted_twice = _open_lines(lake, table, subjects.everybody(lake)).select(*table.key)
             content = lake.tables.read(table).join(counted_twice, on=list(table.key), how="left_anti")
             _rewrite(lake, table, content.localCheckpoint())
     unlink(lake, secrets.token_bytes(keys.KEY_BYTES))
+    return bool(found)

@@ -170,7 +170,7 @@ def _phases(lake: Lake, request: SubjectRequest, people: DataFrame) -> dict[str,
     }
     return {
         **first[request.kind],
-        **(persons if request.subjects else {}),
+        **(persons if request.subjects or request.everybody else {}),
         "vacuum": lambda: lake.drop_older_versions(request.grace),
     }
 

@@ -9,6 +9,7 @@ from lib.delta import keyring, undisturbed
 from lib.delta.lake import Lake
 from lib.delta.publication import Document
 from lib.errors import UsageError
+from lib.pipeline import pipeline
 from lib.pipeline.writer import Place
 from lib.privacy import anonymous_lines, erasure, subject_rights
 from lib.privacy.receipts import Finished
@@ -51,7 +52,8 @@ def resume(lake: Lake, *, partial: bool = False, anew: Collection[str] = ()) -> 
         elif partial or not request.partial:
             receipts.append(erasure.carry_out(lake, request))
             gone |= set(request.subjects)
-    anonymous_lines.mend(lake)
+    if anonymous_lines.mend(lake) and lake.base.published:
+        pipeline.run(lake, pipeline.Request(job=erasure.JOB, refresh=True))
     lake.base.advance()
     return Finished(tuple(receipts), frozenset(gone), tuple(lost), tuple(fulfilled))
 
