@@ -242,9 +242,8 @@ class Base:
         for path, needed in self._fallbacks().items():
             named.setdefault(path, []).extend(needed)
         paths = [table.path for table in self.catalog.stored if table.path in self.pins.tables]
-        there = {
-            path: self.pins.tables[path] for path in paths if everything or not records or path not in records.tables
-        }
+        spared = records.tables if records and not everything else {}
+        there = {path: self.pins.tables[path] for path in paths if path not in spared}
         unread = {path: gone for path, pinned in there.items() if (gone := pins.unread(pinned, named.get(path, [])))}
         if unread:
             self._write({path: there[path].without(gone) for path, gone in unread.items()}, self.published)

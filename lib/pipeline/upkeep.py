@@ -76,7 +76,7 @@ def maintain(lake: Lake, *, grace: float) -> str:
 def compact(lake: Lake, *, least: int, most: float = math.inf, until: float = math.inf) -> Compacted:
     """Put small files together in the tables that have at least this number of them, first where there are most.
 
-    Tables whose small files have more than `most` bytes are left out. After the time `until`, no further table is begun.
+    Tables whose small files have more than `most` bytes are left out. After the time `until`, no other is begun.
     """
     sizes = {table.path: _small_files(lake, table) for table in _compactable(lake)}
     wanting = [path for path, found in sizes.items() if len(found) >= least and sum(found) <= most]
