@@ -6,6 +6,7 @@ import datetime as dt
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import reduce
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -86,11 +87,13 @@ class Layers:
     def limit_to(self, persons: Sequence[str]) -> None:
         """Compute the rows of these persons again, given by their pseudonyms, and no others.
 
-        In gold, rows without a person are computed again too: the sales of erased persons are among them.
+        In gold, rows without a person are computed again too: the sales of erased persons are among them. And so are
+        those of persons who have left silver: a request that began to erase them may have been lost.
         """
         self.is_limited = True
         table = self._lake.catalog[SUBJECTS]
         named = frame_of(self._lake.spark, [(one,) for one in persons], f"{quoted(str(table.subject))} string")
+        named = reduce(DataFrame.unionAll, self._left_behind(table), named)
         with self._naming:
             for name in table.inputs:
                 named.createOrReplaceTempView(name)
@@ -99,6 +102,16 @@ class Layers:
         rows = [[member.get(column.name) for column in table.stored] for member in nobody]
         subjects = subjects.unionByName(frame_of(self._lake.spark, rows, table.schema))
         self._frames[SUBJECTS] = self._subjects = self._kept(table, subjects)
+
+    def _left_behind(self, subjects: Table) -> Iterable[DataFrame]:
+        """The persons of gold's dimensions whom the tables that these are made of do not have."""
+        tables, name = self._lake.tables, str(subjects.subject)
+        for each in self._lake.catalog.layer("gold"):
+            sources = [self._lake.catalog[source] for source in each.inputs]
+            sources = [source for source in sources if source.load == "subject" and source.subject == name]
+            if each.members and each.subject == name and sources:
+                known = reduce(DataFrame.unionAll, (tables.read(source).select(name) for source in sources))
+                yield tables.read(each).select(name).join(known, on=name, how="left_anti")
 
     def build(self, tables: Sequence[Table], parameters: Mapping[str, Any]) -> None:
         """Compute the tables, each as soon as its inputs exist; write stored ones.

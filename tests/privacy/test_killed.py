@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from lib.accountability.auditlog import audit_log
 from lib.progress import Steps
 from tests.e2e.lakes import Died, content, records
 from tests.oracle.case import batch, row
-from tests.privacy.conftest import ERASED, MARKED, UNKNOWN, Erased, Shop, receipt
+from tests.privacy.conftest import ERASED, MARKED, OTHER_TWIN, UNKNOWN, Erased, Shop, receipt
 from tests.privacy.test_erasure import LINES, LONG_IDS, holding, pseudonym, sales
 
 pytestmark = [pytest.mark.spark, pytest.mark.e2e, pytest.mark.timeout(580)]
@@ -98,6 +99,25 @@ def test_a_new_file_after_a_killed_erasure_brings_nobody_back(
     assert shop.job("pipeline", lake, "--input", str(file), "--extract-date", "2023-08-25").code == 0
     assert receipt(lake)["status"] == "COMPLETE"
     assert holding(lake, *LONG_IDS, *MARKED) == []
+
+
+def test_whom_a_lost_request_has_left_in_gold_the_next_request_removes(
+    shop: Shop, before: Path, erased: Erased, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files of the lost one were removed by hand, and nothing else shows it: its lines have been unlinked."""
+    lake = shop.copy(before, "lost-in-gold")
+    interrupt(shop, lake, "publish", monkeypatch)
+    for file in request_files(shop, lake):
+        file.unlink()
+    gone = {pseudonym(shop, one) for one in ERASED}
+    assert gone & {record["user_key"] for record in records(lake, "gold/dim_user")}
+    assert shop.erase(lake, OTHER_TWIN).code == 0
+    assert not gone & {record["user_key"] for record in records(lake, "gold/dim_user")}
+    assert revenue(lake) == revenue(before)
+
+
+def revenue(lake: Path) -> Decimal:
+    return sum((Decimal(str(fact["revenue"])) for fact in records(lake, "gold/fact_sales")), Decimal(0))
 
 
 Phases = Mapping[str, Callable[[], None]]

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from pyspark.sql import functions as F
 
 from lib.accountability.auditlog import audit_log
 from lib.privacy import subject_rights
@@ -243,3 +244,14 @@ def test_what_a_killed_job_was_to_take_back_may_be_asked_for_again(
     assert (ending.code, ending.last_line.startswith("Restriction lifted for 2 persons, 0 unknown")) == (0, True)
     assert content(lake) == content(corrected)
     assert events(shop, lake).count("restriction_lifted") == 1
+
+
+def test_a_correction_is_balanced_though_retention_has_emptied_the_quarantine(shop: Shop, before: Path) -> None:
+    lake = shop.copy(before, "expired-quarantine")
+    opened = shop.open(lake)
+    opened.tables.delete_where(opened.catalog["silver/quarantine"], F.lit(True))  # noqa: FBT003 - a condition of Spark
+    opened.base.advance()
+    corrected = rectify(shop, lake, {"user_id": OTHER_TWIN, "country": "France"})
+    assert corrected.code == 0, corrected.err
+    assert shop.job("pipeline", lake).code == 0
+    assert holding(lake, "France")
