@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from types import ModuleType
 
 from pyspark.sql import SparkSession
@@ -18,7 +19,7 @@ from pyspark.sql import SparkSession
 from lib.audit import checks, integrity
 from lib.audit.results import CheckResult
 from lib.audit.staged import Staged, Touched, expected
-from lib.contracts.model import Catalog, Table
+from lib.contracts.model import Catalog, Check, Table
 from lib.delta.tables import Tables
 
 __all__ = ["CheckResult", "Touched", "audit", "prepare"]
@@ -26,6 +27,7 @@ __all__ = ["CheckResult", "Touched", "audit", "prepare"]
 EXPECTATIONS = "lib.audit.expectations"
 # Planning alternates between Python and Spark; a few threads keep both busy.
 THREADS = 4
+TOUCHED = "touched_"  # begins the name of a view of the rows that a run may have changed
 # Settings of the caller's session on which the answers and their speed depend.
 INHERITED = ("spark.sql.session.timeZone", "spark.sql.ansi.enabled", "spark.sql.shuffle.partitions")
 # The aggregates return one row: planning again after every stage costs more jobs than it could save.
@@ -48,7 +50,8 @@ def audit(
 
     `only` names the paths that have changed since their last audit (None: all): checks that concern none of them are
     not repeated. With `touched`, large tables are judged only as far as they have changed: the run that made a row has
-    judged it. The contracts' queries ask whole tables all the same. If columns or types of a table differ from its
+    judged it. The contracts' queries ask whole tables all the same, unless they are about each data subject by itself.
+    If columns or types of a table differ from its
     contract, its other checks are skipped: they would be about other columns. Findings come in the catalog's order.
     """
     spark = _session(tables.spark)
@@ -88,9 +91,12 @@ def _content(
 ) -> list[CheckResult]:
     names = {table.name for table in changed}
     asked = integrity.questions(catalog, {table.name for table in sound}, names)
+    read_by_checks = [table for table in changed if any(check.of_each_subject for check in table.checks)]
     with _pool(spark) as pool:
+        # Each part reads these rows, so they are searched for first; the queries wait only for those that they read.
+        for table in read_by_checks:
+            _ = staged[table.name].judged
         checked = pool.submit(_checks, spark, catalog, names, staged)
-        # Each part reads these rows, so they are searched for first.
         for table in changed:
             _ = staged[table.name].judged
         parts: list[Future[tuple[CheckResult, ...]]] = [pool.submit(integrity.findings, asked, staged), checked]
@@ -121,7 +127,17 @@ def _checks(
     ]
     for name in checks.named([check.query for _, check in asked], staged):
         staged[name].view.createOrReplaceTempView(name)
-    return checks.findings(spark, asked)
+    return checks.findings(spark, [(table, _limited(check, staged[table.name])) for table, check in asked])
+
+
+def _limited(check: Check, asked: Staged) -> Check:
+    """The check as it is to be asked: of the rows that the run may have changed, if these are all of some subjects."""
+    is_cut = asked.selected is not None and asked.rows is None and asked.table.load == "subject"
+    if not check.of_each_subject or not is_cut:
+        return check
+    name = f"{TOUCHED}{asked.table.name}"
+    asked.touched.createOrReplaceTempView(name)
+    return replace(check, query=f"with {asked.table.name} as (select * from {name})\n{check.query}")
 
 
 def _session(spark: SparkSession) -> SparkSession:

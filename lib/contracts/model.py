@@ -42,6 +42,8 @@ columns of that name; the ledger keeps them if it has a column of that name |
 | table, column | `retention`, `retentionFrom` | an ISO 8601 duration, and its beginning: a date column of the table, \
 or `last_activity` of the data subject |
 | row rule | `appliesTo`, `consequence`, `clears`, `columns` | see `lib.build.rules` |
+| check | `ofEachSubject` | `true`: counts what is wrong with the rows of each data subject by themselves, so that an \
+increment asks only the rows of its subjects |
 """
 
 from __future__ import annotations
@@ -86,6 +88,7 @@ ACTIVITIES = "processing_activities.yaml"  # beside the folders of tables
 ACTIVITY_PROPERTIES = {"purpose", "legalBasis", "dataSubjects", "retention", "retentionFrom", "french"}
 COLUMN_PROPERTIES = {"purpose", "legalBasis", "retention", "retentionFrom", "treatment", "truncateTo", "only"}
 RULE_PROPERTIES = {"appliesTo", "consequence", "clears", "columns"}
+CHECK_PROPERTIES = {"ofEachSubject"}
 
 
 @dataclass(frozen=True)
@@ -141,12 +144,17 @@ class RowRule:
 
 @dataclass(frozen=True)
 class Check:
-    """A query over published or staged tables that must return one figure, `must_be`."""
+    """A query over published or staged tables that must return one figure, `must_be`.
+
+    With `of_each_subject`, it counts what is wrong with the rows of each data subject of its table by themselves. So it
+    may be asked of the rows of some subjects.
+    """
 
     name: str
     description: str
     query: str
     must_be: Any
+    of_each_subject: bool = False
 
 
 @dataclass(frozen=True)
@@ -464,7 +472,7 @@ def _table(file: Path, name: str, schema: Mapping[str, Any], activities: Mapping
         grain=schema.get("dataGranularityDescription", ""),
         columns=tuple(_column(entry, custom, file) for entry in schema["properties"]),
         rules=tuple(_rule(entry, file) for entry in quality if entry["type"] == "custom"),
-        checks=tuple(_check(entry) for entry in quality if entry["type"] == "sql"),
+        checks=tuple(_check(entry, file) for entry in quality if entry["type"] == "sql"),
         inputs=tuple(custom.get("inputs", ())),
         remembers=tuple(custom.get("remembers", ())),
         transformation=_transformation(file, custom),
@@ -589,8 +597,9 @@ def _rule(entry: Mapping[str, Any], file: Path) -> RowRule:
     )
 
 
-def _check(entry: Mapping[str, Any]) -> Check:
-    return Check(entry["name"], entry.get("description", ""), entry["query"], entry.get("mustBe"))
+def _check(entry: Mapping[str, Any], file: Path) -> Check:
+    of_each = _custom(entry, CHECK_PROPERTIES, file).get("ofEachSubject", False)
+    return Check(entry["name"], entry.get("description", ""), entry["query"], entry.get("mustBe"), of_each)
 
 
 def _custom(entry: Mapping[str, Any], known: set[str], file: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 from collections.abc import Collection, Mapping
@@ -15,7 +16,7 @@ from pyspark.sql import SparkSession
 from lib.audit import staged
 from lib.audit.audit import Touched, audit
 from lib.audit.staged import Staged
-from lib.contracts.model import Catalog
+from lib.contracts.model import Catalog, Check
 from lib.delta.tables import Tables
 
 pytestmark = pytest.mark.spark
@@ -121,6 +122,22 @@ def test_rows_of_a_member_that_leaves_and_touched_ones_without_any(tables: Table
     now = write(tables, clinic, [ward for ward in WARDS if "Eyes" not in ward], [*OLD, *new])
     red = found(tables, clinic, before, now, "day > '2024-01-02'")
     assert red["ward_key: relationship"] == "3 rows without"
+
+
+def test_a_check_of_each_subject_asks_the_subjects_of_the_run(tables: Tables, clinic: Catalog) -> None:
+    """Here a day stands for a subject: each has one first visit."""
+    query = "select count(*) from (select day from visits group by day having count_if(number = 1) <> 1)"
+    check = Check("one_first_visit", "Each day has one first visit", query, 0, of_each_subject=True)
+    visits = dataclasses.replace(clinic["visits"], load="subject", checks=(*clinic["visits"].checks, check))
+    catalog = Catalog(tuple(visits if table.name == "visits" else table for table in clinic))
+    without = [f"(date'{day}', 2, 1, 'urgent', 'H1', {NONE})" for day in ("2024-01-03", "2024-01-04", "2024-01-05")]
+    before = write(tables, catalog, WARDS, [*OLD, *without[:2]])
+    now = write(tables, catalog, WARDS, [*OLD, *without])
+    red = found(tables, catalog, before, now, "day > '2024-01-03'")
+    assert red == {"one_first_visit": "2"}
+    assert {each.check: each.observed for each in audit(tables, catalog, now) if not each.passed} == {
+        "one_first_visit": "3"
+    }
 
 
 def test_a_run_after_which_no_touched_row_is_left(tables: Tables, clinic: Catalog) -> None:
