@@ -24,6 +24,8 @@ from lib.local_frames import frame_of
 from lib.sql import quoted
 
 SUBJECTS = "subjects"
+# From this share of the rows about persons on, computing all of gold is cheaper; few persons make no difference.
+MOST, FEW = 0.4, 5_000
 BY_ROWS = ("batch", "subject")  # ways of loading that replace some rows of a table
 # Planning, committing and computing small tables alternate; a few at once keep the driver and the cores busy.
 AT_ONCE = 3
@@ -103,6 +105,23 @@ class Layers:
         subjects = subjects.unionByName(frame_of(self._lake.spark, rows, table.schema))
         self._frames[SUBJECTS] = self._subjects = self._kept(table, subjects)
 
+    def widen(self, persons: int) -> bool:
+        """Compute gold for everybody from here on, if so many persons are concerned that this is cheaper.
+
+        Returns whether it does. Rows of persons who change are searched for, compared and written; with most of them
+        that costs more than to compute and write all rows.
+        """
+        tables, catalog = self._lake.tables, self._lake.catalog
+        dimensions = [table for table in catalog.layer("gold") if table.members and table.subject]
+        if self._whole or self._subjects is None or persons < FEW:
+            return False
+        if persons < MOST * sum(tables.read(table).count() for table in dimensions):  # Delta knows it without a scan
+            return False
+        self._whole, self._subjects, self.is_limited = True, None, False
+        for name in list(self._cuts):
+            _free(self._cuts.pop(name))
+        return True
+
     def _left_behind(self, subjects: Table) -> Iterable[DataFrame]:
         """The persons of gold's dimensions whom the tables that these are made of do not have."""
         tables, name = self._lake.tables, str(subjects.subject)
@@ -165,9 +184,7 @@ class Layers:
         self._cells.release()
         self._lake.tables.release()
         for name in self._cuts.keys() - read:
-            cut = self._cuts.pop(name)
-            free(cut.before)
-            free(cut.now)
+            _free(self._cuts.pop(name))
 
     def _view(self, table: Table, parameters: Mapping[str, Any]) -> None:
         frame = self._compute(table, parameters)
@@ -299,6 +316,11 @@ class Layers:
         schema = ", ".join(f"{quoted(column.name)} {column.physical_type}" for column in table.stored)
         members = frame_of(self._lake.spark, values, schema)
         return self._lake.tables.conform(frame, table).unionByName(members)
+
+
+def _free(cut: Cut) -> None:
+    free(cut.before)
+    free(cut.now)
 
 
 def _of_subjects(frame: DataFrame, table: Table, subjects: DataFrame | None) -> DataFrame:

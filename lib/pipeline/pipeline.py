@@ -87,6 +87,7 @@ class _Progress:
     judged: Sequence[rule_counts.Judgement] = ()
     subjects: int = 0
     audited_all: bool = True
+    scope: str = ""
     findings: Sequence[audit.CheckResult] = ()
     versions: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
@@ -226,6 +227,7 @@ def _publish_or_fail(lake: Lake, request: Request, entries: Sequence[Entry], pro
     if request.rejudge and layers.is_limited:
         _judge_again(lake, layers, request.about or (), entries, progress)
     pending = _silver(lake, layers, progress.pending, progress)
+    progress.scope = _scope(layers, progress.subjects or len(request.about or ()), whole=whole)
     known = list({entry.batch_id: entry for entry in [*entries, *pending]}.values())
     progress.as_of = request.as_of or as_of(known)
     if progress.as_of is None:
@@ -246,6 +248,17 @@ def _publish_or_fail(lake: Lake, request: Request, entries: Sequence[Entry], pro
         lake.base.publish(publication)
     message = f"Published as of {publication.as_of} by run {lake.run_id}: {lake.storage.path('published.json')}"
     return Result(publication, pending, progress.balances, message)
+
+
+def _scope(layers: Layers, persons: int, *, whole: bool) -> str:
+    """Whose rows in gold the run computes, as the report says it."""
+    if whole:
+        return "Gold was computed for all persons."
+    if layers.widen(persons):
+        return f"Gold was computed for all persons: the {persons:,} of the run are most of them."
+    if not layers.computes_subjects:
+        return "No person's row was computed: only the as-of date has changed."
+    return f"Gold was computed for the {persons:,} persons of the run, and cells were changed by the difference."
 
 
 def _published(entries: Sequence[Entry]) -> bool:
@@ -346,6 +359,7 @@ def _record(lake: Lake, progress: _Progress, status: str, message: str) -> None:
             progress.versions,
             tuple(lake.steps.done),
             progress.audited_all,
+            progress.scope,
         )
         lake.storage.write(_report_name(lake), render(shown))
 

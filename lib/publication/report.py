@@ -28,7 +28,7 @@ MINUTE = 60
 class Report:
     """One run: its end, its checks, the versions that it wrote (table -> Delta version), and its steps.
 
-    `audits_all` means that whole tables were checked, large ones too.
+    `audits_all` means that whole tables were checked, large ones too. `scope` says whose rows in gold were computed.
     """
 
     run_id: str
@@ -38,6 +38,7 @@ class Report:
     versions: Mapping[str, int]
     steps: Sequence[Step]
     audits_all: bool = True
+    scope: str = ""
 
     @property
     def is_published(self) -> bool:

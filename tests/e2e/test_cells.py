@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.countries import countries
 from lib.audit import audit
+from lib.build import layers
 from lib.build.cells import Cells
 from lib.contracts.model import Table
 from splitter.sample.plan import Plan
@@ -126,6 +127,17 @@ def walk(site: Site, batches: Sequence[Batch], seed: int) -> None:
 def test_batches_and_requests_lead_to_the_cells_of_a_rebuild(site: Site, four: Sample, differing: list[str]) -> None:
     walk(site, four.batches[:3], 0)
     assert len(differing) >= 4 * len(CELLS)  # the batches after the first one, a correction, an erasure
+
+
+def test_a_run_about_most_persons_computes_everybody(site: Site, four: Sample, differing: list[str]) -> None:
+    lake = site.lake("most")
+    site.run(lake, four.batches[0])
+    with mock.patch.multiple(layers, FEW=1, MOST=0.01):
+        site.run(lake, four.batches[1])
+    assert differing == []
+    report = max((lake / "reports").glob("*.html")).read_text(encoding="utf-8")
+    assert "of the run are most of them" in report
+    is_as_rebuilt(site, lake)
 
 
 @pytest.mark.long
