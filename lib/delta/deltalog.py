@@ -59,6 +59,11 @@ def segment(names: Collection[str], version: int) -> list[str]:
     return [*checkpoint, *commits, *hints]
 
 
+def is_stated(names: Collection[str], version: int) -> bool:
+    """Whether the names in a log's folder state `version`: older versions are removed with the log that states them."""
+    return set(segment(names, version)) <= set(names)
+
+
 def oldest(names: Iterable[str]) -> int:
     """The oldest version among the files that state a version."""
     return min(version for name in names if states(name) and (version := version_of(name)) is not None)

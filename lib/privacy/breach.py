@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from lib import faults
 from lib.contracts import coverage
 from lib.contracts.model import Table
+from lib.delta import deltalog
 from lib.delta.lake import Lake
 from lib.errors import UsageError
 
@@ -59,6 +60,8 @@ def _scope(lake: Lake, place: str) -> Scope:
     version = int(match[2]) if match[2] else newest
     if newest is None or version is None or version > newest:
         raise UsageError(f"There is no version {match[2] or 0} of {table.path} in this lake.", f"Newest: {newest}.")
+    if not deltalog.is_stated(lake.storage.names(f"{table.path}/{deltalog.LOG}"), version):
+        raise _removed(table)
     rows = lake.tables.read(table, version)
     counted = _counted(lake, table, rows, is_newest=version == newest)
     return Scope(
@@ -79,7 +82,11 @@ def _counted(lake: Lake, table: Table, rows: DataFrame, *, is_newest: bool) -> R
         if is_newest or not any(map(MISSING.search, faults.texts(error))):
             raise
     # Not as a consequence of the missing file, which would be taken for damage.
-    raise UsageError(
+    raise _removed(table)
+
+
+def _removed(table: Table) -> UsageError:
+    return UsageError(
         f"The files of that version of {table.path} have been removed: nobody read it any more.",
         "Leave out the version: the newest one holds at least the persons who have not been erased since.",
     )

@@ -158,6 +158,14 @@ def test_maintenance_changes_files_and_no_row(shop: Shop, start: Path) -> None:
     load_day(shop, 2)
 
 
+def test_a_version_is_stated_from_a_checkpoint_or_from_the_first_commit_on() -> None:
+    commits = [deltalog.commit_name(number) for number in range(4, 8)]
+    cut = [*commits, "00000000000000000005.checkpoint.parquet"]
+    assert [deltalog.is_stated(cut, number) for number in (3, 4, 5, 7, 8)] == [False, False, True, True, False]
+    whole = [deltalog.commit_name(number) for number in range(3)]
+    assert [deltalog.is_stated(whole, number) for number in (0, 2, 3)] == [True, True, False]
+
+
 def lake_with(folder: Path, keep: Keep) -> Lake:
     parts = SimpleNamespace(
         storage=LocalStorage(folder),
