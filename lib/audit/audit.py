@@ -51,8 +51,8 @@ def audit(
     `only` names the paths that have changed since their last audit (None: all): checks that concern none of them are
     not repeated. With `touched`, large tables are judged only as far as they have changed: the run that made a row has
     judged it. The contracts' queries ask whole tables all the same, unless they are about each data subject by itself.
-    If columns or types of a table differ from its
-    contract, its other checks are skipped: they would be about other columns. Findings come in the catalog's order.
+    If columns or types of a table differ from its contract, its other checks are skipped: they would be about other
+    columns. Findings come in the catalog's order.
     """
     spark = _session(tables.spark)
     stored = catalog.stored

@@ -232,7 +232,7 @@ class Base:
         First the history and the pins forget them: if the job dies then, the next one removes the files as orphans.
         """
         read, forgotten = publication.forget(self.storage, publications)
-        records = publication.stated(self.pins.operations) if self.pins.operations else None
+        records = self._records
         named: dict[str, list[Pin | None]] = {}
         for each in [*read, *([records] if records else [])]:
             for path in each.tables:
@@ -297,9 +297,14 @@ class Base:
         self._write(after, self.published)
         publication.write_operations(self.storage, stated)
 
+    @property
+    def _records(self) -> Publication | None:
+        """The versions of the runs' records that people read."""
+        return publication.stated(self.pins.operations) if self.pins.operations else None
+
     def renew_operations(self) -> None:
         """Let people read the newest versions of the records of the runs, which hold the same rows in other files."""
-        known = publication.stated(self.pins.operations) if self.pins.operations else None
+        known = self._records
         if known:
             versions = {path: self.pins.tables[path].version for path in known.tables}
             if versions != known.tables:

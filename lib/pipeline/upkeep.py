@@ -25,12 +25,12 @@ from dataclasses import dataclass
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 
+from lib.accountability.anchors import RECEIPTS
 from lib.contracts.model import Table
 from lib.delta.lake import Lake
 from lib.durations import Duration
 from lib.publication.report import FOLDER as REPORTS
 
-RECEIPTS = "receipts"
 SMALL = 16 << 20  # bytes of a file that is worth putting together with others
 MANY = 24  # small files of a table from which on every run feels them
 MOST = 128 << 20  # bytes of small files that a job puts together at its end

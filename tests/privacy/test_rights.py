@@ -249,7 +249,7 @@ def test_what_a_killed_job_was_to_take_back_may_be_asked_for_again(
 def test_a_correction_is_balanced_though_retention_has_emptied_the_quarantine(shop: Shop, before: Path) -> None:
     lake = shop.copy(before, "expired-quarantine")
     opened = shop.open(lake)
-    opened.tables.delete_where(opened.catalog["silver/quarantine"], F.lit(True))  # noqa: FBT003 - a condition of Spark
+    opened.tables.delete_where(opened.catalog["silver/quarantine"], F.expr("true"))
     opened.base.advance()
     corrected = rectify(shop, lake, {"user_id": OTHER_TWIN, "country": "France"})
     assert corrected.code == 0, corrected.err
