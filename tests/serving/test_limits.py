@@ -12,7 +12,7 @@ from TCLIService import ttypes
 
 from lib.serving.gate_selftest import BOMBS
 from tests.serving.idle import assert_idle
-from tests.serving.server import Server, refusal
+from tests.serving.server import Server, refusal, rows
 
 pytestmark = pytest.mark.e2e
 VIEW = "mart_sales.monthly"
@@ -57,9 +57,11 @@ def test_what_people_write_is_within_the_limits(server: Server, statement: str) 
 @pytest.mark.parametrize("statement", [LONG_PLAN, LONG_PATTERN, LONG_REGEX], ids=["plan", "pattern", "regex"])
 @pytest.mark.timeout(300)
 def test_a_long_statement_is_ended_and_leaves_nothing_behind(server: Server, statement: str) -> None:
-    with contextlib.suppress(Error):
-        server.rows("sales_analyst", statement)
-    assert_idle(server)
+    with contextlib.closing(server.connect("sales_analyst")) as connection:
+        with contextlib.suppress(Error):
+            rows(connection, statement)
+        assert_idle(server)
+        assert rows(connection, "select 1") == [(1,)]
 
 
 @pytest.mark.parametrize("background", [False, True])

@@ -45,6 +45,12 @@ final class Deadline {
     }
   }
 
+  /** This thread's statement is over: an interrupt that comes late would end its connection. */
+  static synchronized void over() {
+    RUNNING.remove(Thread.currentThread());
+    Thread.interrupted();
+  }
+
   /** The client of this thread's statement has disconnected: its time is over now. */
   static void end(Thread thread) {
     long past = System.nanoTime() - GRACE - 1;
@@ -96,7 +102,11 @@ final class Deadline {
     if (!statement.told.getAndSet(true) && statement.jobs != null) {
       context.cancelJobGroupAndFutureJobs(statement.jobs);
     }
-    if (isAtWork(thread)) {
+    interrupt(thread, statement);
+  }
+
+  private static synchronized void interrupt(Thread thread, Statement statement) {
+    if (RUNNING.get(thread) == statement && isAtWork(thread)) {
       thread.interrupt();
     } else {
       RUNNING.remove(thread, statement);

@@ -162,6 +162,7 @@ final class Door extends ThriftBinaryCLIService {
       shorten(response.getStatus());
       return response;
     } finally {
+      Deadline.over();
       turns.started(user, runs(response), System.nanoTime() - began);
     }
   }
